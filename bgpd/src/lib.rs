@@ -1,1 +1,7 @@
+//! The BGP speaker of Weft. See ARCHITECTURE.md for the way of a route.
+//!
+//! `wire` is the codec, `fsm` the pure session state machine, `session` its sockets, `rib`
+//! the pure tables, `config` and `command` the configuration and its grammar, `mgmt` the
+//! management socket, `show` what the operator reads, `core` the one owner of RIB and EVPN.
 
+pub mod wire;

@@ -1,0 +1,79 @@
+//! Address families as rows of one table: a new family is a row here and a codec for its
+//! NLRI, nothing else. The RIB, the sessions and the shows know families only by this row.
+
+use std::fmt;
+use weft_evpn::nlri;
+
+/// A family that Weft exchanges routes of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// AFI 25, SAFI 70 (RFC 7432).
+    L2vpnEvpn,
+}
+
+/// An NLRI cut into the part by which routes are told apart, and the rest.
+pub type NlriParts = (nlri::NlriKey, nlri::NlriRest);
+
+/// Why an NLRI could not be read; the session is reset (RFC 7606 §5.3).
+pub type NlriError = nlri::NlriError;
+
+/// What the code must know of a family.
+#[derive(Debug)]
+pub struct FamilyRow {
+    /// The family.
+    pub family: Family,
+    /// IANA address family number.
+    pub afi: u16,
+    /// IANA subsequent address family number.
+    pub safi: u8,
+    /// The configuration's and FRR's name: `l2vpn evpn`.
+    pub name: &'static str,
+    /// FRR's JSON key: `l2VpnEvpn`.
+    pub json_key: &'static str,
+    /// Octets that a MP_REACH_NLRI next hop may have.
+    pub next_hop_lengths: &'static [u8],
+    /// How long the NLRI at the front of these bytes is (no path identifier), after checking
+    /// its syntax as the family asks.
+    pub measure: fn(&[u8]) -> Result<usize, NlriError>,
+    /// Cuts one whole NLRI.
+    pub split: fn(&[u8]) -> Result<NlriParts, NlriError>,
+    /// Puts it together again, appending.
+    pub join: fn(key: &[u8], rest: &[u8], out: &mut Vec<u8>),
+}
+
+fn measure_evpn(wire: &[u8]) -> Result<usize, NlriError> {
+    nlri::EvpnRoute::parse(wire).map(|(_, length)| length)
+}
+
+/// Every family, in the order of the enum.
+pub static FAMILIES: &[FamilyRow] = &[FamilyRow {
+    family: Family::L2vpnEvpn,
+    afi: 25,
+    safi: 70,
+    name: "l2vpn evpn",
+    json_key: "l2VpnEvpn",
+    next_hop_lengths: &[4, 16],
+    measure: measure_evpn,
+    split: nlri::split,
+    join: nlri::join,
+}];
+
+impl Family {
+    /// This family's row.
+    pub fn row(self) -> &'static FamilyRow {
+        match self {
+            Family::L2vpnEvpn => &FAMILIES[0],
+        }
+    }
+
+    /// The family with these numbers, if Weft has it.
+    pub fn from_numbers(afi: u16, safi: u8) -> Option<Family> {
+        FAMILIES.iter().find(|row| row.afi == afi && row.safi == safi).map(|row| row.family)
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row().name)
+    }
+}

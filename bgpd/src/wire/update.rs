@@ -1,0 +1,55 @@
+//! UPDATE (RFC 4271 §4.3) with multiprotocol NLRI (RFC 4760), errors by RFC 7606.
+
+use super::{AttributeSet, Family};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// NLRI of one family, back to back, whose syntax has been checked. With add-path each is
+/// preceded by its 4-octet path identifier (RFC 7911 §3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NlriBlock {
+    /// The family of every NLRI in the block.
+    pub family: Family,
+    /// True if path identifiers precede the NLRI.
+    pub add_path: bool,
+    /// The wire form.
+    pub wire: Bytes,
+}
+
+/// An UPDATE after all checks. What RFC 7606 calls treat-as-withdraw has already been made
+/// so: the routes stand in `unreach`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// The attributes of `reach`; `None` when nothing is reachable.
+    pub attributes: Option<Arc<AttributeSet>>,
+    /// Routes announced.
+    pub reach: Vec<NlriBlock>,
+    /// Routes withdrawn.
+    pub unreach: Vec<NlriBlock>,
+    /// An End-of-RIB marker for this family (RFC 4724 §2).
+    pub end_of_rib: Option<Family>,
+}
+
+impl NlriBlock {
+    /// The NLRI in the block, each with its path identifier (0 without add-path) and its wire
+    /// form without it.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let measure = self.family.row().measure;
+        let (mut rest, add_path) = (self.wire.as_ref(), self.add_path);
+        std::iter::from_fn(move || {
+            let mut path_id = 0;
+            if add_path {
+                let (id, tail) = rest.split_first_chunk::<4>()?;
+                path_id = u32::from_be_bytes(*id);
+                rest = tail;
+            }
+            if rest.is_empty() {
+                return None;
+            }
+            let length = measure(rest).ok()?;
+            let (nlri, tail) = rest.split_at_checked(length)?;
+            rest = tail;
+            Some((path_id, nlri))
+        })
+    }
+}
