@@ -1,6 +1,6 @@
 //! The classic BPF program that lets through ARP and ICMPv6 neighbour solicitations and
 //! advertisements, and nothing else. It runs for every frame of every interface, so all
-//! other traffic must leave it after two instructions.
+//! other traffic leaves it after a handful of instructions.
 //!
 //! The kernel moves an outer VLAN tag out of the frame before packet sockets see it. Where a
 //! tag is still there (the second of two), the program looks behind it.

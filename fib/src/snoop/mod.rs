@@ -14,6 +14,8 @@ mod filter;
 pub mod frame;
 pub mod probe;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use self::socket::PacketSocket;
 use std::collections::HashSet;
