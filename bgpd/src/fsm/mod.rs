@@ -1,0 +1,1 @@
+//! The pure state machine of a session (RFC 4271 §8).
