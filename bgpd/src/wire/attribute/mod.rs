@@ -117,7 +117,11 @@ impl AsPath {
 
     /// The neighbouring AS: the first of the first sequence.
     pub fn neighbour(&self) -> Option<u32> {
-        match self.0.iter().find(|s| !matches!(s.kind, AsSegmentKind::ConfedSequence | AsSegmentKind::ConfedSet)) {
+        match self
+            .0
+            .iter()
+            .find(|s| !matches!(s.kind, AsSegmentKind::ConfedSequence | AsSegmentKind::ConfedSet))
+        {
             Some(AsSegment { kind: AsSegmentKind::Sequence, asns }) => asns.first().copied(),
             _ => None,
         }
