@@ -41,10 +41,6 @@ pub struct FamilyRow {
     pub join: fn(key: &[u8], rest: &[u8], out: &mut Vec<u8>),
 }
 
-fn measure_evpn(wire: &[u8]) -> Result<usize, NlriError> {
-    nlri::EvpnRoute::parse(wire).map(|(_, length)| length)
-}
-
 /// Every family, in the order of the enum.
 pub static FAMILIES: &[FamilyRow] = &[FamilyRow {
     family: Family::L2vpnEvpn,
@@ -53,7 +49,7 @@ pub static FAMILIES: &[FamilyRow] = &[FamilyRow {
     name: "l2vpn evpn",
     json_key: "l2VpnEvpn",
     next_hop_lengths: &[4, 16],
-    measure: measure_evpn,
+    measure: nlri::measure,
     split: nlri::split,
     join: nlri::join,
 }];
