@@ -6,6 +6,7 @@
 //! `forwarding` is what the kernel must hold; between them stands `Evpn`.
 
 pub mod community;
+pub mod engine;
 pub mod esi;
 pub mod ethernet_tag;
 pub mod forwarding;
