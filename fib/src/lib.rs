@@ -1,6 +1,3 @@
-//! The kernel side of Weft. `snoop` hears ARP and ND on the bridge ports.
-
-pub mod snoop;
 //! The kernel side of Weft: what the kernel must hold because of EVPN, and how it gets there.
 //!
 //! ```text
@@ -28,6 +25,7 @@ pub mod error;
 pub mod event;
 pub mod handle;
 mod service;
+pub mod snoop;
 
 pub use config::{BridgeDomain, FibConfig, FibOptions, Serve};
 pub use consistency::{ConsistencyReport, Difference, EntryKind};
