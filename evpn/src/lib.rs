@@ -6,6 +6,7 @@
 //! `forwarding` is what the kernel must hold; between them stands `Evpn`.
 
 pub mod community;
+pub mod engine;
 pub mod esi;
 pub mod ethernet_tag;
 pub mod forwarding;
@@ -15,6 +16,7 @@ pub mod nlri;
 pub mod pmsi;
 pub mod rd;
 pub mod route_target;
+mod text;
 pub mod vni;
 
 pub use community::ExtendedCommunity;

@@ -29,6 +29,7 @@ pub mod handle;
 mod model;
 pub mod netlink;
 mod service;
+pub mod snoop;
 
 pub use config::{BridgeDomain, FibConfig, FibOptions, Serve};
 pub use consistency::{ConsistencyReport, Difference, EntryKind};
