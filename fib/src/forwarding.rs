@@ -18,6 +18,7 @@ mod tests;
 mod vtep;
 
 pub use key::{Key, VtepId};
+pub use outcome::FollowUp;
 pub use vtep::TargetForm;
 
 use crate::event::FibNotice;
@@ -28,7 +29,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 use table::{Devices, VniTable};
 use vtep::Vteps;
-use weft_evpn::Vni;
+use weft_evpn::{MacAddr, Vni};
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::LocalEvent;
 
@@ -161,6 +162,14 @@ impl Forwarding {
             self.prune(vni);
         }
         self.prune_nexthops();
+    }
+
+    /// The local port where the bridge has this MAC.
+    pub fn local_port(&self, vni: Vni, mac: MacAddr) -> Option<u32> {
+        match self.tables.get(&vni)?.macs.get(&mac)?.bridge {
+            mac::BridgeFdb::Port { port, .. } => Some(port),
+            _ => None,
+        }
     }
 
     /// Puts an event for the core in line with those that observations make.
