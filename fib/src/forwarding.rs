@@ -29,9 +29,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 use table::{Devices, VniTable};
 use vtep::Vteps;
-use weft_evpn::{MacAddr, Vni};
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::LocalEvent;
+use weft_evpn::{MacAddr, Vni};
 
 type FixedState = foldhash::fast::FixedState;
 
@@ -154,7 +154,9 @@ impl Forwarding {
             for key in keys {
                 match key {
                     Key::Mac(vni, mac) => self.wish(ForwardingChange::Mac { vni, mac, wanted: None }),
-                    Key::Neighbour(vni, ip) => self.wish(ForwardingChange::Neighbour { vni, ip, wanted: None }),
+                    Key::Neighbour(vni, ip) => {
+                        self.wish(ForwardingChange::Neighbour { vni, ip, wanted: None })
+                    }
                     Key::Flood(vni, vtep) => self.wish(ForwardingChange::Flood { vni, vtep, wanted: false }),
                     Key::Vtep(_) | Key::Orphan(_) => {}
                 }
@@ -332,8 +334,12 @@ impl Forwarding {
         while plan.len() < budget {
             let Some(key) = self.queue.pop_front() else { break };
             self.dequeue(key);
-            let planned = matches!(key, Key::Vtep(_)) && plan.iter().any(|(other, _)| *other == key);
-            if planned || self.pace.waits(key, now) {
+            if let Key::Vtep(vtep) = key {
+                self.plan_vtep(vtep, now, plan);
+                self.vteps.reconsider(vtep);
+                continue;
+            }
+            if self.pace.waits(key, now) {
                 continue;
             }
             // An entry that points at a group comes after the group, in the same batch.
@@ -345,10 +351,6 @@ impl Forwarding {
             let ops = self.ops(key);
             if ops.is_empty() {
                 self.sweep(key);
-                if let Key::Vtep(vtep) = key {
-                    self.vteps.reconsider(vtep);
-                }
-                continue;
             }
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }
@@ -357,13 +359,15 @@ impl Forwarding {
         }
     }
 
+    /// Appends what is to be done for a VTEP's objects, unless this batch has it already.
     fn plan_vtep(&mut self, vtep: VtepId, now: Instant, plan: &mut Vec<(Key, Op)>) {
         let key = Key::Vtep(vtep);
         if self.vteps.is_squatted(vtep) {
             self.vteps.move_away(vtep);
+            // Entries that were written in the belief that the group was ours point at somebody else's.
+            self.set_entries_of(vtep, mac::VxlanFdb::Stray, now);
         }
         let ops = self.vteps.ops(vtep);
-        // Unless another entry of the VTEP brought them into this batch already.
         if !ops.is_empty() && !self.pace.waits(key, now) && !plan.iter().any(|(other, _)| *other == key) {
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }
@@ -376,7 +380,9 @@ impl Forwarding {
             .iter()
             .copied()
             .filter(|vni| {
-                self.tables.get(vni).is_none_or(|table| table.keys(*vni).into_iter().all(|key| !self.differs(key)))
+                self.tables
+                    .get(vni)
+                    .is_none_or(|table| table.keys(*vni).into_iter().all(|key| !self.differs(key)))
             })
             .collect();
         for vni in done {

@@ -55,7 +55,14 @@ impl Forwarding {
         }
     }
 
-    fn observe_vxlan(&mut self, vni: Vni, mac: MacAddr, message: &NeighbourMessage, gone: bool, now: Instant) {
+    fn observe_vxlan(
+        &mut self,
+        vni: Vni,
+        mac: MacAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
         let Some(table) = self.tables.get_mut(&vni) else { return };
         let held = table.macs.get(&mac).is_some_and(|entry| entry.vxlan_held);
         let new = if gone {
@@ -88,7 +95,8 @@ impl Forwarding {
         match entry.wanted {
             Some(wanted) => {
                 let right = |vtep: VtepId| vtep == wanted.vtep;
-                entry.vxlan_held |= matches!(new, VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep) if right(vtep));
+                entry.vxlan_held |=
+                    matches!(new, VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep) if right(vtep));
             }
             None => entry.adopted |= marked && old != new,
         }
@@ -111,7 +119,9 @@ impl Forwarding {
         gone: bool,
         now: Instant,
     ) {
-        let Some(Devices { vxlan, .. }) = self.tables.get(&vni).and_then(|table| table.devices) else { return };
+        let Some(Devices { vxlan, .. }) = self.tables.get(&vni).and_then(|table| table.devices) else {
+            return;
+        };
         let new = BridgeFdb::read(message, vxlan);
         let old = self.tables.get(&vni).and_then(|table| table.macs.get(&mac)).map(|entry| entry.bridge);
         let new = if !gone {
@@ -161,7 +171,14 @@ impl Forwarding {
         }
     }
 
-    fn observe_flood(&mut self, vni: Vni, vtep: IpAddr, message: &NeighbourMessage, gone: bool, now: Instant) {
+    fn observe_flood(
+        &mut self,
+        vni: Vni,
+        vtep: IpAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
         let Some(table) = self.tables.get_mut(&vni) else { return };
         if gone && !table.floods.contains_key(&vtep) {
             return;
@@ -181,7 +198,14 @@ impl Forwarding {
         self.settle(Key::Flood(vni, vtep), now);
     }
 
-    fn observe_neighbour(&mut self, vni: Vni, ip: IpAddr, message: &NeighbourMessage, gone: bool, now: Instant) {
+    fn observe_neighbour(
+        &mut self,
+        vni: Vni,
+        ip: IpAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
         let Some(table) = self.tables.get_mut(&vni) else { return };
         let held = table.neighbours.get(ip).is_some_and(|entry| entry.held);
         let new = if gone { ActualNeighbour::Absent } else { ActualNeighbour::read(message, held) };
@@ -304,8 +328,7 @@ impl Forwarding {
 
     /// A nexthop message; `gone` for `RTM_DELNEXTHOP`.
     pub fn observe_nexthop(&mut self, message: &NexthopMessage, gone: bool, now: Instant) {
-        let change =
-            if gone { self.vteps.observe_gone(message.id) } else { self.vteps.observe(message) };
+        let change = if gone { self.vteps.observe_gone(message.id) } else { self.vteps.observe(message) };
         if let Some(change) = change {
             self.nexthop_changed(change, now);
         }
@@ -325,22 +348,23 @@ impl Forwarding {
             self.enqueue(Key::Orphan(id));
         }
         if let Some(vtep) = change.group_lost {
-            self.lose_entries_of(vtep, now);
+            // The kernel drops the FDB entries of a group with it and says nothing (seen on 6.18).
+            self.set_entries_of(vtep, VxlanFdb::Absent, now);
         }
     }
 
-    /// The kernel drops the FDB entries of a group with it and says nothing (seen on 6.18). The only walk over
-    /// all MACs, for something that only somebody else's deletion brings about.
-    fn lose_entries_of(&mut self, vtep: VtepId, now: Instant) {
-        let lost: Vec<(Vni, MacAddr)> = self
+    /// Records one state for every entry that points at the group of a VTEP. The only walk over all MACs, for what
+    /// only somebody else's doing brings about.
+    pub(super) fn set_entries_of(&mut self, vtep: VtepId, state: VxlanFdb, now: Instant) {
+        let entries: Vec<(Vni, MacAddr)> = self
             .tables
             .iter()
             .flat_map(|(vni, table)| table.macs.iter().map(move |(mac, entry)| (*vni, *mac, entry)))
             .filter(|(_, _, entry)| entry.vxlan == VxlanFdb::Nexthop(vtep))
             .map(|(vni, mac, _)| (vni, mac))
             .collect();
-        for (vni, mac) in lost {
-            self.set_vxlan(vni, mac, VxlanFdb::Absent);
+        for (vni, mac) in entries {
+            self.set_vxlan(vni, mac, state);
             self.settle(Key::Mac(vni, mac), now);
         }
     }

@@ -133,14 +133,13 @@ impl Vteps {
         self.get(id).map(|vtep| vtep.ip)
     }
 
-    /// The VTEP with this address, if it has a number.
-    pub fn find(&self, ip: IpAddr) -> Option<VtepId> {
-        self.by_ip.get(&ip).copied()
-    }
-
     /// Every VTEP.
     pub fn iter(&self) -> impl Iterator<Item = VtepId> {
-        self.list.iter().enumerate().filter(|(_, vtep)| vtep.is_some()).map(|(index, _)| VtepId::from_index(index))
+        self.list
+            .iter()
+            .enumerate()
+            .filter(|(_, vtep)| vtep.is_some())
+            .map(|(index, _)| VtepId::from_index(index))
     }
 
     /// The number of the VTEP with this address, given now if it has none.
