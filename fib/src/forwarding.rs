@@ -299,6 +299,16 @@ impl Forwarding {
         }
     }
 
+    fn is_queued(&self, key: Key) -> bool {
+        match key {
+            Key::Vtep(vtep) => self.vteps.is_queued(vtep),
+            Key::Orphan(_) => false,
+            Key::Mac(vni, _) | Key::Neighbour(vni, _) | Key::Flood(vni, _) => {
+                self.tables.get(&vni).is_some_and(|table| table.is_dirty(key))
+            }
+        }
+    }
+
     fn dequeue(&mut self, key: Key) {
         match key {
             Key::Vtep(vtep) => self.vteps.dequeue(vtep),

@@ -275,6 +275,10 @@ impl Forwarding {
     }
 
     fn repair(&mut self, key: Key, now: Instant) {
+        // One deed may come as several notifications.
+        if self.is_queued(key) {
+            return;
+        }
         self.out.repairs += 1;
         match self.pace.repair(key, now) {
             Repair::Now => self.enqueue(key),

@@ -159,6 +159,16 @@ impl VniTable {
         mark.is_some_and(|mark| std::mem::replace(mark, dirty) != dirty)
     }
 
+    /// Whether a key is in the work queue.
+    pub fn is_dirty(&self, key: Key) -> bool {
+        match key {
+            Key::Mac(_, mac) => self.macs.get(&mac).is_some_and(|entry| entry.dirty),
+            Key::Neighbour(_, ip) => self.neighbours.get(ip).is_some_and(|entry| entry.dirty),
+            Key::Flood(_, vtep) => self.floods.get(&vtep).is_some_and(|entry| entry.dirty),
+            Key::Vtep(_) | Key::Orphan(_) => false,
+        }
+    }
+
     /// Forgets the entry if it is void.
     pub fn sweep(&mut self, key: Key) {
         match key {
