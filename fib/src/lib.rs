@@ -25,6 +25,7 @@ pub mod error;
 pub mod event;
 pub mod handle;
 mod service;
+pub mod snoop;
 
 pub use config::{BridgeDomain, FibConfig, FibOptions, Serve};
 pub use consistency::{ConsistencyReport, Difference, EntryKind};
