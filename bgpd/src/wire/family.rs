@@ -41,10 +41,6 @@ pub struct FamilyRow {
     pub join: fn(key: &[u8], rest: &[u8], out: &mut Vec<u8>),
 }
 
-fn measure_evpn(wire: &[u8]) -> Result<usize, NlriError> {
-    nlri::EvpnRoute::parse(wire).map(|(_, length)| length)
-}
-
 static L2VPN_EVPN: FamilyRow = FamilyRow {
     family: Family::L2vpnEvpn,
     afi: 25,
@@ -52,7 +48,7 @@ static L2VPN_EVPN: FamilyRow = FamilyRow {
     name: "l2vpn evpn",
     json_key: "l2VpnEvpn",
     next_hop_lengths: &[4, 16],
-    measure: measure_evpn,
+    measure: nlri::measure,
     split: nlri::split,
     join: nlri::join,
 };
