@@ -15,6 +15,7 @@ pub mod nlri;
 pub mod pmsi;
 pub mod rd;
 pub mod route_target;
+mod text;
 pub mod vni;
 
 pub use community::ExtendedCommunity;
