@@ -6,5 +6,6 @@
 
 pub mod fsm;
 pub mod peer;
+pub mod rib;
 pub mod session;
 pub mod wire;
