@@ -8,5 +8,6 @@ pub mod command;
 pub mod config;
 pub mod fsm;
 pub mod peer;
+pub mod rib;
 pub mod session;
 pub mod wire;
