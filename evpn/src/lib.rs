@@ -19,6 +19,7 @@ pub mod route_target;
 pub mod vni;
 
 pub use community::ExtendedCommunity;
+pub use engine::Evpn;
 pub use esi::Esi;
 pub use ethernet_tag::EthernetTag;
 pub use mac_addr::MacAddr;
