@@ -67,10 +67,20 @@ impl Received {
     }
 }
 
+/// Where a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallFailure {
+    /// On this machine: no such address, no route. It costs nothing to try again soon.
+    Local,
+    /// On the way or over there.
+    Remote,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// Sessions are wanted.
+    /// Sessions are wanted. Said again, it ends the wait for the next call: something has
+    /// changed, such as an address or a link.
     Start,
     /// No session until `Start`.
     Stop(Cease),
@@ -81,7 +91,7 @@ pub enum Input {
     /// The attempt of `Action::Connect` has succeeded.
     Connected(ConnectionId, Endpoints),
     /// It has failed.
-    ConnectFailed(ConnectionId),
+    ConnectFailed(ConnectionId, CallFailure),
     /// The neighbour has connected; the id is from `PeerFsm::name_connection`.
     Accepted(ConnectionId, Endpoints),
     /// A message came.
@@ -260,9 +270,9 @@ impl PeerFsm {
             Input::Reset(cease) => self.reset(&cease, now),
             Input::Reconfigure(settings) => self.reconfigure(*settings, now),
             Input::Connected(id, endpoints) => self.connected(id, endpoints, now),
-            Input::ConnectFailed(id) => {
+            Input::ConnectFailed(id, failure) => {
                 if matches!(self.dial, Dial::Calling { id: calling, .. } if calling == id) {
-                    self.wait_to_call(now);
+                    self.wait_to_call(now, failure);
                 }
             }
             Input::Accepted(id, endpoints) => self.accepted(id, endpoints, now),
@@ -278,7 +288,7 @@ impl PeerFsm {
                 if self.find(id).is_some() {
                     self.end(id, Cause::Tcp(reason), now);
                 } else if matches!(self.dial, Dial::Calling { id: calling, .. } if calling == id) {
-                    self.wait_to_call(now);
+                    self.wait_to_call(now, CallFailure::Remote);
                 }
             }
             Input::Deadline => self.deadline(now),
@@ -316,11 +326,21 @@ impl PeerFsm {
             && !self.settings.families.is_empty()
     }
 
-    /// Leaves Idle, if allowed.
+    /// Leaves Idle, if allowed; or calls now instead of later.
     fn admit(&mut self, now: Instant) {
-        if self.is_allowed() && !matches!(self.mode, Mode::Running) {
-            self.failures = 0;
-            self.begin(now);
+        if !self.is_allowed() {
+            return;
+        }
+        match (&self.mode, &self.dial) {
+            (Mode::Running, Dial::Waiting { .. }) => {
+                self.attempts = 0;
+                self.call(now);
+            }
+            (Mode::Running, _) => {}
+            (Mode::Stopped | Mode::IdleHold { .. }, _) => {
+                self.failures = 0;
+                self.begin(now);
+            }
         }
     }
 
@@ -420,7 +440,7 @@ impl PeerFsm {
         self.act(Action::Connect(id));
     }
 
-    fn wait_to_call(&mut self, now: Instant) {
+    fn wait_to_call(&mut self, now: Instant, failure: CallFailure) {
         self.dial = Dial::Off;
         if self.settings.passive || self.is_dynamic() || !self.connections.is_empty() {
             return;
@@ -428,7 +448,11 @@ impl PeerFsm {
         if self.attempts == 0 {
             return self.call(now);
         }
-        let wait = timers::retry_wait(self.attempts, self.settings.timers.connect_retry);
+        let connect_retry = match failure {
+            CallFailure::Local => self.settings.timers.connect_retry.min(timers::LOCAL_RETRY),
+            CallFailure::Remote => self.settings.timers.connect_retry,
+        };
+        let wait = timers::retry_wait(self.attempts, connect_retry);
         self.dial = Dial::Waiting { at: now + self.jitter.apply(wait) };
     }
 
@@ -631,7 +655,7 @@ impl PeerFsm {
                 self.forget();
             }
         } else if !matches!(self.dial, Dial::Calling { .. }) {
-            self.wait_to_call(now);
+            self.wait_to_call(now, CallFailure::Remote);
         }
     }
 
@@ -677,7 +701,7 @@ impl PeerFsm {
             Dial::Waiting { at } if at <= now => self.call(now),
             Dial::Calling { id, until } if until <= now => {
                 self.act(Action::Close(id));
-                self.wait_to_call(now);
+                self.wait_to_call(now, CallFailure::Remote);
             }
             _ => {}
         }
