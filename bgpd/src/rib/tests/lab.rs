@@ -4,7 +4,9 @@ use crate::peer::{PeerFamily, PeerId, PeerKind};
 use crate::rib::{Rib, RibPeer, RibPeerFamily, RibSettings};
 use crate::wire::refresh::RefreshKind;
 use crate::wire::update::{DecodeContext, SessionKind};
-use crate::wire::{AttributeSet, Decoder, EncodeContext, Family, FrameDecoder, Message, NlriBlock, Update, UpdateEncoder};
+use crate::wire::{
+    AttributeSet, Decoder, EncodeContext, Family, FrameDecoder, Message, NlriBlock, Update, UpdateEncoder,
+};
 use bytes::{Bytes, BytesMut};
 use std::{
     collections::BTreeMap,
@@ -26,7 +28,6 @@ pub(super) type Held = (Vec<u8>, Arc<AttributeSet>);
 /// A neighbour's side of the session.
 #[derive(Debug)]
 pub(super) struct Receiver {
-    pub(super) settings: RibPeer,
     decoder: Decoder,
     frames: FrameDecoder,
     pub(super) view: BTreeMap<NlriKey, Held>,
@@ -160,7 +161,6 @@ impl Lab {
         let mut frames = FrameDecoder::new();
         frames.set_max_length(settings.max_message);
         let receiver = Receiver {
-            settings: settings.clone(),
             decoder: Decoder::new(context),
             frames,
             view: BTreeMap::new(),

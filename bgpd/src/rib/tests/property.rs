@@ -11,9 +11,7 @@ use crate::wire::AttributeSet;
 use crate::wire::attribute::{AsPath, AsSegment, AsSegmentKind, Origin};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use weft_evpn::{
-    ExtendedCommunity, RouteTarget, RouteTargetMatch, community::MacMobility, nlri::NlriKey,
-};
+use weft_evpn::{ExtendedCommunity, RouteTarget, RouteTargetMatch, community::MacMobility, nlri::NlriKey};
 
 const PEERS: u8 = 6;
 const KEYS: u8 = 8;
@@ -63,7 +61,17 @@ fn any_set() -> impl Strategy<Value = AttributeSet> {
     let sequence = prop::option::weighted(0.4, (any::<bool>(), 0u32..3));
     let community = prop::option::weighted(0.2, prop::sample::select(vec![0xffff_ff01u32, 0xffff_ff02, 5]));
     let reflected = prop::option::weighted(0.2, prop::sample::select(vec![[10, 0, 0, 100], [10, 9, 9, 9]]));
-    (1u8..3, path, 100u32..102, prop::option::of(0u32..2), sequence, community, reflected, 0u8..3, any::<bool>())
+    (
+        1u8..3,
+        path,
+        100u32..102,
+        prop::option::of(0u32..2),
+        sequence,
+        community,
+        reflected,
+        0u8..3,
+        any::<bool>(),
+    )
         .prop_map(|(n, path, local_pref, med, mobility, community, reflected, target, extra)| {
             let mut set = attributes(n);
             set.local_pref = Some(local_pref);
@@ -153,7 +161,12 @@ impl Run {
                     let (key, rest) = (EVPN.row().split)(&wire).expect("a route");
                     match model.accepts(&set) {
                         Some(attributes) => {
-                            let path = ModelPath { rest: rest.to_vec(), attributes, stale: false, refreshing: false };
+                            let path = ModelPath {
+                                rest: rest.to_vec(),
+                                attributes,
+                                stale: false,
+                                refreshing: false,
+                            };
                             model.routes.insert(key, path);
                         }
                         None => {
@@ -173,7 +186,12 @@ impl Run {
                 let wire = nlri(route, label);
                 self.lab.rib.originate(EVPN, &wire, set.clone(), self.lab.now).expect("a route");
                 let (key, rest) = (EVPN.row().split)(&wire).expect("a route");
-                let path = ModelPath { rest: rest.to_vec(), attributes: Arc::new(set), stale: false, refreshing: false };
+                let path = ModelPath {
+                    rest: rest.to_vec(),
+                    attributes: Arc::new(set),
+                    stale: false,
+                    refreshing: false,
+                };
                 self.model.local.insert(key, path);
             }
             Action::WithdrawLocal { route } => {
