@@ -260,9 +260,7 @@ impl MacVrf {
         }
         let mut seen = BTreeSet::new();
         let mut queue = std::mem::take(&mut self.held.queue);
-        queue.retain(|ip| {
-            self.ips.get(*ip).is_some_and(|entry| entry.held().is_some()) && seen.insert(*ip)
-        });
+        queue.retain(|ip| self.ips.get(*ip).is_some_and(|entry| entry.held().is_some()) && seen.insert(*ip));
         while queue.len() > HELD {
             let Some(oldest) = queue.pop_front() else { break };
             let Some(rare) = self.ips.get_mut(oldest).and_then(|entry| entry.rare.as_mut()) else { continue };
@@ -286,7 +284,8 @@ impl MacVrf {
         if frozen || !self.can_bind(ip, mac) {
             return;
         }
-        let rival = self.best_claim(ip, Some(mac), &turn.shared.sources).map(|(claim, (mac, _))| (claim, mac));
+        let rival =
+            self.best_claim(ip, Some(mac), &turn.shared.sources).map(|(claim, (mac, _))| (claim, mac));
         let is_news = turn.now.saturating_duration_since(held.since) < FRESH;
         let alone = previous.is_none() && rival.is_none();
         if !held.sure || !(is_news || (held.kernel && alone)) {
@@ -430,12 +429,7 @@ impl MacVrf {
     }
 
     /// `lost` is a MAC that the address had until now, and the VTEP it was at (`None`: here).
-    fn settle_neighbour(
-        &mut self,
-        ip: IpAddr,
-        lost: Option<(MacAddr, Option<IpAddr>)>,
-        turn: &mut Turn<'_>,
-    ) {
+    fn settle_neighbour(&mut self, ip: IpAddr, lost: Option<(MacAddr, Option<IpAddr>)>, turn: &mut Turn<'_>) {
         let Some(entry) = self.ips.get(ip) else { return };
         let before = entry.wanted();
         let possible = self.active.is_some() && !self.is_own_ip(ip) && entry.binding().is_none();
@@ -529,7 +523,7 @@ impl MacVrf {
                 || rare.linger.is_some()
                 || !rare.more.is_empty()
                 || rare.moves.is_duplicate();
-            if known || (entry.first.is_some() && rare.moves != Moves::default()) {
+            if known || rare.fixed_noted || (entry.first.is_some() && rare.moves != Moves::default()) {
                 return;
             }
             entry.rare = None;
