@@ -6,4 +6,5 @@
 
 pub mod command;
 pub mod config;
+pub mod mgmt;
 pub mod wire;

@@ -169,12 +169,11 @@ fn neighbor(peer: &str, settings: &NeighborSettings, text: &mut Text) {
         None => {}
     }
     text.value(format_args!("{peer} description"), &settings.description);
-    match &settings.shutdown {
-        Some(shutdown) => match &shutdown.message {
+    if let Some(shutdown) = &settings.shutdown {
+        match &shutdown.message {
             Some(message) => text.line(format_args!("{peer} shutdown message {message}")),
             None => text.line(format_args!("{peer} shutdown")),
-        },
-        None => {}
+        }
     }
     text.value(format_args!("{peer} password"), &settings.password);
     text.value(format_args!("{peer} port"), &settings.port);

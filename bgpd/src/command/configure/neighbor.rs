@@ -30,13 +30,11 @@ pub static COMMANDS: &[Command] = &[
     Command::set(
         "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer update-source / <A.B.C.D|X:X::X:X|IFNAME>$source",
         |edit, args| {
-            settings(edit, args)?.update_source = match args.text("source").filter(|_| !args.negative()) {
-                Some(text) => Some(match text.parse() {
-                    Ok(address) => UpdateSource::Address(address),
-                    Err(_) => UpdateSource::Interface(text.to_owned()),
-                }),
-                None => None,
-            };
+            let source = args.text("source").filter(|_| !args.negative());
+            settings(edit, args)?.update_source = source.map(|text| match text.parse() {
+                Ok(address) => UpdateSource::Address(address),
+                Err(_) => UpdateSource::Interface(text.to_owned()),
+            });
             Ok(())
         },
     ),

@@ -280,10 +280,10 @@ impl Grammar {
     fn incomplete(&self, threads: &[Thread], words: &[Word<'_>], end: usize) -> MatchError {
         let best = threads.iter().map(|thread| &thread.fits).min();
         let best: Vec<&Thread> = threads.iter().filter(|thread| Some(&thread.fits) == best).collect();
-        if let [first, others @ ..] = best.as_slice() {
-            if let Some(error) = others.iter().find_map(|other| self.difference(first, other, words)) {
-                return error;
-            }
+        if let [first, others @ ..] = best.as_slice()
+            && let Some(error) = others.iter().find_map(|other| self.difference(first, other, words))
+        {
+            return error;
         }
         let best: Vec<Thread> = best.into_iter().cloned().collect();
         MatchError::Incomplete { at: end, understood: words.len(), expected: self.expected(&best) }
