@@ -10,4 +10,5 @@ pub mod fsm;
 pub mod peer;
 pub mod rib;
 pub mod session;
+pub mod mgmt;
 pub mod wire;
