@@ -4,4 +4,10 @@
 //! the pure tables, `config` and `command` the configuration and its grammar, `mgmt` the
 //! management socket, `show` what the operator reads, `core` the one owner of RIB and EVPN.
 
+pub mod command;
+pub mod config;
+pub mod fsm;
+pub mod peer;
+pub mod rib;
+pub mod session;
 pub mod wire;

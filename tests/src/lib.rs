@@ -9,6 +9,7 @@
 pub mod clab;
 pub mod error;
 pub mod fabric;
+pub mod fuzz;
 pub mod gobgp;
 pub mod injector;
 pub mod kernel;
