@@ -48,8 +48,15 @@ lint: setup-build
 	else echo 'lint: no cargo-deny here; checking licences with tests/tests/licences.rs'; \
 	  cargo test --locked -q -p weft-tests --test licences; fi
 
+# Guided by coverage where nightly and cargo-fuzz are; otherwise mutated input, as in `make test`.
 fuzz: setup-build
-	cargo run --locked --release -q -p weft-tests --bin weft-fuzz -- --seconds $(FUZZ_SECONDS)
+	@if cargo +nightly fuzz --version >/dev/null 2>&1; then \
+	  for target in $$(cargo +nightly fuzz list --fuzz-dir tests/fuzz); do \
+	    echo "fuzz: $$target, guided by coverage"; \
+	    cargo +nightly fuzz run --fuzz-dir tests/fuzz "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	  done; \
+	else echo 'fuzz: no nightly with cargo-fuzz here; mutated input'; \
+	  WEFT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --release -p weft-tests --lib fuzz -- --nocapture; fi
 
 figures: setup
 	cargo build --release --locked --bin weftd --bin weft --bin weft-figures
