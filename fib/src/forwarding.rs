@@ -29,9 +29,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 use table::{Devices, VniTable};
 use vtep::Vteps;
-use weft_evpn::{MacAddr, Vni};
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::LocalEvent;
+use weft_evpn::{MacAddr, Vni};
 
 type FixedState = foldhash::fast::FixedState;
 
@@ -154,7 +154,9 @@ impl Forwarding {
             for key in keys {
                 match key {
                     Key::Mac(vni, mac) => self.wish(ForwardingChange::Mac { vni, mac, wanted: None }),
-                    Key::Neighbour(vni, ip) => self.wish(ForwardingChange::Neighbour { vni, ip, wanted: None }),
+                    Key::Neighbour(vni, ip) => {
+                        self.wish(ForwardingChange::Neighbour { vni, ip, wanted: None })
+                    }
                     Key::Flood(vni, vtep) => self.wish(ForwardingChange::Flood { vni, vtep, wanted: false }),
                     Key::Vtep(_) | Key::Orphan(_) => {}
                 }
@@ -375,7 +377,9 @@ impl Forwarding {
             .iter()
             .copied()
             .filter(|vni| {
-                self.tables.get(vni).is_none_or(|table| table.keys(*vni).into_iter().all(|key| !self.differs(key)))
+                self.tables
+                    .get(vni)
+                    .is_none_or(|table| table.keys(*vni).into_iter().all(|key| !self.differs(key)))
             })
             .collect();
         for vni in done {

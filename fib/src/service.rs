@@ -88,7 +88,9 @@ fn may_write(connection: &mut Connection) -> Result<(), FibError> {
         .write(&[Op::NexthopDelete { id: u32::MAX }])
         .map_err(|source| FibError::Socket { what: "talk to the kernel", source })?;
     match connection.refusals().first() {
-        Some((_, error)) if matches!(error.errno, Errno::EPERM | Errno::EACCES) => Err(FibError::NoPermission),
+        Some((_, error)) if matches!(error.errno, Errno::EPERM | Errno::EACCES) => {
+            Err(FibError::NoPermission)
+        }
         _ => Ok(()),
     }
 }
@@ -193,7 +195,8 @@ impl Service {
         for change in requests.forward {
             match change {
                 ForwardingChange::Probe { vni, ip, mac } => {
-                    if let (Some(snooping), Some(served)) = (&mut self.snooping, self.kernel.served.get(&vni)) {
+                    if let (Some(snooping), Some(served)) = (&mut self.snooping, self.kernel.served.get(&vni))
+                    {
                         let port = mac.and_then(|mac| self.kernel.forwarding.local_port(vni, mac));
                         snooping.probe(vni, served, ip, mac, port);
                     }
@@ -261,7 +264,8 @@ impl Service {
     /// a third of the time.
     fn resync_if_needed(&mut self, now: Instant) -> Result<(), RequestError> {
         let Some(since) = self.overrun else { return Ok(()) };
-        let busy = self.kernel.forwarding.has_work() && now.saturating_duration_since(since) < RESYNC_PATIENCE;
+        let busy =
+            self.kernel.forwarding.has_work() && now.saturating_duration_since(since) < RESYNC_PATIENCE;
         if busy || self.resync_due().is_some_and(|due| due > now) {
             return Ok(());
         }
@@ -307,7 +311,10 @@ impl Service {
             return Ok(());
         }
         let refusals = self.connection.refusals();
-        FibCounters::add(&self.shared.counters.writes, (batch.len() - refusals.len().min(batch.len())) as u64);
+        FibCounters::add(
+            &self.shared.counters.writes,
+            (batch.len() - refusals.len().min(batch.len())) as u64,
+        );
         FibCounters::add(&self.shared.counters.failures, refusals.len() as u64);
         let mut questions = Vec::new();
         let mut refused = refusals.iter().peekable();
@@ -381,7 +388,8 @@ impl Service {
     fn wait(&mut self) -> Result<(), RequestError> {
         let overrun = self.overrun.map(|since| self.resync_due().unwrap_or(since));
         let report = self.reports.first().map(|(since, _)| *since + CONSISTENCY_PATIENCE);
-        let due = [self.kernel.next_due(), self.devices.next_due(), overrun, report].into_iter().flatten().min();
+        let due =
+            [self.kernel.next_due(), self.devices.next_due(), overrun, report].into_iter().flatten().min();
         let timeout = match due {
             None => PollTimeout::NONE,
             Some(due) => {
@@ -391,10 +399,8 @@ impl Service {
             }
         };
         let wanted = PollFlags::POLLIN;
-        let mut fds = vec![
-            PollFd::new(self.monitor.as_fd(), wanted),
-            PollFd::new(self.shared.wake_fd(), wanted),
-        ];
+        let mut fds =
+            vec![PollFd::new(self.monitor.as_fd(), wanted), PollFd::new(self.shared.wake_fd(), wanted)];
         if let Some(snooping) = &self.snooping {
             fds.push(PollFd::new(snooping.fd(), wanted));
         }
@@ -404,4 +410,3 @@ impl Service {
         }
     }
 }
-

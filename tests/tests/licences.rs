@@ -21,7 +21,10 @@ fn satisfied(expression: &str, allowed: &[String]) -> bool {
         return satisfied(&format!("{before}{value}{after}"), allowed);
     }
     expression.split(" OR ").any(|choice| {
-        choice.split(" AND ").map(str::trim).all(|name| name == "yes" || allowed.iter().any(|one| one == name))
+        choice
+            .split(" AND ")
+            .map(str::trim)
+            .all(|name| name == "yes" || allowed.iter().any(|one| one == name))
     })
 }
 

@@ -65,6 +65,11 @@ impl MgmtServer {
     /// Claims the socket and serves it.
     pub fn start(options: MgmtOptions, shell: Shell) -> Result<Self, MgmtError> {
         let claimed = socket::claim(&options.path)?;
+        Self::serve(claimed, options, shell)
+    }
+
+    /// Serves a socket that was claimed before, at the path of the options.
+    pub fn serve(claimed: ClaimedSocket, options: MgmtOptions, shell: Shell) -> Result<Self, MgmtError> {
         let path = options.path.clone();
         let shared = Arc::new(Shared {
             shell,

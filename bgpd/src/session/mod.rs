@@ -35,7 +35,9 @@ pub use outbound::{Full, SessionSender};
 pub use status::{MessageCounts, PeerStatus};
 
 use crate::fsm::ConnectionId;
-use crate::peer::{Cease, ListenRange, PeerId, PeerOrigin, PeerSettings, SessionCommand, SessionEvent, SessionId};
+use crate::peer::{
+    Cease, ListenRange, PeerId, PeerOrigin, PeerSettings, SessionCommand, SessionEvent, SessionId,
+};
 use crate::wire::{Message, Notification, notification::Cease as CeaseSubcode};
 use ipnet::IpNet;
 use link::Link;

@@ -341,7 +341,8 @@ impl PeerTask {
             Ok((message, _)) => message,
             Err(notification) => {
                 // RFC 7313 §5: the error is only for those who agreed on enhanced refresh.
-                let enhanced = self.session.as_ref().is_none_or(|session| session.negotiated.enhanced_refresh);
+                let enhanced =
+                    self.session.as_ref().is_none_or(|session| session.negotiated.enhanced_refresh);
                 if frame.kind == MessageType::RouteRefresh && !enhanced {
                     return;
                 }

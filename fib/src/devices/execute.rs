@@ -47,7 +47,8 @@ impl DeviceKeeper {
         let Plan { ops, obstacles } = plan(config, links);
         let mut notices = Vec::new();
         self.told.retain(|device, _| {
-            obstacles.contains_key(device) || self.histories.get(device).is_some_and(|history| history.failures > 0)
+            obstacles.contains_key(device)
+                || self.histories.get(device).is_some_and(|history| history.failures > 0)
         });
         for (device, error) in obstacles {
             self.tell(device, error, &mut notices);
@@ -105,7 +106,12 @@ impl DeviceKeeper {
         self.histories.retain(|name, history| {
             name == device || history.until.is_some() || now.saturating_duration_since(history.since) < WINDOW
         });
-        self.histories.entry(device.to_owned()).or_insert(History { failures: 0, steps: 0, since: now, until: None })
+        self.histories.entry(device.to_owned()).or_insert(History {
+            failures: 0,
+            steps: 0,
+            since: now,
+            until: None,
+        })
     }
 
     /// True when there were too many of them.
@@ -126,7 +132,8 @@ impl DeviceKeeper {
 
     fn count_failure(&mut self, device: &str, now: Instant) {
         let history = self.history(device, now);
-        history.until = Some(now + FIRST_DELAY.saturating_mul(1 << history.failures.min(16)).min(LONGEST_DELAY));
+        history.until =
+            Some(now + FIRST_DELAY.saturating_mul(1 << history.failures.min(16)).min(LONGEST_DELAY));
         history.failures += 1;
     }
 }
@@ -136,10 +143,12 @@ fn words(op: &DeviceOp, error: &RequestError) -> String {
     let refused = |errno| matches!(error, RequestError::Refused(refusal) if refusal.errno == errno);
     match op {
         DeviceOp::AddBridge { .. } if refused(Errno::EOPNOTSUPP) => {
-            "this kernel makes no bridges; load the module `bridge` or use a kernel with CONFIG_BRIDGE".to_owned()
+            "this kernel makes no bridges; load the module `bridge` or use a kernel with CONFIG_BRIDGE"
+                .to_owned()
         }
         DeviceOp::AddVxlan { .. } if refused(Errno::EOPNOTSUPP) => {
-            "this kernel makes no vxlan devices; load the module `vxlan` or use a kernel with CONFIG_VXLAN".to_owned()
+            "this kernel makes no vxlan devices; load the module `vxlan` or use a kernel with CONFIG_VXLAN"
+                .to_owned()
         }
         DeviceOp::AddVxlan { vni, .. } if refused(Errno::EEXIST) => {
             format!("another device has VNI {vni} on the same port; remove it")
@@ -185,7 +194,8 @@ fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestErro
             }
         }
         DeviceOp::VxlanLocal { index, name, vni, local } => {
-            let link = with_local(LinkVxlan::new(name, vni.get()), *local).learning(false).index(*index).build();
+            let link =
+                with_local(LinkVxlan::new(name, vni.get()), *local).learning(false).index(*index).build();
             change(connection, &link)
         }
         DeviceOp::Mtu { index, mtu, .. } => {

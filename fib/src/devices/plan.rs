@@ -101,7 +101,8 @@ impl Plan {
             match (config.bridge_domains.get(domain), &link.kind) {
                 (Some(_), LinkKind::Bridge) => link.name != bridge_name(domain),
                 (Some(wanted), LinkKind::Vxlan(vxlan)) => {
-                    let family = config.vtep_source.zip(vxlan.local).is_some_and(|(a, b)| a.is_ipv4() != b.is_ipv4());
+                    let family =
+                        config.vtep_source.zip(vxlan.local).is_some_and(|(a, b)| a.is_ipv4() != b.is_ipv4());
                     vxlan.vni != Some(wanted.vni) || link.name != vxlan_name(wanted.vni) || family
                 }
                 _ => true,
@@ -109,7 +110,9 @@ impl Plan {
         };
         let mut gone: Vec<&Link> = links.iter().filter(unwanted).collect();
         gone.sort_by_key(|link| link.is_bridge());
-        self.ops.extend(gone.into_iter().map(|link| DeviceOp::Delete { index: link.index, name: link.name.clone() }));
+        self.ops.extend(
+            gone.into_iter().map(|link| DeviceOp::Delete { index: link.index, name: link.name.clone() }),
+        );
     }
 
     fn obstacle(&mut self, link: &Link, domain: &str) {
@@ -120,7 +123,13 @@ impl Plan {
     }
 
     /// The index of the domain's bridge, once it is there and ours.
-    fn bridge(&mut self, name: &str, domain: &BridgeDomain, vtep: Option<IpAddr>, links: &Links) -> Option<u32> {
+    fn bridge(
+        &mut self,
+        name: &str,
+        domain: &BridgeDomain,
+        vtep: Option<IpAddr>,
+        links: &Links,
+    ) -> Option<u32> {
         let device = bridge_name(name);
         let Some(link) = links.named(&device) else {
             self.ops.push(DeviceOp::AddBridge { name: device, mac: bridge_mac(domain.vni, vtep) });
@@ -230,7 +239,11 @@ impl Plan {
 pub fn overlay_mtu(links: &Links, vtep: IpAddr) -> u32 {
     let has_vtep = |link: &&Link| links.addresses(link.index).any(|address| address == vtep);
     let carrier = |link: &&Link| {
-        !link.loopback && !link.is_bridge() && link.vxlan().is_none() && link.master.is_none() && link.mtu >= MIN_MTU
+        !link.loopback
+            && !link.is_bridge()
+            && link.vxlan().is_none()
+            && link.master.is_none()
+            && link.mtu >= MIN_MTU
     };
     let own = links.iter().filter(has_vtep).find(carrier).map(|link| link.mtu);
     let smallest = || {

@@ -14,7 +14,12 @@ pub struct VtepId(NonZeroU32);
 impl VtepId {
     pub(super) fn from_index(index: usize) -> Self {
         // Never more VTEPs than memory for them; the bound only keeps the conversion total.
-        VtepId(u32::try_from(index).ok().and_then(|index| NonZeroU32::MIN.checked_add(index)).unwrap_or(NonZeroU32::MAX))
+        VtepId(
+            u32::try_from(index)
+                .ok()
+                .and_then(|index| NonZeroU32::MIN.checked_add(index))
+                .unwrap_or(NonZeroU32::MAX),
+        )
     }
 
     pub(super) fn index(self) -> usize {

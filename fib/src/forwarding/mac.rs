@@ -58,11 +58,7 @@ impl BridgeFdb {
         if message.is(NUD_PERMANENT) {
             BridgeFdb::Own { port: message.ifindex }
         } else if message.ifindex == vxlan {
-            BridgeFdb::Vxlan {
-                marked: message.has(NTF_EXT_LEARNED),
-                sticky: message.has(NTF_STICKY),
-                fixed,
-            }
+            BridgeFdb::Vxlan { marked: message.has(NTF_EXT_LEARNED), sticky: message.has(NTF_STICKY), fixed }
         } else {
             BridgeFdb::Port { port: message.ifindex, fixed }
         }
@@ -155,7 +151,14 @@ impl MacEntry {
         ops
     }
 
-    fn vxlan_set(&self, mac: MacAddr, wanted: WantedMac, target: Target, context: &MacContext, ops: &mut Ops) {
+    fn vxlan_set(
+        &self,
+        mac: MacAddr,
+        wanted: WantedMac,
+        target: Target,
+        context: &MacContext,
+        ops: &mut Ops,
+    ) {
         let vxlan = context.vxlan;
         let delete = Op::VxlanDelete { vxlan, mac };
         let set = |mode| Op::VxlanSet { vxlan, mac, target, mode };

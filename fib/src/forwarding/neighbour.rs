@@ -41,7 +41,9 @@ impl ActualNeighbour {
                     ActualNeighbour::Fixed(mac.filter(|_| message.is(NUD_PERMANENT)))
                 }
             }
-            Some(mac) if message.is(NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE) => ActualNeighbour::Local(mac),
+            Some(mac) if message.is(NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE) => {
+                ActualNeighbour::Local(mac)
+            }
             _ => ActualNeighbour::Unresolved,
         }
     }
@@ -84,7 +86,9 @@ impl NeighbourEntry {
             (Some(wanted), ActualNeighbour::Ours(actual)) if wanted == actual => None,
             (Some(_), ActualNeighbour::Fixed(_)) => None,
             (Some(RemoteNeighbour { mac, router }), _) => Some(Op::NeighbourSet { bridge, ip, mac, router }),
-            (None, ActualNeighbour::Ours(_) | ActualNeighbour::Overwritten) if gone || !self.adopted || pruned => {
+            (None, ActualNeighbour::Ours(_) | ActualNeighbour::Overwritten)
+                if gone || !self.adopted || pruned =>
+            {
                 Some(Op::NeighbourDelete { bridge, ip })
             }
             (None, _) => None,

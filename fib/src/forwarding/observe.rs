@@ -55,7 +55,14 @@ impl Forwarding {
         }
     }
 
-    fn observe_vxlan(&mut self, vni: Vni, mac: MacAddr, message: &NeighbourMessage, gone: bool, now: Instant) {
+    fn observe_vxlan(
+        &mut self,
+        vni: Vni,
+        mac: MacAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
         let Some(table) = self.tables.get_mut(&vni) else { return };
         let held = table.macs.get(&mac).is_some_and(|entry| entry.vxlan_held);
         let new = if gone {
@@ -88,7 +95,8 @@ impl Forwarding {
         match entry.wanted {
             Some(wanted) => {
                 let right = |vtep: VtepId| vtep == wanted.vtep;
-                entry.vxlan_held |= matches!(new, VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep) if right(vtep));
+                entry.vxlan_held |=
+                    matches!(new, VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep) if right(vtep));
             }
             None => entry.adopted |= marked && old != new,
         }
@@ -111,7 +119,9 @@ impl Forwarding {
         gone: bool,
         now: Instant,
     ) {
-        let Some(Devices { vxlan, .. }) = self.tables.get(&vni).and_then(|table| table.devices) else { return };
+        let Some(Devices { vxlan, .. }) = self.tables.get(&vni).and_then(|table| table.devices) else {
+            return;
+        };
         let new = BridgeFdb::read(message, vxlan);
         let old = self.tables.get(&vni).and_then(|table| table.macs.get(&mac)).map(|entry| entry.bridge);
         let new = if !gone {
@@ -161,7 +171,14 @@ impl Forwarding {
         }
     }
 
-    fn observe_flood(&mut self, vni: Vni, vtep: IpAddr, message: &NeighbourMessage, gone: bool, now: Instant) {
+    fn observe_flood(
+        &mut self,
+        vni: Vni,
+        vtep: IpAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
         let Some(table) = self.tables.get_mut(&vni) else { return };
         if gone && !table.floods.contains_key(&vtep) {
             return;
@@ -181,7 +198,14 @@ impl Forwarding {
         self.settle(Key::Flood(vni, vtep), now);
     }
 
-    fn observe_neighbour(&mut self, vni: Vni, ip: IpAddr, message: &NeighbourMessage, gone: bool, now: Instant) {
+    fn observe_neighbour(
+        &mut self,
+        vni: Vni,
+        ip: IpAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
         let Some(table) = self.tables.get_mut(&vni) else { return };
         let held = table.neighbours.get(ip).is_some_and(|entry| entry.held);
         let new = if gone { ActualNeighbour::Absent } else { ActualNeighbour::read(message, held) };
@@ -304,8 +328,7 @@ impl Forwarding {
 
     /// A nexthop message; `gone` for `RTM_DELNEXTHOP`.
     pub fn observe_nexthop(&mut self, message: &NexthopMessage, gone: bool, now: Instant) {
-        let change =
-            if gone { self.vteps.observe_gone(message.id) } else { self.vteps.observe(message) };
+        let change = if gone { self.vteps.observe_gone(message.id) } else { self.vteps.observe(message) };
         if let Some(change) = change {
             self.nexthop_changed(change, now);
         }

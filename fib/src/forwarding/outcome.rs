@@ -39,7 +39,9 @@ impl Forwarding {
         match (*op, key) {
             (Op::VxlanSet { mac, target, .. }, Key::Mac(vni, _)) => {
                 let state = match target {
-                    Target::Nexthop(group) => self.vteps.of_group(group).map_or(VxlanFdb::Stray, VxlanFdb::Nexthop),
+                    Target::Nexthop(group) => {
+                        self.vteps.of_group(group).map_or(VxlanFdb::Stray, VxlanFdb::Nexthop)
+                    }
                     Target::Address(ip) => VxlanFdb::Address(self.vteps.intern(ip)),
                 };
                 self.set_vxlan(vni, mac, state);
@@ -56,7 +58,9 @@ impl Forwarding {
                 let marked = matches!(self.bridge_of(key), BridgeFdb::Vxlan { marked: true, .. });
                 self.set_bridge(links, vni, mac, BridgeFdb::Vxlan { marked, sticky, fixed: sticky });
             }
-            (Op::BridgeDelete { mac, .. }, Key::Mac(vni, _)) => self.set_bridge(links, vni, mac, BridgeFdb::Absent),
+            (Op::BridgeDelete { mac, .. }, Key::Mac(vni, _)) => {
+                self.set_bridge(links, vni, mac, BridgeFdb::Absent)
+            }
             (Op::FloodAdd { vtep, .. }, Key::Flood(vni, _)) => {
                 if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.floods.get_mut(&vtep)) {
                     entry.actual = ActualFlood::Ours;
@@ -98,7 +102,14 @@ impl Forwarding {
     /// | FDB nexthops not known (`EOPNOTSUPP`, `EINVAL`… to the first) | from now on by address |
     /// | an entry refused although its nexthop is there | ask whether it is still there |
     /// | `ENODEV`, `EBUSY`, `ENOBUFS`, `ENOMEM`, `ENOSPC`, all others | again later, spaced out; told after a few |
-    pub fn refused(&mut self, links: &Links, key: Key, op: &Op, error: &KernelError, now: Instant) -> FollowUp {
+    pub fn refused(
+        &mut self,
+        links: &Links,
+        key: Key,
+        op: &Op,
+        error: &KernelError,
+        now: Instant,
+    ) -> FollowUp {
         match (op, error.errno) {
             (
                 Op::VxlanDelete { .. }
@@ -127,7 +138,10 @@ impl Forwarding {
                 self.give_up_nexthops(error);
                 FollowUp::None
             }
-            (Op::VxlanSet { target: Target::Nexthop(group), mac, .. }, Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOENT) => {
+            (
+                Op::VxlanSet { target: Target::Nexthop(group), mac, .. },
+                Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOENT,
+            ) => {
                 self.refused_target(key, *mac, op, error, now);
                 FollowUp::Ask(Query::Nexthop { id: *group })
             }

@@ -81,10 +81,13 @@ impl Forwarding {
     fn mac_differences(&self, table: &VniTable, mac: MacAddr, entry: &MacEntry) -> (bool, bool) {
         let ops = table.mac_ops(mac, &self.vteps);
         let vxlan = ops.iter().any(|op| matches!(op, Op::VxlanSet { .. } | Op::VxlanDelete { .. }));
-        let bridge = ops.iter().any(|op| {
-            matches!(op, Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. })
-        });
-        (vxlan || entry.vxlan_conflict(), bridge || entry.bridge_conflict() || (entry.moved_here && entry.wanted.is_some()))
+        let bridge = ops
+            .iter()
+            .any(|op| matches!(op, Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. }));
+        (
+            vxlan || entry.vxlan_conflict(),
+            bridge || entry.bridge_conflict() || (entry.moved_here && entry.wanted.is_some()),
+        )
     }
 
     fn vtep_words(&self, vtep: VtepId) -> Option<String> {
@@ -106,7 +109,8 @@ fn bridge_words(links: &Links, vxlan: &str, state: BridgeFdb) -> Option<String> 
         BridgeFdb::Absent => None,
         BridgeFdb::Vxlan { marked, sticky, fixed } => {
             let mut words = format!("on {vxlan}");
-            for (word, there) in [(", sticky", sticky), (", static", fixed), (", without our mark", !marked)] {
+            for (word, there) in [(", sticky", sticky), (", static", fixed), (", without our mark", !marked)]
+            {
                 if there {
                     words.push_str(word);
                 }

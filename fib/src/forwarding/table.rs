@@ -222,7 +222,11 @@ impl VniTable {
             usize::from(vxlan) + usize::from(matches!(entry.bridge, BridgeFdb::Vxlan { marked: true, .. }))
         };
         self.macs.values().map(marked).sum::<usize>()
-            + self.neighbours.iter().filter(|(_, entry)| matches!(entry.actual, ActualNeighbour::Ours(_))).count()
+            + self
+                .neighbours
+                .iter()
+                .filter(|(_, entry)| matches!(entry.actual, ActualNeighbour::Ours(_)))
+                .count()
             + self.floods.values().filter(|entry| entry.actual == ActualFlood::Ours).count()
     }
 }

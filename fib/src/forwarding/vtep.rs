@@ -140,7 +140,11 @@ impl Vteps {
 
     /// Every VTEP.
     pub fn iter(&self) -> impl Iterator<Item = VtepId> {
-        self.list.iter().enumerate().filter(|(_, vtep)| vtep.is_some()).map(|(index, _)| VtepId::from_index(index))
+        self.list
+            .iter()
+            .enumerate()
+            .filter(|(_, vtep)| vtep.is_some())
+            .map(|(index, _)| VtepId::from_index(index))
     }
 
     /// The number of the VTEP with this address, given now if it has none.

@@ -40,7 +40,9 @@ pub fn served(links: &Links, serve: &Serve) -> (BTreeMap<Vni, ServedVni>, Vec<Fi
         }
     }
     for link in links.iter() {
-        let Some(vni) = link.vxlan().filter(|vxlan| !vxlan.external).and_then(|vxlan| vxlan.vni) else { continue };
+        let Some(vni) = link.vxlan().filter(|vxlan| !vxlan.external).and_then(|vxlan| vxlan.vni) else {
+            continue;
+        };
         if !serve.contains(vni) {
             continue;
         }
@@ -70,7 +72,11 @@ pub fn served(links: &Links, serve: &Serve) -> (BTreeMap<Vni, ServedVni>, Vec<Fi
 
 /// The devices of a VNI, or why it cannot be served; `Err(None)` for what passes by itself or is the operator's
 /// plain intention (switched off, not joined to a bridge yet).
-fn devices(links: &Links, vxlan: &Link, on_bridge: &BTreeMap<u32, usize>) -> Result<VniDevices, Option<String>> {
+fn devices(
+    links: &Links,
+    vxlan: &Link,
+    on_bridge: &BTreeMap<u32, usize>,
+) -> Result<VniDevices, Option<String>> {
     let bridge = vxlan.master.and_then(|master| links.get(master)).ok_or(None)?;
     if !bridge.is_bridge() || !vxlan.up || !bridge.up {
         return Err(None);
@@ -80,7 +86,10 @@ fn devices(links: &Links, vxlan: &Link, on_bridge: &BTreeMap<u32, usize>) -> Res
         .and_then(|settings| settings.local)
         .ok_or_else(|| Some("it has no local address; make it with `local ADDRESS`".to_owned()))?;
     if on_bridge.get(&bridge.index).is_some_and(|count| *count > 1) {
-        return Err(Some(format!("{} has several vxlan devices; each VNI needs a bridge of its own", bridge.name)));
+        return Err(Some(format!(
+            "{} has several vxlan devices; each VNI needs a bridge of its own",
+            bridge.name
+        )));
     }
     Ok(VniDevices {
         vxlan: (vxlan.index, vxlan.name.clone()),

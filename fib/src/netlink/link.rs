@@ -5,7 +5,8 @@ use crate::model::{BridgePort, Link, LinkKind, Vxlan};
 use netlink_packet_core::Parseable;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo,
+    LinkMessage,
 };
 use std::net::IpAddr;
 use weft_evpn::{MacAddr, Vni};
@@ -63,7 +64,9 @@ fn link(message: LinkMessage) -> Link {
                 for info in infos {
                     match info {
                         LinkInfo::Kind(InfoKind::Bridge) => link.kind = LinkKind::Bridge,
-                        LinkInfo::Data(InfoData::Vxlan(settings)) => link.kind = LinkKind::Vxlan(vxlan(&settings)),
+                        LinkInfo::Data(InfoData::Vxlan(settings)) => {
+                            link.kind = LinkKind::Vxlan(vxlan(&settings))
+                        }
                         LinkInfo::PortData(InfoPortData::BridgePort(settings)) => {
                             link.port = Some(port(&settings));
                         }

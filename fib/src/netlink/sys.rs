@@ -33,7 +33,8 @@ impl Burst {
         // SAFETY: iovec and mmsghdr are plain C structs for which all zeroes is a valid value.
         let (mut vectors, mut headers): ([libc::iovec; SLOTS], [libc::mmsghdr; SLOTS]) =
             unsafe { (zeroed(), zeroed()) };
-        for ((slot, vector), header) in self.bytes.chunks_exact_mut(SLOT).zip(&mut vectors).zip(&mut headers) {
+        for ((slot, vector), header) in self.bytes.chunks_exact_mut(SLOT).zip(&mut vectors).zip(&mut headers)
+        {
             vector.iov_base = slot.as_mut_ptr().cast();
             vector.iov_len = slot.len();
             header.msg_hdr.msg_iov = vector;

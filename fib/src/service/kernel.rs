@@ -90,7 +90,12 @@ impl Kernel {
     }
 
     /// Asks for one thing and hears the answer. `ENOENT` and `ENODEV` are answers, too.
-    pub(super) fn ask(&mut self, connection: &mut Connection, query: Query, now: Instant) -> Result<(), RequestError> {
+    pub(super) fn ask(
+        &mut self,
+        connection: &mut Connection,
+        query: Query,
+        now: Instant,
+    ) -> Result<(), RequestError> {
         match connection.query(query, |header, payload| self.hear(header, payload, now)) {
             Err(RequestError::Refused(error)) if matches!(error.errno, Errno::ENOENT | Errno::ENODEV) => {
                 self.absent(query, now);
@@ -122,7 +127,11 @@ impl Kernel {
     }
 
     /// Reads links, addresses and nexthops, from nothing.
-    pub(super) fn read_links(&mut self, connection: &mut Connection, now: Instant) -> Result<(), RequestError> {
+    pub(super) fn read_links(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<(), RequestError> {
         let old = std::mem::take(&mut self.links);
         for query in [Query::Links, Query::Addresses] {
             if let Err(error) = self.ask(connection, query, now) {
@@ -136,7 +145,11 @@ impl Kernel {
     }
 
     /// Reads all nexthops.
-    pub(super) fn read_nexthops(&mut self, connection: &mut Connection, now: Instant) -> Result<(), RequestError> {
+    pub(super) fn read_nexthops(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<(), RequestError> {
         self.forwarding.begin_sync_nexthops();
         match self.ask(connection, Query::Nexthops, now) {
             // A kernel without nexthop objects has none.

@@ -28,14 +28,13 @@ pub(super) struct Snooping {
 impl Snooping {
     pub(super) fn open() -> Result<Self, FibNotice> {
         match Snooper::open() {
-            Ok(snooper) => Ok(Snooping {
-                snooper,
-                ports: BTreeMap::new(),
-                told: HashMap::default(),
-                seen: Vec::new(),
-            }),
+            Ok(snooper) => {
+                Ok(Snooping { snooper, ports: BTreeMap::new(), told: HashMap::default(), seen: Vec::new() })
+            }
             Err(error) => Err(FibNotice::NoSnooping {
-                error: format!("{error}; the packet socket needs CAP_NET_RAW and a kernel with CONFIG_PACKET"),
+                error: format!(
+                    "{error}; the packet socket needs CAP_NET_RAW and a kernel with CONFIG_PACKET"
+                ),
             }),
         }
     }
@@ -65,7 +64,9 @@ impl Snooping {
         self.snooper.receive(&mut self.seen)?;
         for seen in &self.seen {
             // A tagged host is not on the bridge's own subnet.
-            let Some(vni) = self.ports.get(&seen.ifindex).copied().filter(|_| seen.vlan.is_none()) else { continue };
+            let Some(vni) = self.ports.get(&seen.ifindex).copied().filter(|_| seen.vlan.is_none()) else {
+                continue;
+            };
             let key = (vni, seen.ip);
             if let Some((mac, at)) = self.told.get(&key)
                 && *mac == seen.mac
@@ -77,7 +78,12 @@ impl Snooping {
                 self.told.clear();
             }
             self.told.insert(key, (seen.mac, now));
-            events.push(LocalEvent::Neighbour { vni, ip: seen.ip, mac: seen.mac, source: NeighbourSource::Snooped });
+            events.push(LocalEvent::Neighbour {
+                vni,
+                ip: seen.ip,
+                mac: seen.mac,
+                source: NeighbourSource::Snooped,
+            });
         }
         Ok(())
     }
@@ -95,7 +101,8 @@ impl Snooping {
         self.told.remove(&(vni, ip));
         let devices = &served.devices;
         let source = devices.svi_addresses.iter().copied().find(|address| {
-            address.is_ipv4() == ip.is_ipv4() && is_link_local(*address) == (ip.is_ipv6() && is_link_local(ip))
+            address.is_ipv4() == ip.is_ipv4()
+                && is_link_local(*address) == (ip.is_ipv6() && is_link_local(ip))
         });
         let ports: Vec<u32> = match port {
             Some(port) => vec![port],

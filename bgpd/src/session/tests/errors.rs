@@ -75,7 +75,8 @@ async fn a_silent_neighbour_is_told_4_0_when_the_hold_time_is_over() {
 async fn a_received_notification_is_told_to_the_core() {
     let (ours, remote) = addresses();
     let (mut daemon, mut scripted, _) = Daemon::passive(ours, remote).up(remote).await;
-    let cease = Notification::cease_with_communication(CeaseSubcode::AdministrativeShutdown, "bye").into_hard_reset();
+    let cease =
+        Notification::cease_with_communication(CeaseSubcode::AdministrativeShutdown, "bye").into_hard_reset();
     scripted.send(Message::Notification(cease)).await;
     let reason = daemon.down().await;
     let notification = reason.notification.unwrap();
@@ -141,7 +142,9 @@ async fn outcome(octets: &[u8]) -> Result<(usize, usize), (u8, u8)> {
     let outcome = daemon
         .wait(|event| match event {
             SessionEvent::Update { update, .. } => Some(Ok((routes(&update.reach), routes(&update.unreach)))),
-            SessionEvent::Down { reason, .. } => Some(Err(reason.notification.map(|n| (n.code, n.subcode)).unwrap())),
+            SessionEvent::Down { reason, .. } => {
+                Some(Err(reason.notification.map(|n| (n.code, n.subcode)).unwrap()))
+            }
             _ => None,
         })
         .await;

@@ -2,8 +2,8 @@
 //! neighbours come, change and go.
 
 use super::*;
-use socket2::SockRef;
 use crate::peer::TtlPolicy;
+use socket2::SockRef;
 use std::os::fd::AsFd;
 use tokio::{net::TcpSocket, time::timeout};
 
@@ -14,7 +14,9 @@ fn range(net: IpAddr, length: u8, template: PeerSettings) -> ListenRange {
 async fn connect_with_key(from: IpAddr, to: SocketAddr, key: Option<&str>) -> Option<Scripted> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::new(from, 0)).unwrap();
-    sockopt::set_md5(socket.as_fd(), to.ip().into(), key).or_else(|e| if key.is_none() { Ok(()) } else { Err(e) }).unwrap();
+    sockopt::set_md5(socket.as_fd(), to.ip().into(), key)
+        .or_else(|e| if key.is_none() { Ok(()) } else { Err(e) })
+        .unwrap();
     timeout(Duration::from_millis(700), socket.connect(to)).await.ok()?.ok().map(Scripted::new)
 }
 

@@ -1,8 +1,8 @@
 //! From a start to a session.
 
 use super::*;
-use socket2::SockRef;
 use crate::wire::Capability;
+use socket2::SockRef;
 use tokio::net::TcpListener;
 
 #[tokio::test]
