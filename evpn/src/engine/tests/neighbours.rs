@@ -174,7 +174,10 @@ fn an_address_that_moves_between_two_local_macs_is_announced_before_it_is_withdr
     assert_eq!(leaf.sequence(mac(1), Some("10.0.0.1")), None);
     assert_eq!(leaf.sequence(mac(2), Some("10.0.0.1")), Some(1));
     let is_withdraw = |output: &Output| matches!(output, Output::Withdraw(_));
-    assert!(out.last().is_some_and(is_withdraw) && !out.first().is_some_and(is_withdraw), "{out:?}");
+    let withdrawn = out.iter().position(is_withdraw).unwrap();
+    let last = out.iter().rposition(|output| matches!(output, Output::Originate(_))).unwrap();
+    assert!(last < withdrawn, "{out:?}");
+    assert_eq!(leaf.probes, [(ip("10.0.0.1"), Some(mac(1)))], "the loser is asked");
 }
 
 #[test]
