@@ -535,7 +535,7 @@ impl Fabric {
     }
 }
 
-/// Twenty times as many in release mode: a few thousand a second.
+/// Twenty times as many in release mode, where thousands take seconds.
 fn simulate(first: u64, seeds: u64, leaves: usize, hosts: usize, actions: usize) {
     let seeds = if cfg!(debug_assertions) { seeds } else { 20 * seeds };
     for seed in first..first + seeds {
