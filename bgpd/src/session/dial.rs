@@ -79,7 +79,9 @@ impl DialError {
             DialError::Connect { error, .. }
                 if !matches!(
                     error.kind(),
-                    io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown | io::ErrorKind::AddrNotAvailable
+                    io::ErrorKind::NetworkUnreachable
+                        | io::ErrorKind::NetworkDown
+                        | io::ErrorKind::AddrNotAvailable
                 ) =>
             {
                 CallFailure::Remote

@@ -72,7 +72,9 @@ pub(super) fn open(addresses: &[SocketAddr]) -> Result<Vec<Arc<TcpListener>>, Li
     for &address in addresses {
         match bind(address).map_err(|error| ListenError::new(address, error)) {
             Ok(listener) => listeners.push(Arc::new(listener)),
-            Err(error) if error.is_unsupported() && addresses.len() > 1 => warn!("{error}; going on without it"),
+            Err(error) if error.is_unsupported() && addresses.len() > 1 => {
+                warn!("{error}; going on without it")
+            }
             Err(error) => return Err(error),
         }
     }

@@ -35,7 +35,9 @@ pub use outbound::{Full, SessionSender};
 pub use status::{MessageCounts, PeerStatus};
 
 use crate::fsm::ConnectionId;
-use crate::peer::{Cease, ListenRange, PeerId, PeerOrigin, PeerSettings, SessionCommand, SessionEvent, SessionId};
+use crate::peer::{
+    Cease, ListenRange, PeerId, PeerOrigin, PeerSettings, SessionCommand, SessionEvent, SessionId,
+};
 use crate::wire::{Message, Notification, notification::Cease as CeaseSubcode};
 use ipnet::IpNet;
 use link::Link;
@@ -256,10 +258,15 @@ impl Sessions {
 }
 
 impl Drop for Sessions {
+    /// Ends all sessions, too, but without waiting.
     fn drop(&mut self) {
         for accepting in &self.accepting {
             accepting.abort();
         }
+        // A task whose commands cannot come any more closes its session.
+        let mut registry = self.shared.registry();
+        registry.by_address.clear();
+        registry.peers.clear();
     }
 }
 

@@ -2,7 +2,8 @@
 //! what comes back. It has no timers and no opinion. Every wait ends after `PATIENCE`.
 
 use crate::wire::{
-    Capability, DecodeContext, Decoder, Family, FrameDecoder, Message, MessageType, Notification, Open, SessionKind,
+    Capability, DecodeContext, Decoder, Family, FrameDecoder, Message, MessageType, Notification, Open,
+    SessionKind,
     capability::{GracefulRestart, GracefulRestartFamily},
 };
 use bytes::{Bytes, BytesMut};
@@ -78,7 +79,8 @@ impl Scripted {
 
     /// Calls from this address.
     pub async fn connect(from: IpAddr, to: SocketAddr) -> Self {
-        let socket = if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.expect("a socket");
+        let socket =
+            if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.expect("a socket");
         socket.bind(SocketAddr::new(from, 0)).expect("the address is here");
         Self::new(patiently(socket.connect(to)).await.expect("somebody listens"))
     }

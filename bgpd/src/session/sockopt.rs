@@ -35,7 +35,8 @@ fn set<T>(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: 
     // SAFETY: `value` is a live reference to `length` readable octets, which the kernel only
     // reads during the call; the descriptor is borrowed and so open. A wrong level, name or
     // length is answered with an error.
-    let outcome = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), length) };
+    let outcome =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), length) };
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

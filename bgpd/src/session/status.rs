@@ -212,7 +212,10 @@ mod tests {
         status.count_received(2);
         status.count_received(99);
         let snapshot = status.snapshot();
-        assert_eq!(snapshot.sent, MessageCounts { keepalives: 2, notifications: 1, ..MessageCounts::default() });
+        assert_eq!(
+            snapshot.sent,
+            MessageCounts { keepalives: 2, notifications: 1, ..MessageCounts::default() }
+        );
         assert_eq!(snapshot.received.total(), 1);
     }
 

@@ -26,7 +26,10 @@ fn refused_calls_are_repeated_fast_then_slower_up_to_connect_retry() {
     settings.timers.connect_retry = Duration::from_secs(10);
     let (mut bench, mut id) = Bench::calling(settings);
     for whole in [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0] {
-        assert_eq!(bench.input(Input::ConnectFailed(id, CallFailure::Remote)), [Action::State(FsmState::Active)]);
+        assert_eq!(
+            bench.input(Input::ConnectFailed(id, CallFailure::Remote)),
+            [Action::State(FsmState::Active)]
+        );
         let (took, actions) = bench.expire();
         assert!(between(took, whole * 0.75, whole), "{took:?} for {whole}");
         let [Action::Connect(next), Action::State(FsmState::Connect)] = actions[..] else {

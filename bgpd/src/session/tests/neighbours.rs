@@ -2,8 +2,8 @@
 //! neighbours come, change and go.
 
 use super::*;
-use socket2::SockRef;
 use crate::peer::TtlPolicy;
+use socket2::SockRef;
 use std::os::fd::AsFd;
 use tokio::{net::TcpSocket, time::timeout};
 
@@ -14,7 +14,9 @@ fn range(net: IpAddr, length: u8, template: PeerSettings) -> ListenRange {
 async fn connect_with_key(from: IpAddr, to: SocketAddr, key: Option<&str>) -> Option<Scripted> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::new(from, 0)).unwrap();
-    sockopt::set_md5(socket.as_fd(), to.ip().into(), key).or_else(|e| if key.is_none() { Ok(()) } else { Err(e) }).unwrap();
+    sockopt::set_md5(socket.as_fd(), to.ip().into(), key)
+        .or_else(|e| if key.is_none() { Ok(()) } else { Err(e) })
+        .unwrap();
     timeout(Duration::from_millis(700), socket.connect(to)).await.ok()?.ok().map(Scripted::new)
 }
 
@@ -196,7 +198,12 @@ async fn a_shutdown_tells_everybody_also_who_has_not_read_everything() {
 async fn the_core_going_away_ends_sessions() {
     let (ours, remote) = addresses();
     let (daemon, mut scripted, _) = Daemon::passive(ours, remote).up(remote).await;
-    drop(daemon);
-    scripted.send_raw(&raw(5, &[0, 25, 0, 70])).await;
+    drop(daemon.sessions);
     assert_eq!(scripted.expect_notification().await.error.numbers(), (6, 9));
+
+    let (ours, remote) = addresses();
+    let (daemon, mut scripted, _) = Daemon::passive(ours, remote).up(remote).await;
+    drop(daemon.events);
+    scripted.send_raw(&raw(5, &[0, 25, 0, 70])).await;
+    assert_eq!(scripted.expect_notification().await.error.numbers(), (6, 9), "found out with the next event");
 }
