@@ -106,7 +106,11 @@ impl fmt::Display for FibNotice {
                 write!(f, "{kind} {key} of VNI {vni} is not ours and stands where ours belongs; left alone")
             }
             FibNotice::Fighting { kind, vni, key } => {
-                write!(f, "{kind} {key}{} is changed by somebody again and again; repairing more slowly", of(vni))
+                write!(
+                    f,
+                    "{kind} {key}{} is changed by somebody again and again; repairing more slowly",
+                    of(vni)
+                )
             }
             FibNotice::NoNexthops { error } => {
                 write!(f, "this kernel takes no FDB nexthops ({error}); writing VTEP addresses instead")

@@ -21,9 +21,13 @@
 
 pub mod config;
 pub mod consistency;
+mod devices;
 pub mod error;
 pub mod event;
+mod forwarding;
 pub mod handle;
+mod model;
+pub mod netlink;
 mod service;
 pub mod snoop;
 

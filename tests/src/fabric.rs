@@ -397,3 +397,46 @@ pub fn reflector_config(leaves: u8, password: Option<&str>) -> String {
          no bgp default ipv4-unicast\n{sessions} address-family l2vpn evpn\n{family} exit-address-family\n"
     )
 }
+
+/// A reflector with peers that are not leaves: GoBGP, scripted peers.
+#[derive(Debug)]
+pub struct Star {
+    /// The reflector; its clients are the addresses of `arms`.
+    pub reflector: Speaker,
+    /// The namespaces of the peers; number N has the address `vtep(N)`, counted from 1.
+    pub arms: Vec<Arc<Namespace>>,
+}
+
+impl Star {
+    /// Makes a reflector with so many arms and starts it. Its clients connect to it: it is
+    /// passive, so that a scripted peer meets no second connection.
+    pub fn up(kind: Kind, arms: u8) -> Result<Self> {
+        let prefix = owner::lab_prefix()?;
+        let spine = Arc::new(Namespace::create(format!("{prefix}-s"))?);
+        spine.ip(&format!("addr add {REFLECTOR}/32 dev lo"))?;
+        let arms = (1..=arms)
+            .map(|number| {
+                let arm = Arc::new(Namespace::create(format!("{prefix}-a{number}"))?);
+                join_underlay(&arm, &spine, number)?;
+                Ok(arm)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let mut config = reflector_config(arms.len() as u8, None);
+        for number in 1..=arms.len() as u8 {
+            let peer = vtep(number);
+            config = config.replace(
+                &format!(" neighbor {peer} update-source"),
+                &format!(" neighbor {peer} passive\n neighbor {peer} update-source"),
+            );
+        }
+        let reflector = Speaker::start(kind, &spine, &config)?;
+        Ok(Self { reflector, arms })
+    }
+
+    /// The namespace of a peer, counted from 1.
+    pub fn arm(&self, number: u8) -> Result<&Arc<Namespace>> {
+        self.arms
+            .get(usize::from(number).wrapping_sub(1))
+            .ok_or_else(|| crate::LabError::Unexpected(format!("no arm {number}")))
+    }
+}

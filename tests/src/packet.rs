@@ -196,10 +196,9 @@ fn capture(socket: &Socket, index: usize, frames: &Mutex<Vec<Frame>>, stop: &Ato
     loop {
         match recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut buffer) {
             Ok((length, from)) => {
-                if from.is_some_and(|from| from.ifindex() == index) {
-                    if let Some(frame) = buffer.get(..length).and_then(parse) {
-                        frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
-                    }
+                let ours = from.is_some_and(|from| from.ifindex() == index);
+                if let Some(frame) = buffer.get(..length).and_then(parse).filter(|_| ours) {
+                    frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
                 }
             }
             // The socket is empty: nothing that was on the wire before the stop is missed.

@@ -167,11 +167,9 @@ fn receive(
             Err(_) => continue,
         };
         let number = buffer.get(..length).and_then(|packet| reply(packet, target, identifier));
-        if let Some(done) = number.and_then(|number| slot(requests, number)) {
-            if !*done {
-                *done = true;
-                answered.fetch_add(1, Ordering::Relaxed);
-            }
+        if let Some(done) = number.and_then(|number| slot(requests, number)).filter(|done| !**done) {
+            *done = true;
+            answered.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -196,7 +194,7 @@ fn request(target: IpAddr, identifier: u16, number: usize) -> [u8; 64] {
         let sum = packet
             .chunks_exact(2)
             .map(|pair| pair.iter().fold(0u32, |word, byte| (word << 8) | u32::from(*byte)))
-            .fold(0u32, |sum, word| sum + word);
+            .sum::<u32>();
         let sum = (sum & 0xffff) + (sum >> 16);
         let checksum = !((sum & 0xffff) + (sum >> 16)) as u16;
         for (to, from) in packet.iter_mut().skip(2).zip(checksum.to_be_bytes()) {

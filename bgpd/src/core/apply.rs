@@ -5,11 +5,16 @@ use super::{Core, settings};
 use crate::{
     command::ExecError,
     config::{Bgp, Config},
-    peer::{Cease, PeerSettings, SessionCommand},
-    rib::{BestpathSettings, ClearIn, Rib, RibPeer, RibSettings},
-    wire::Family,
+    peer::{Administrative, Cease, PeerId, PeerSettings, SessionCommand},
+    rib::{BestpathSettings, Rib, RibPeer, RibSettings},
+    wire::{Family, Message, RouteRefresh, refresh::RefreshKind},
 };
-use std::{collections::BTreeMap, net::IpAddr, time::Instant};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+use tracing::{info, warn};
 use weft_evpn::engine::Input;
 use weft_fib::FibRequest;
 
@@ -28,7 +33,9 @@ impl Core {
             ranges: settings::listen_ranges(config, &self.facts)?,
             evpn: settings::evpn(config, &self.facts)?,
             rib: match &config.bgp {
-                Some(bgp) => Some(rib_settings(bgp, settings::router_id(bgp, &self.facts)?, self.fib.is_some())),
+                Some(bgp) => {
+                    Some(rib_settings(bgp, settings::router_id(bgp, &self.facts)?, self.fib.is_some()))
+                }
                 None => None,
             },
         })
@@ -60,11 +67,11 @@ impl Core {
         self.config = config;
         let ask = self.rib.set_settings(plan.rib.unwrap_or_else(no_bgp));
         for peer in ask {
-            self.ask_again(peer);
+            self.ask_again(peer, Family::L2vpnEvpn);
         }
         if self.sessions_started {
-            self.apply_peers(plan.peers, now);
-            self.sessions.set_ranges(plan.ranges, self.listen_limit());
+            self.apply_peers(plan.peers);
+            self.sessions.set_listen_ranges(plan.ranges, self.listen_limit());
         }
         self.evpn.handle(Input::Config(plan.evpn), now, &mut self.outputs);
         if let Some(fib) = &self.fib {
@@ -72,42 +79,66 @@ impl Core {
         }
     }
 
-    fn apply_peers(&mut self, mut wanted: BTreeMap<IpAddr, PeerSettings>, now: Instant) {
+    fn apply_peers(&mut self, mut wanted: BTreeMap<IpAddr, PeerSettings>) {
         for (address, id) in self.peers.configured() {
             match wanted.remove(&address) {
                 None => {
-                    self.sessions.remove_peer(id, Cease::PeerDeconfigured);
-                    self.rib.remove_peer(id, now);
+                    self.sessions.remove(id, Cease::PeerDeconfigured);
+                    self.rib.remove_peer(id);
                     self.peers.remove(id);
                 }
-                Some(settings) => self.reconfigure(id, settings, now),
+                Some(settings) => self.reconfigure(id, settings),
             }
         }
         for settings in wanted.into_values() {
             let id = self.peers.new_id();
             self.peers.insert(id, settings.clone());
-            self.sessions.add_peer(id, settings);
+            self.sessions.add(id, settings);
+            self.command(id, SessionCommand::Start);
         }
     }
 
-    fn reconfigure(&mut self, id: crate::peer::PeerId, settings: PeerSettings, now: Instant) {
+    fn reconfigure(&mut self, id: PeerId, settings: PeerSettings) {
         let requires_policy = self.ebgp_requires_policy();
         let Some(peer) = self.peers.get_mut(id) else { return };
         if peer.settings != settings {
             peer.settings = settings.clone();
-            self.sessions.command(id, SessionCommand::Reconfigure(Box::new(settings)));
+            self.command(id, SessionCommand::Reconfigure(Box::new(settings)));
         }
         let Some(peer) = self.peers.get(id) else { return };
         let Some(live) = &peer.live else { return };
         let rib_peer = RibPeer::new(&peer.settings, &live.negotiated, requires_policy);
-        if self.rib.peer_changed(id, rib_peer, now) == Ok(ClearIn::AskPeer) {
-            self.ask_again(id);
+        for family in self.rib.set_peer(id, rib_peer).unwrap_or_default() {
+            self.ask_again(id, family);
         }
     }
 
     /// Asks a neighbour for all its routes again, if it can be asked.
-    pub(super) fn ask_again(&self, id: crate::peer::PeerId) {
-        self.sessions.refresh(id, Family::L2vpnEvpn);
+    pub(super) fn ask_again(&self, id: PeerId, family: Family) {
+        let Some(live) = self.peers.get(id).and_then(|peer| peer.live.as_ref()) else { return };
+        if !live.negotiated.route_refresh {
+            info!(
+                "{}: does not offer route refresh; its routes are judged anew when it sends them",
+                self.name(id)
+            );
+            return;
+        }
+        let message = Message::RouteRefresh(RouteRefresh {
+            afi: family.row().afi,
+            safi: family.row().safi,
+            kind: RefreshKind::Normal,
+        })
+        .to_bytes();
+        if live.out.try_send(message).is_err() {
+            warn!("{}: too busy to be asked for its routes; clear it soft again", self.name(id));
+        }
+    }
+
+    /// Tells a session something.
+    pub(super) fn command(&self, id: PeerId, command: SessionCommand) {
+        if let Err(error) = self.sessions.command(id, command) {
+            warn!("{}: {error}", self.name(id));
+        }
     }
 
     /// Tells the sessions what has changed in the facts.
@@ -118,10 +149,10 @@ impl Core {
             if let Some(peer) = self.peers.get_mut(id) {
                 peer.settings = settings.clone();
             }
-            self.sessions.command(id, SessionCommand::Reconfigure(Box::new(settings.clone())));
+            self.command(id, SessionCommand::Reconfigure(Box::new(settings.clone())));
         }
         if let Ok(ranges) = settings::listen_ranges(&self.config, &self.facts) {
-            self.sessions.set_ranges(ranges, self.listen_limit());
+            self.sessions.set_listen_ranges(ranges, self.listen_limit());
         }
     }
 
@@ -134,10 +165,23 @@ impl Core {
             && let Some(bgp) = &self.config.bgp
         {
             let wait = bgp.graceful_restart.select_defer_time.unwrap_or(super::SELECT_DEFER_SECONDS);
-            self.rib.start_deferred(now + std::time::Duration::from_secs(u64::from(wait)));
+            let until = now + Duration::from_secs(u64::from(wait));
+            self.apply_peers(plan.peers);
+            self.rib.start_deferred(self.graceful_neighbours(), until);
+        } else {
+            self.apply_peers(plan.peers);
         }
-        self.apply_peers(plan.peers, now);
-        self.sessions.set_ranges(plan.ranges, self.listen_limit());
+        self.sessions.set_listen_ranges(plan.ranges, self.listen_limit());
+    }
+}
+
+impl Core {
+    /// The configured neighbours whose End-of-RIB tells that they have sent all.
+    fn graceful_neighbours(&self) -> Vec<(PeerId, Family)> {
+        let graceful = self.peers.iter().filter(|peer| {
+            peer.settings.graceful_restart.enabled && peer.settings.administrative == Administrative::Up
+        });
+        graceful.flat_map(|peer| peer.settings.families.keys().map(|family| (peer.id, *family))).collect()
     }
 }
 
@@ -151,9 +195,9 @@ fn rib_settings(bgp: &Bgp, router_id: std::net::Ipv4Addr, kernel: bool) -> RibSe
     RibSettings {
         cluster_id: bgp.cluster_id.unwrap_or(router_id),
         bestpath: BestpathSettings {
-            as_path_ignore: knobs.as_path_ignore,
-            compare_routerid: knobs.compare_routerid,
-            med_missing_as_worst: knobs.med_missing_as_worst,
+            ignore_as_path: knobs.as_path_ignore,
+            compare_router_id: knobs.compare_routerid,
+            missing_med_as_worst: knobs.med_missing_as_worst,
             always_compare_med: knobs.always_compare_med,
             deterministic_med: knobs.deterministic_med,
             ..BestpathSettings::default()

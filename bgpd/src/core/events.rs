@@ -1,8 +1,11 @@
 //! What sessions and kernel say, carried into RIB and EVPN.
 
-use super::{Core, peers::Live};
+use super::{
+    Core,
+    peers::{HeldDown, Live},
+};
 use crate::{
-    peer::{Cease, DownReason, Negotiated, PeerId, RefreshKind, SessionCommand, SessionEvent, SessionId},
+    peer::{Cease, DownReason, PeerId, SessionCommand, SessionEvent, SessionId},
     rib::{RibError, RibPeer},
 };
 use std::time::Instant;
@@ -15,7 +18,7 @@ impl Core {
     pub(super) fn session_event(&mut self, event: SessionEvent, now: Instant) {
         match event {
             SessionEvent::Established { peer, session, negotiated, out } => {
-                self.established(peer, *negotiated, Live { session, negotiated: Negotiated::clone(&negotiated), out }, now);
+                self.established(peer, Live { session, negotiated: *negotiated, out }, now);
             }
             SessionEvent::Update { peer, session, update } => {
                 if !self.peers.is_live(peer, session) {
@@ -34,18 +37,13 @@ impl Core {
                 if !self.peers.is_live(peer, session) {
                     return;
                 }
-                let result = match kind {
-                    RefreshKind::Normal => self.rib.resend(peer, family),
-                    RefreshKind::Begin => self.rib.refresh_begins(peer, family, now),
-                    RefreshKind::End => self.rib.refresh_ends(peer, family, now),
-                };
-                if let Err(refusal) = result {
+                if let Err(refusal) = self.rib.route_refresh(peer, family, kind, now) {
                     debug!("{}: route refresh: {refusal}", self.name(peer));
                 }
             }
             SessionEvent::Drained { peer, session } => {
                 if self.peers.is_live(peer, session) {
-                    self.rib.peer_drained(peer, now);
+                    self.rib.peer_drained(peer);
                 }
             }
             SessionEvent::Down { peer, session, reason } => self.down(peer, session, &reason, now),
@@ -55,16 +53,16 @@ impl Core {
                 self.peers.insert(peer, *settings);
             }
             SessionEvent::DynamicPeerGone { peer } => {
-                self.rib.remove_peer(peer, now);
+                self.rib.remove_peer(peer);
                 self.peers.remove(peer);
             }
         }
     }
 
-    fn established(&mut self, id: PeerId, negotiated: Negotiated, live: Live, now: Instant) {
+    fn established(&mut self, id: PeerId, live: Live, now: Instant) {
         let requires_policy = self.ebgp_requires_policy();
         let Some(peer) = self.peers.get_mut(id) else { return };
-        let rib_peer = RibPeer::new(&peer.settings, &negotiated, requires_policy);
+        let rib_peer = RibPeer::new(&peer.settings, &live.negotiated, requires_policy);
         peer.live = Some(live);
         if self.logs_neighbours() {
             info!("{}: session established", self.name(id));
@@ -85,7 +83,7 @@ impl Core {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let restart = peer.live.take().and_then(|live| live.negotiated.graceful_restart);
         let keep_until = restart.filter(|_| reason.retain).map(|restart| now + restart.restart_time);
-        self.rib.peer_down(id, keep_until, now);
+        self.rib.peer_down(id, keep_until);
     }
 
     /// The RIB refuses something of a neighbour.
@@ -93,9 +91,9 @@ impl Core {
         error!("{}: {refusal}", self.name(id));
         if let RibError::MaximumPrefixReached { family, maximum, .. } = refusal {
             let cease = Cease::MaximumPrefixes { family: *family, limit: maximum.limit };
-            self.sessions.command(id, SessionCommand::Stop { cease });
+            self.command(id, SessionCommand::Stop { cease });
             if let Some(peer) = self.peers.get_mut(id) {
-                peer.prefix_limit_hit = maximum.restart.map(|after| now + after);
+                peer.held_down = Some(HeldDown { until: maximum.restart.map(|after| now + after) });
             }
         }
     }
@@ -116,7 +114,9 @@ impl Core {
                 }
                 self.kernel_ready(now);
             }
-            FibEvent::Notice(notice @ (FibNotice::Resync { .. } | FibNotice::NoNexthops { .. })) => info!("{notice}"),
+            FibEvent::Notice(notice @ (FibNotice::Resync { .. } | FibNotice::NoNexthops { .. })) => {
+                info!("{notice}")
+            }
             FibEvent::Notice(notice) => warn!("{notice}"),
             FibEvent::Failed(reason) => {
                 error!("the kernel side has failed: {reason}; nothing is programmed any more, restart weftd");

@@ -24,6 +24,7 @@ mod settings;
 mod settle;
 
 pub use backend::Backend;
+pub use facts::read as system_facts;
 pub use handle::{CoreGone, CoreHandle};
 pub use peers::{Live, Peer, Peers};
 pub use restart::RunMarker;
@@ -38,10 +39,7 @@ use crate::{
     session::Sessions,
 };
 use std::time::{Duration, Instant};
-use weft_evpn::{
-    Evpn,
-    engine::{Input, Output},
-};
+use weft_evpn::{Evpn, engine::Output};
 use weft_fib::{Fib, FibRequest};
 
 /// How long End-of-RIB waits for neighbours after a restart, unless `bgp graceful-restart
@@ -146,7 +144,9 @@ impl Core {
 
     /// The first configuration is applied; sessions follow when the kernel is known, so that
     /// what the kernel holds is told with the first routes.
-    pub(crate) fn begin(&mut self, now: Instant) -> Result<(), crate::command::ExecError> {
+    /// # Errors
+    /// The configuration cannot be carried out here.
+    pub fn begin(&mut self, now: Instant) -> Result<(), crate::command::ExecError> {
         let config = std::mem::take(&mut self.config);
         self.apply(config, now)?;
         if self.fib.is_none() {
@@ -167,7 +167,7 @@ impl Core {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let restarts = self.peers.iter().filter_map(|peer| peer.prefix_limit_hit);
+        let restarts = self.peers.iter().filter_map(|peer| peer.held_down?.until);
         [self.rib.next_deadline(), self.evpn.next_deadline(), self.kernel_wait]
             .into_iter()
             .flatten()
@@ -189,7 +189,7 @@ impl Core {
         let due: Vec<PeerId> = self
             .peers
             .iter()
-            .filter(|peer| peer.prefix_limit_hit.is_some_and(|at| at <= now))
+            .filter(|peer| peer.held_down.and_then(|held| held.until).is_some_and(|at| at <= now))
             .map(|peer| peer.id)
             .collect();
         for id in due {
@@ -200,14 +200,14 @@ impl Core {
     /// Sessions with this neighbour are wanted again.
     fn start_peer(&mut self, id: PeerId) {
         if let Some(peer) = self.peers.get_mut(id) {
-            peer.prefix_limit_hit = None;
+            peer.held_down = None;
         }
-        self.sessions.command(id, SessionCommand::Start);
+        self.command(id, SessionCommand::Start);
     }
 
     /// Goodbye: neighbours get a Cease, the kernel loses our entries, the mark of the run goes.
     pub(crate) async fn end(mut self) {
-        self.sessions.shutdown(Cease::AdministrativeShutdown(None), END_WAIT).await;
+        self.sessions.shutdown(Cease::AdministrativeShutdown(None)).await;
         if let Some(fib) = self.fib.take() {
             let (done, finished) = tokio::sync::oneshot::channel();
             fib.send(FibRequest::Shutdown { flush: true, done });
@@ -241,10 +241,5 @@ impl Core {
 
     fn listen_limit(&self) -> usize {
         self.config.bgp.as_ref().and_then(|bgp| bgp.listen_limit).map_or(100, usize::from)
-    }
-
-    /// Inputs for EVPN from outside the turn, such as clearing duplicates.
-    fn evpn_input(&mut self, input: Input<'_>, now: Instant) {
-        self.evpn.handle(input, now, &mut self.outputs);
     }
 }

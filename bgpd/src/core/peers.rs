@@ -1,10 +1,12 @@
 //! The neighbours as the core keeps them: settings and the live session. States, times and
 //! message counts are kept by the sessions (`session::PeerStatus`).
 
-use crate::peer::{Negotiated, PeerId, PeerOrigin, PeerSettings, SessionId, SessionSender};
+use crate::peer::{Negotiated, PeerId, PeerOrigin, PeerSettings, SessionId};
+use crate::session::SessionSender;
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
+    time::Instant,
 };
 
 /// A session that is up.
@@ -18,6 +20,13 @@ pub struct Live {
     pub out: SessionSender,
 }
 
+/// `maximum-prefix` was exceeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldDown {
+    /// When sessions are wanted again; `None`: when an operator clears the neighbour.
+    pub until: Option<Instant>,
+}
+
 /// One neighbour.
 #[derive(Debug)]
 pub struct Peer {
@@ -27,8 +36,8 @@ pub struct Peer {
     pub settings: PeerSettings,
     /// The session, if it is up.
     pub live: Option<Live>,
-    /// `maximum-prefix` was exceeded: it stays down until it is cleared, or until then.
-    pub prefix_limit_hit: Option<std::time::Instant>,
+    /// Why no session is wanted although none was configured away.
+    pub held_down: Option<HeldDown>,
 }
 
 /// All neighbours, by id and by address.
@@ -51,7 +60,7 @@ impl Peers {
     /// Adds a neighbour.
     pub fn insert(&mut self, id: PeerId, settings: PeerSettings) {
         self.by_address.insert(settings.address, id);
-        self.by_id.insert(id, Peer { id, settings, live: None, prefix_limit_hit: None });
+        self.by_id.insert(id, Peer { id, settings, live: None, held_down: None });
     }
 
     /// Forgets a neighbour.

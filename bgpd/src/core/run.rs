@@ -14,7 +14,7 @@ use weft_fib::{FibEvent, FibEvents};
 /// Events of one queue that are taken in a turn.
 const SHARE: usize = 512;
 
-/// What the core listens to.
+/// What the core listens to; it has begun already.
 #[derive(Debug)]
 pub struct Parts {
     /// The tables and the ends it sends to.
@@ -55,7 +55,6 @@ async fn at(deadline: Option<Instant>) {
 
 async fn run(parts: Parts, mut requests: mpsc::Receiver<Request>) {
     let Parts { mut core, mut session_events, mut fib_events } = parts;
-    core.begin(Instant::now());
     let mut more = core.settle(Instant::now());
     loop {
         let deadline = if more { Some(Instant::now()) } else { core.next_deadline() };

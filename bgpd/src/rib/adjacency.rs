@@ -4,8 +4,9 @@
 //! graceful restart makes of it is in `restart`.
 
 use super::{
-    ClearIn, Rib, RibError,
+    ClearIn, Rib, RibError, Shared,
     destination::{PathFlags, PeerSlot},
+    loc_rib::Table,
     peers::RibPeer,
     place,
 };
@@ -16,6 +17,22 @@ use std::time::{Duration, Instant};
 /// How long a refresh that was begun may take before what is still unrefreshed is swept all
 /// the same (RFC 7313 §4 leaves the time to us).
 const REFRESH_TIME: Duration = Duration::from_secs(600);
+
+impl Table {
+    /// Runs the decision where a peer has a path, and has these destinations looked at again
+    /// for everybody: whether and how a route is passed on depends on its source, too.
+    fn revisit(&mut self, shared: &mut Shared, slot: PeerSlot) {
+        let Some(own) = shared.peers.table(slot, self.place) else { return };
+        for subgroup in self.subgroups.iter_mut().flatten() {
+            subgroup.pending.union_with(&own.routes);
+        }
+        let ids: Vec<u32> = own.routes.iter().collect();
+        for id in ids {
+            let before = self.before(id);
+            self.reselect(shared, id, before);
+        }
+    }
+}
 
 impl Rib {
     /// A session is up: everything is sent, End-of-RIB at its end. Stale routes of the
@@ -47,8 +64,8 @@ impl Rib {
                     state.stale_until = None;
                 }
             }
-            // Its identifier or kind may be another than that of the routes kept.
-            table.reselect_peer(&mut self.shared, slot);
+            // The routes kept may now come from a peer of another kind or identifier.
+            table.revisit(&mut self.shared, slot);
             if named.is_some() {
                 table.join(&mut self.shared, slot, &mut self.next_group);
             }
@@ -132,13 +149,7 @@ impl Rib {
             if was == is && old == settings {
                 continue;
             }
-            // Whether a route is reflected depends on its source, too.
-            table.reselect_peer(&mut self.shared, slot);
-            if let Some(own) = self.shared.peers.table(slot, at) {
-                for subgroup in table.subgroups.iter_mut().flatten() {
-                    subgroup.pending.union_with(&own.routes);
-                }
-            }
+            table.revisit(&mut self.shared, slot);
             let inbound = |row: Option<&super::RibPeerFamily>| {
                 row.map(|row| {
                     (row.policy_in, row.settings.allowas_in, row.settings.soft_reconfiguration_inbound)

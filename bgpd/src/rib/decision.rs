@@ -250,3 +250,7 @@ pub fn reason(best: &Candidate<'_>, others: &[Candidate<'_>], knobs: &BestpathSe
     let runner_up = select(others, knobs).and_then(|place| others.get(place));
     runner_up.map_or(Reason::FirstPath, |other| compare(best, other, knobs).1)
 }
+
+#[cfg(test)]
+#[path = "tests/decision.rs"]
+mod tests;

@@ -19,10 +19,6 @@ const NO_ADVERTISE: u32 = 0xffff_ff02;
 /// NO_EXPORT_SUBCONFED (RFC 1997); without confederations the same as NO_EXPORT.
 const NO_EXPORT_SUBCONFED: u32 = 0xffff_ff03;
 
-const OPTIONAL: u8 = 0x80;
-const TRANSITIVE: u8 = 0x40;
-const PARTIAL: u8 = 0x20;
-
 /// Everything of a peer that makes a difference to what it is sent in a family.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GroupKey {
@@ -140,6 +136,7 @@ pub fn may_send(speaker: &Speaker, key: &GroupKey, from: Origination, attributes
 }
 
 /// The attributes with which the peers of the group are told of a route that they may be.
+/// Unknown attributes have been sorted out by the decoder (RFC 4271 §5) and go on as they are.
 pub fn outbound(
     speaker: &Speaker,
     key: &GroupKey,
@@ -147,7 +144,6 @@ pub fn outbound(
     attributes: &Arc<AttributeSet>,
 ) -> Arc<AttributeSet> {
     let mut set = AttributeSet::clone(attributes);
-    pass_on_unknown(&mut set);
     if let NextHopRule::Own(address) = key.next_hop
         && from != Origination::Local
     {
@@ -176,14 +172,6 @@ pub fn outbound(
         }
     }
     Arc::new(set)
-}
-
-/// Unknown attributes go on if they are optional and transitive, as partial (RFC 4271 §5).
-fn pass_on_unknown(set: &mut AttributeSet) {
-    set.unknown.retain(|unknown| unknown.flags & (OPTIONAL | TRANSITIVE) == OPTIONAL | TRANSITIVE);
-    for unknown in &mut set.unknown {
-        unknown.flags |= PARTIAL;
-    }
 }
 
 /// RFC 4271 §5.1.2: at the front of the first AS_SEQUENCE, or in a new one. Confederation

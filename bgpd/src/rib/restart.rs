@@ -14,7 +14,6 @@
 use super::{
     Rib, RibError, Shared,
     destination::{PathFlags, PeerSlot},
-    loc_rib::Table,
     place,
 };
 use crate::peer::PeerId;
@@ -33,20 +32,6 @@ impl Shared {
     pub(super) fn forgo(&mut self, peer: PeerId, family: Family) {
         if let Some(deferral) = &mut self.deferral {
             deferral.awaited.remove(&(peer, family));
-        }
-    }
-}
-
-impl Table {
-    /// Runs the decision where a peer has a path.
-    pub(super) fn reselect_peer(&mut self, shared: &mut Shared, slot: PeerSlot) {
-        let ids: Vec<u32> = match shared.peers.table(slot, self.place) {
-            Some(own) => own.routes.iter().collect(),
-            None => return,
-        };
-        for id in ids {
-            let before = self.before(id);
-            self.reselect(shared, id, before);
         }
     }
 }

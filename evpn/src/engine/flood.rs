@@ -93,9 +93,11 @@ impl MacVrf {
         turn: &mut Turn<'_>,
     ) {
         let sources = &turn.shared.sources;
-        let lost = self.flood.routes.iter().filter(|(_, route)| {
-            sources.get(route.source).is_none_or(|source| !keep(&source.targets))
-        });
+        let lost = self
+            .flood
+            .routes
+            .iter()
+            .filter(|(_, route)| sources.get(route.source).is_none_or(|source| !keep(&source.targets)));
         let lost: Vec<ImetKey> = lost.map(|(key, _)| *key).collect();
         for key in lost {
             self.remove_imet(key, turn);
@@ -133,7 +135,8 @@ impl MacVrf {
     /// Originates our IMET route if it is wanted and not there (or `again` is set), and
     /// withdraws the one that is there if it is not wanted or has another key.
     pub(super) fn refresh_imet(&mut self, again: bool, turn: &mut Turn<'_>) {
-        let wanted = self.active.as_ref().filter(|settings| settings.flooding == Flooding::HeadEndReplication);
+        let wanted =
+            self.active.as_ref().filter(|settings| settings.flooding == Flooding::HeadEndReplication);
         let wanted = wanted.map(|settings| (settings.rd, settings.vtep));
         let before = std::mem::replace(&mut self.imet, wanted);
         if wanted.is_some() && (again || before != wanted) {

@@ -106,7 +106,8 @@ impl Holders {
 
 /// False if the communities say that the route is for other encapsulations only.
 pub(super) fn is_for_vxlan(communities: &[ExtendedCommunity]) -> bool {
-    let mut encapsulations = communities.iter().filter_map(|community| community.as_encapsulation()).peekable();
+    let mut encapsulations =
+        communities.iter().filter_map(|community| community.as_encapsulation()).peekable();
     encapsulations.peek().is_none() || encapsulations.any(|tunnel| tunnel == ENCAPSULATION_VXLAN)
 }
 
@@ -128,7 +129,8 @@ pub(super) struct MacIpFlags {
 impl MacIpFlags {
     /// Of several MAC Mobility communities the first counts (rfc7432bis §7.14.2).
     pub(super) fn of(communities: &[ExtendedCommunity]) -> Self {
-        let mobility = communities.iter().find_map(|community| community.as_mac_mobility()).unwrap_or_default();
+        let mobility =
+            communities.iter().find_map(|community| community.as_mac_mobility()).unwrap_or_default();
         let nd = communities.iter().find_map(|community| match community.0 {
             [0x06, 0x08, flags, ..] => Some(flags),
             _ => None,

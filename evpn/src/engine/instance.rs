@@ -206,8 +206,7 @@ impl MacVrf {
         let import_changed = before.import != settings.import;
         let flooding_changed = before.flooding != settings.flooding;
         let vtep_changed = before.vtep != settings.vtep;
-        let routes_changed =
-            before.rd != settings.rd || before.export != settings.export || vtep_changed;
+        let routes_changed = before.rd != settings.rd || before.export != settings.export || vtep_changed;
         let old_rd = before.rd;
         self.rd = settings.rd;
         self.active = Some(settings);

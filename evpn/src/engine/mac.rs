@@ -17,16 +17,16 @@
 //!   it is let go.
 //! - The bridge's own MAC is in no place.
 
+use super::duplicate::Moves;
+use super::import::MacIpFlags;
 use super::instance::{MacVrf, Turn};
 use super::mobility::{self, Claim};
 use super::neighbour::Cause;
-use super::source::{SourceId, Sources};
-use super::table::Keyed;
-use super::duplicate::Moves;
-use super::{Address, Notice};
-use super::import::MacIpFlags;
 use super::originate::is_no_host;
 use super::source::Source;
+use super::source::{SourceId, Sources};
+use super::table::Keyed;
+use super::{Address, Notice};
 use crate::forwarding::{ForwardingChange, RemoteMac};
 use crate::nlri::MacIp;
 use crate::{EthernetTag, MacAddr, RouteDistinguisher};
@@ -73,7 +73,11 @@ pub(super) enum Place {
     Nowhere,
     Local,
     /// The source is held as long as it stands here.
-    Remote { source: SourceId, gateway: bool, fixed: bool },
+    Remote {
+        source: SourceId,
+        gateway: bool,
+        fixed: bool,
+    },
 }
 
 /// What the bridge said of a MAC behind a local port.
@@ -146,16 +150,22 @@ impl MacEntry {
         match self.routes.as_slice() {
             [] => None,
             [only] => Some((only.claim(sources)?, only.source)),
-            all => mobility::best(
-                all.iter().filter_map(|route| Some((route.claim(sources)?, route.source))),
-            ),
+            all => mobility::best(all.iter().filter_map(|route| Some((route.claim(sources)?, route.source)))),
         }
     }
 
-    fn find(&self, ip: Option<IpAddr>, rd: RouteDistinguisher, tag: EthernetTag, sources: &Sources) -> Option<usize> {
+    fn find(
+        &self,
+        ip: Option<IpAddr>,
+        rd: RouteDistinguisher,
+        tag: EthernetTag,
+        sources: &Sources,
+    ) -> Option<usize> {
         self.routes.iter().position(|route| {
             route.ip == ip
-                && sources.get(route.source).is_some_and(|source| source.rd == rd && source.ethernet_tag == tag)
+                && sources
+                    .get(route.source)
+                    .is_some_and(|source| source.rd == rd && source.ethernet_tag == tag)
         })
     }
 }
@@ -199,9 +209,11 @@ impl MacVrf {
                 true
             }
         };
-        self.settle_mac(mac, Cause::Nothing, turn);
         if let Some(ip) = ip {
             self.add_claim(ip, mac);
+        }
+        self.settle_mac(mac, Cause::Nothing, turn);
+        if let Some(ip) = ip {
             self.settle_ip(ip, Cause::Nothing, turn);
             if asks {
                 self.ask_if_here(ip, mac, turn);
@@ -259,19 +271,20 @@ impl MacVrf {
         }
         let (is_active, is_own) = (self.active.is_some(), self.is_own_mac(mac));
         let Some(entry) = self.macs.get_or_insert_with(mac, || MacEntry::new(mac)) else { return };
+        let best = entry.best(&turn.shared.sources);
         if let Some(local) = entry.local_mut() {
             local.port = port;
             if local.sticky != sticky {
                 local.sticky = sticky;
-                if sticky {
-                    local.sequence = 0;
-                }
+                local.sequence = match best {
+                    Some((claim, _)) if !sticky => claim.sequence.wrapping_add(1),
+                    _ => 0,
+                };
                 self.settle_mac(mac, Cause::Nothing, turn);
                 self.originate_again(mac, turn);
             }
             return;
         }
-        let best = entry.best(&turn.shared.sources);
         let usable = is_active && !is_own;
         if let Some((claim, _)) = best.filter(|(claim, _)| usable && claim.is_fixed() && !sticky) {
             self.refuse_fixed(mac, claim, port.1, turn);
@@ -542,15 +555,13 @@ impl MacVrf {
         let Some(entry) = self.macs.get_mut(mac) else { return };
         if let Some(rare) = &mut entry.rare {
             rare.sticky_noted &= !entry.routes.is_empty();
-            if rare.local.is_some() || !rare.bindings.is_empty() || rare.moves != Moves::default() {
-                // Moves count only while something else is known, unless it is a duplicate.
-                let known = rare.local.is_some() || !rare.bindings.is_empty() || !entry.routes.is_empty();
-                if known || rare.moves.is_duplicate() {
-                    return;
-                }
-            } else {
-                entry.rare = None;
+            // Moves count only while something else is known, unless it is a duplicate.
+            let is_known = rare.local.is_some() || !rare.bindings.is_empty() || rare.moves.is_duplicate();
+            let has_moved = rare.moves != Moves::default() && !entry.routes.is_empty();
+            if is_known || has_moved || rare.sticky_noted {
+                return;
             }
+            entry.rare = None;
         }
         if entry.routes.is_empty() && entry.place == Place::Nowhere {
             self.macs.remove(mac);

@@ -52,7 +52,8 @@ pub(super) fn is_newer(a: u32, b: u32) -> bool {
 pub(super) fn best<T: Copy>(claims: impl Iterator<Item = (Claim, T)> + Clone) -> Option<(Claim, T)> {
     let class = claims.clone().map(|(claim, _)| (claim.gateway, claim.sticky)).max()?;
     let claims = claims.filter(|(claim, _)| (claim.gateway, claim.sticky) == class);
-    let (from, _) = claims.clone().map(|(claim, _)| (claim.sequence, claim.vtep)).min_by_key(|c| (c.1, c.0))?;
+    let (from, _) =
+        claims.clone().map(|(claim, _)| (claim.sequence, claim.vtep)).min_by_key(|c| (c.1, c.0))?;
     claims.max_by(|(a, _), (b, _)| {
         distance(a.sequence, from).cmp(&distance(b.sequence, from)).then(b.vtep.cmp(&a.vtep))
     })

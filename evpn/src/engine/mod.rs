@@ -316,7 +316,9 @@ impl Evpn {
         let targets = path.map(|path| import::route_targets(path.ext_communities)).unwrap_or_default();
         let mut takers = import::Vnis::new();
         let tunnel = path.and_then(|path| Some((path, path.pmsi?, path.pmsi?.endpoint()?)));
-        if let Some((path, pmsi, endpoint)) = tunnel.filter(|(.., endpoint)| !originate::is_no_host(*endpoint)) {
+        if let Some((path, pmsi, endpoint)) =
+            tunnel.filter(|(.., endpoint)| !originate::is_no_host(*endpoint))
+        {
             for vni in self.importers.importers(&targets) {
                 let Some(instance) = self.instances.get_mut(&vni) else { continue };
                 let turn = &mut Turn { now, out, shared: &mut self.shared };

@@ -8,7 +8,7 @@
 //!   another MAC and number n raises the number of its new MAC above n, so the new place wins.
 //! - A bound address that a peer advertises with another MAC, in a claim that beats ours, is
 //!   withdrawn at once and programmed as the peer says; then the host that had it is asked
-//!   (RFC 9135 §7.1). If it answers, it takes the address back with a higher number. Two
+//!   (RFC 9135 §7.1), as it is when another local host takes the address. If it answers, it takes the address back with a higher number. Two
 //!   hosts that both answer would do so for ever: once an address has moved as often as
 //!   makes it a duplicate, nobody is asked any more (whether detection is on or not), and
 //!   only what hosts say by themselves moves it.
@@ -260,9 +260,7 @@ impl MacVrf {
         }
         let mut seen = BTreeSet::new();
         let mut queue = std::mem::take(&mut self.held.queue);
-        queue.retain(|ip| {
-            self.ips.get(*ip).is_some_and(|entry| entry.held().is_some()) && seen.insert(*ip)
-        });
+        queue.retain(|ip| self.ips.get(*ip).is_some_and(|entry| entry.held().is_some()) && seen.insert(*ip));
         while queue.len() > HELD {
             let Some(oldest) = queue.pop_front() else { break };
             let Some(rare) = self.ips.get_mut(oldest).and_then(|entry| entry.rare.as_mut()) else { continue };
@@ -286,13 +284,12 @@ impl MacVrf {
         if frozen || !self.can_bind(ip, mac) {
             return;
         }
-        let rival = self.best_claim(ip, Some(mac), &turn.shared.sources).map(|(claim, (mac, _))| (claim, mac));
+        let rival =
+            self.best_claim(ip, Some(mac), &turn.shared.sources).map(|(claim, (mac, _))| (claim, mac));
         let is_news = turn.now.saturating_duration_since(held.since) < FRESH;
         let alone = previous.is_none() && rival.is_none();
         if !held.sure || !(is_news || (held.kernel && alone)) {
-            if !moves.is_damped(&turn.shared.detection, turn.now) {
-                turn.forward(ForwardingChange::Probe { vni: self.vni, ip, mac: Some(mac) });
-            }
+            self.ask_host(ip, mac, turn);
             return;
         }
         let sticky = self.macs.get(mac).and_then(|entry| entry.local()).is_some_and(|local| local.sticky);
@@ -326,6 +323,7 @@ impl MacVrf {
         if let Some(previous) = previous {
             self.withdraw_host(self.rd, previous.mac, Some(ip), turn);
             self.forget_binding(previous.mac, ip);
+            self.ask_host(ip, previous.mac, turn);
         }
         self.settle_ip(ip, Cause::Nothing, turn);
     }
@@ -423,19 +421,22 @@ impl MacVrf {
         let vni = self.vni;
         if claim.is_fixed() {
             turn.notice(Notice::StickyIpClaimed { vni, ip, mac, owner });
-        } else if !self.ips.get(ip).is_some_and(|e| e.moves().is_damped(&turn.shared.detection, turn.now)) {
-            turn.forward(ForwardingChange::Probe { vni, ip, mac: Some(mac) });
+        } else {
+            self.ask_host(ip, mac, turn);
         }
         None
     }
 
+    /// Asks a local host whether it (still) has an address, unless that moved too often.
+    fn ask_host(&self, ip: IpAddr, mac: MacAddr, turn: &mut Turn<'_>) {
+        let moves = self.ips.get(ip).map(IpEntry::moves).unwrap_or_default();
+        if !moves.is_damped(&turn.shared.detection, turn.now) {
+            turn.forward(ForwardingChange::Probe { vni: self.vni, ip, mac: Some(mac) });
+        }
+    }
+
     /// `lost` is a MAC that the address had until now, and the VTEP it was at (`None`: here).
-    fn settle_neighbour(
-        &mut self,
-        ip: IpAddr,
-        lost: Option<(MacAddr, Option<IpAddr>)>,
-        turn: &mut Turn<'_>,
-    ) {
+    fn settle_neighbour(&mut self, ip: IpAddr, lost: Option<(MacAddr, Option<IpAddr>)>, turn: &mut Turn<'_>) {
         let Some(entry) = self.ips.get(ip) else { return };
         let before = entry.wanted();
         let possible = self.active.is_some() && !self.is_own_ip(ip) && entry.binding().is_none();
@@ -529,7 +530,7 @@ impl MacVrf {
                 || rare.linger.is_some()
                 || !rare.more.is_empty()
                 || rare.moves.is_duplicate();
-            if known || (entry.first.is_some() && rare.moves != Moves::default()) {
+            if known || rare.fixed_noted || (entry.first.is_some() && rare.moves != Moves::default()) {
                 return;
             }
             entry.rare = None;

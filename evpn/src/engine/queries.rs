@@ -141,7 +141,8 @@ impl Evpn {
     fn neighbour_view(&self, instance: &MacVrf, entry: &IpEntry) -> Option<NeighbourView> {
         let sources = &self.shared.sources;
         let ip = super::table::Keyed::key(entry);
-        let remote_sequence = || instance.best_claim(ip, None, sources).map_or(0, |(claim, _)| claim.sequence);
+        let remote_sequence =
+            || instance.best_claim(ip, None, sources).map_or(0, |(claim, _)| claim.sequence);
         let view = |mac, place, router, local_sequence| NeighbourView {
             ip,
             mac,

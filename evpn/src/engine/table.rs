@@ -92,6 +92,7 @@ impl<E: Keyed> Table<E> {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }

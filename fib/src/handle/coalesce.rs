@@ -48,7 +48,9 @@ pub(super) fn locals(events: &mut Vec<LocalEvent>) {
         let (vni, key) = match *event {
             LocalEvent::VniUp { vni, .. } => (vni, LocalKey::Up(vni)),
             LocalEvent::VniDown { vni } => (vni, LocalKey::Down(vni)),
-            LocalEvent::Mac { vni, mac, .. } | LocalEvent::MacGone { vni, mac } => (vni, LocalKey::Mac(vni, mac)),
+            LocalEvent::Mac { vni, mac, .. } | LocalEvent::MacGone { vni, mac } => {
+                (vni, LocalKey::Mac(vni, mac))
+            }
             LocalEvent::Neighbour { vni, ip, source: NeighbourSource::Snooped, .. } => {
                 (vni, LocalKey::Neighbour(vni, ip, NeighbourSourceKey::Snooped))
             }

@@ -46,7 +46,8 @@ fn the_last_change_of_a_key_stays() {
 #[test]
 fn a_vni_that_went_down_voids_what_came_before() {
     let down = LocalEvent::VniDown { vni: vni(10) };
-    let mut events = vec![vni_up(10), local_mac(10, 1), local_mac(11, 1), down.clone(), vni_up(10), local_mac(10, 2)];
+    let mut events =
+        vec![vni_up(10), local_mac(10, 1), local_mac(11, 1), down.clone(), vni_up(10), local_mac(10, 2)];
     locals(&mut events);
     assert_eq!(events, [local_mac(11, 1), down, vni_up(10), local_mac(10, 2)]);
 }

@@ -5,6 +5,7 @@
 
 pub mod basics;
 pub mod drift;
+pub mod interop;
 pub mod movement;
 pub mod resilience;
 pub mod scale;

@@ -74,7 +74,7 @@ fn make<'a>(leaf: &crate::fabric::Leaf, numbers: impl Iterator<Item = &'a u32>) 
             leaf.vtep
         );
         let (first, second) = if number % 2 == 0 { (bridge, vxlan) } else { (vxlan, bridge) };
-        let _ = write!(lines, "{first}{second}link set v{number} master b{number}\n");
+        let _ = writeln!(lines, "{first}{second}link set v{number} master b{number}");
     }
     leaf.ns.ip_batch(&lines)
 }
