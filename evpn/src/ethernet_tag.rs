@@ -3,7 +3,10 @@
 use std::fmt;
 
 /// A 32-bit Ethernet tag ID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct EthernetTag(pub u32);
 
 impl EthernetTag {

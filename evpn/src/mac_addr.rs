@@ -39,7 +39,9 @@ impl fmt::Debug for MacAddr {
     }
 }
 
-/// The text was not six pairs of hexadecimal digits with colons between them.
+crate::text::serde_by_text!(MacAddr);
+
+/// The text was not six octets in hexadecimal, one or two digits each, with colons between.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a MAC address (expected aa:bb:cc:dd:ee:ff)")]
 pub struct ParseMacError;
@@ -48,15 +50,31 @@ impl FromStr for MacAddr {
     type Err = ParseMacError;
 
     fn from_str(text: &str) -> Result<Self, ParseMacError> {
-        let mut mac = [0; 6];
-        let mut parts = text.split(':');
-        for byte in &mut mac {
-            let part = parts.next().ok_or(ParseMacError)?;
-            if part.is_empty() || part.len() > 2 || !part.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return Err(ParseMacError);
-            }
-            *byte = u8::from_str_radix(part, 16).map_err(|_| ParseMacError)?;
+        crate::text::octets(text).map(MacAddr).ok_or(ParseMacError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_goes_both_ways() {
+        assert_eq!("02:00:00:0A:b:01".parse::<MacAddr>().unwrap().to_string(), "02:00:00:0a:0b:01");
+        for wrong in ["", "02:00:00:00:00", "02:00:00:00:00:01:02", "02:00:00:00:00:+1", "02-00-00-00-00-01"]
+        {
+            assert_eq!(wrong.parse::<MacAddr>(), Err(ParseMacError), "{wrong:?}");
         }
-        if parts.next().is_some() { Err(ParseMacError) } else { Ok(MacAddr(mac)) }
+        for wrong in ["002:0:0:0:0:1", ":::::", "02:00:00:00:00:0g", "02:00:00:00:00:01 "] {
+            assert_eq!(wrong.parse::<MacAddr>(), Err(ParseMacError), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_unicast_address_belongs_to_a_host() {
+        assert!(MacAddr([0x02, 0, 0, 0, 0, 1]).is_unicast());
+        assert!(!MacAddr::ZERO.is_unicast());
+        assert!(!MacAddr([0xff; 6]).is_unicast());
+        assert!(!MacAddr([0x01, 0, 0x5e, 0, 0, 1]).is_unicast());
     }
 }

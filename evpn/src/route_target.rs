@@ -1,5 +1,6 @@
 //! Route targets (RFC 4360 §4), and what an import statement matches.
 
+use crate::text::{number, serde_by_text};
 use crate::{ExtendedCommunity, Vni};
 use std::{fmt, net::Ipv4Addr, str::FromStr};
 
@@ -74,6 +75,9 @@ impl fmt::Debug for RouteTarget {
     }
 }
 
+serde_by_text!(RouteTarget);
+serde_by_text!(RouteTargetMatch);
+
 /// The text was none of `AS:NN`, `A.B.C.D:NN` (and, for an import, `*:NN`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a route target (expected AS:NN or A.B.C.D:NN; an import also takes *:NN)")]
@@ -85,13 +89,13 @@ impl FromStr for RouteTarget {
     /// `AS:NN` with AS up to 65535 takes the 2-octet form, a larger AS the 4-octet form.
     fn from_str(text: &str) -> Result<Self, ParseRtError> {
         let (left, right) = text.split_once(':').ok_or(ParseRtError)?;
-        if let Ok(address) = left.parse::<Ipv4Addr>() {
-            return Ok(Self::ipv4(address, right.parse().map_err(|_| ParseRtError)?));
+        if let Ok(address) = left.parse() {
+            return Ok(Self::ipv4(address, number(right).ok_or(ParseRtError)?));
         }
-        let asn: u32 = left.parse().map_err(|_| ParseRtError)?;
+        let asn: u32 = number(left).ok_or(ParseRtError)?;
         match u16::try_from(asn) {
-            Ok(asn) => Ok(Self::two_octet_as(asn, right.parse().map_err(|_| ParseRtError)?)),
-            Err(_) => Ok(Self::four_octet_as(asn, right.parse().map_err(|_| ParseRtError)?)),
+            Ok(asn) => Ok(Self::two_octet_as(asn, number(right).ok_or(ParseRtError)?)),
+            Err(_) => Ok(Self::four_octet_as(asn, number(right).ok_or(ParseRtError)?)),
         }
     }
 }
@@ -129,8 +133,68 @@ impl FromStr for RouteTargetMatch {
 
     fn from_str(text: &str) -> Result<Self, ParseRtError> {
         match text.strip_prefix("*:") {
-            Some(number) => Ok(Self::AnyAs(number.parse().map_err(|_| ParseRtError)?)),
+            Some(local) => Ok(Self::AnyAs(number(local).ok_or(ParseRtError)?)),
             None => text.parse().map(Self::Exact),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_goes_both_ways() {
+        for (text, octets) in [
+            ("65000:70000", [0, 2, 0xfd, 0xe8, 0, 1, 0x11, 0x70]),
+            ("10.0.0.1:7", [1, 2, 10, 0, 0, 1, 0, 7]),
+            ("70000:7", [2, 2, 0, 1, 0x11, 0x70, 0, 7]),
+        ] {
+            let target: RouteTarget = text.parse().unwrap();
+            assert_eq!(target.community().0, octets);
+            assert_eq!(target.to_string(), text);
+            assert_eq!(RouteTarget::from_community(target.community()), Some(target));
+        }
+        for text in ["*:10", "65000:10"] {
+            assert_eq!(text.parse::<RouteTargetMatch>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_route_target_is_refused() {
+        for wrong in ["", "1:", ":1", "+1:1", "1:+1", "1:1:1", "70000:65536", "10.0.0.1:65536", "*:10"] {
+            assert_eq!(wrong.parse::<RouteTarget>(), Err(ParseRtError), "{wrong:?}");
+        }
+        for wrong in ["*", "*:", "*:+1", "*:4294967296", "**:1"] {
+            assert_eq!(wrong.parse::<RouteTargetMatch>(), Err(ParseRtError), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn other_communities_are_not_route_targets() {
+        // Site of origin, Encapsulation, ES-Import, a non-transitive form.
+        for first in [[0x00, 0x03], [0x03, 0x0c], [0x06, 0x02], [0x40, 0x02]] {
+            let community = ExtendedCommunity([first[0], first[1], 0, 0, 0, 0, 0, 1]);
+            assert_eq!(RouteTarget::from_community(community), None);
+        }
+    }
+
+    #[test]
+    fn derived_targets_carry_the_low_half_of_the_as() {
+        let vni = Vni::new(10).unwrap();
+        assert_eq!(RouteTarget::auto(0x0001_fde8, vni).to_string(), "65000:10");
+        assert_eq!(RouteTarget::auto_rfc8365(65000, vni).local_part(), 0x1000_000a);
+    }
+
+    #[test]
+    fn any_as_compares_the_local_part_of_every_form() {
+        let any: RouteTargetMatch = "*:10".parse().unwrap();
+        for text in ["65000:10", "10.0.0.1:10", "70000:10"] {
+            assert!(any.matches(text.parse().unwrap()), "{text}");
+        }
+        assert!(!any.matches("10:11".parse().unwrap()));
+        let exact: RouteTargetMatch = "65000:10".parse().unwrap();
+        assert!(exact.matches("65000:10".parse().unwrap()));
+        assert!(!exact.matches("65001:10".parse().unwrap()));
     }
 }

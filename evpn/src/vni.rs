@@ -55,7 +55,7 @@ impl From<Vni> for u32 {
 impl FromStr for Vni {
     type Err = InvalidVni;
     fn from_str(text: &str) -> Result<Self, InvalidVni> {
-        text.parse::<u32>().ok().and_then(Self::new).ok_or(InvalidVni)
+        crate::text::number(text).and_then(Self::new).ok_or(InvalidVni)
     }
 }
 
@@ -68,5 +68,26 @@ impl fmt::Display for Vni {
 impl fmt::Debug for Vni {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "vni {}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_holds_the_vni_in_all_24_bits() {
+        assert_eq!(Vni::new(101).unwrap().to_label(), [0, 0, 0x65]);
+        assert_eq!(Vni::from_label([0x01, 0x11, 0x70]), Vni::new(70_000));
+        assert_eq!(Vni::from_label([0xff; 3]), Vni::new(Vni::MAX));
+        assert_eq!(Vni::from_label([0; 3]), None);
+    }
+
+    #[test]
+    fn text_is_checked() {
+        assert_eq!("16777215".parse::<Vni>().map(Vni::get), Ok(Vni::MAX));
+        for wrong in ["", "0", "16777216", "+1", "-1", " 1", "1a"] {
+            assert_eq!(wrong.parse::<Vni>(), Err(InvalidVni), "{wrong:?}");
+        }
     }
 }

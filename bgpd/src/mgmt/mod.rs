@@ -16,7 +16,7 @@ pub mod socket;
 
 pub use namespace::{NamespaceClaim, claim_namespace};
 pub use server::{MgmtOptions, MgmtServer};
-pub use socket::MgmtError;
+pub use socket::{ClaimedSocket, MgmtError, claim};
 
 /// Where the daemon listens and the shell looks, unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/weft/weftd.sock";

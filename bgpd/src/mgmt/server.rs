@@ -70,6 +70,11 @@ impl MgmtServer {
     /// Claims the socket and serves it.
     pub fn start(options: MgmtOptions, shell: Shell) -> Result<Self, MgmtError> {
         let claimed = socket::claim(&options.path)?;
+        Self::serve(claimed, options, shell)
+    }
+
+    /// Serves a socket that was claimed before, at the path of the options.
+    pub fn serve(claimed: ClaimedSocket, options: MgmtOptions, shell: Shell) -> Result<Self, MgmtError> {
         let path = options.path.clone();
         let failed = |what, error| MgmtError::Io { what, path: path.clone(), error };
         let listener = claimed.listener.try_clone().map_err(|error| failed("listen on", error))?;

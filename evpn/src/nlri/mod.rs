@@ -5,12 +5,19 @@
 //! the RIB: two NLRI with the same key are the same route, whatever the rest says
 //! (RFC 7432 §7.1 to 7.4, RFC 9136 §3.1). A route type that is not known is all key, so it
 //! is relayed byte for byte.
+//!
+//! Only syntax is checked here: lengths, and the fields that lengths hang on. What a label,
+//! an ESI or a gateway means, and whether it goes with the attributes, is not.
 
 mod ethernet_ad;
 mod ethernet_segment;
 mod imet;
 mod ip_prefix;
+mod json;
 mod mac_ip;
+mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use ethernet_ad::EthernetAd;
 pub use ethernet_segment::EthernetSegment;
@@ -19,7 +26,9 @@ pub use ip_prefix::IpPrefix;
 pub use mac_ip::MacIp;
 
 use crate::RouteDistinguisher;
+use reader::{Reader, put_nlri};
 use smallvec::SmallVec;
+use std::fmt;
 
 /// A route of AFI 25, SAFI 70.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,7 +60,9 @@ pub struct UnknownRoute {
 /// fields in wire order. 37 octets at most for the types known.
 pub type NlriKey = SmallVec<[u8; 40]>;
 
-/// The part of an NLRI that is not key: ESI, labels, gateway; empty where all is key.
+/// The part of an NLRI that is not key: ESI, gateway, labels; empty where all is key. An ESI
+/// and a gateway that are zero are left out, so that it stays inline for all but type-5 routes
+/// with an overlay index. Equal rests mean equal octets on the wire.
 pub type NlriRest = SmallVec<[u8; 16]>;
 
 /// What is wrong with an NLRI, and where. Any of these is an error of syntax: the session
@@ -116,25 +127,126 @@ impl EvpnRoute {
     /// Reads one NLRI from the front of `wire`; gives the route and how many octets it took.
     /// Never panics, whatever the bytes.
     pub fn parse(wire: &[u8]) -> Result<(EvpnRoute, usize), NlriError> {
-        let _ = wire;
-        Err(NlriError::Truncated { offset: 0 })
+        let (route_type, value, length) = Reader::open(wire)?;
+        let route = match route_type {
+            ethernet_ad::ROUTE_TYPE => Self::EthernetAd(ethernet_ad::View::new(value)?.route()),
+            mac_ip::ROUTE_TYPE => Self::MacIp(mac_ip::View::new(value)?.route()),
+            imet::ROUTE_TYPE => Self::InclusiveMulticast(imet::View::new(value)?.route()),
+            ethernet_segment::ROUTE_TYPE => {
+                Self::EthernetSegment(ethernet_segment::View::new(value)?.route())
+            }
+            ip_prefix::ROUTE_TYPE => Self::IpPrefix(ip_prefix::View::new(value)?.route()),
+            _ => Self::Unknown(UnknownRoute { route_type, value: value.rest().to_vec() }),
+        };
+        Ok((route, length))
     }
 
     /// Appends the wire form: type, length, value.
     pub fn emit(&self, out: &mut Vec<u8>) {
-        let _ = out;
+        match self {
+            Self::EthernetAd(route) => route.emit(out),
+            Self::MacIp(route) => route.emit(out),
+            Self::InclusiveMulticast(route) => route.emit(out),
+            Self::EthernetSegment(route) => route.emit(out),
+            Self::IpPrefix(route) => route.emit(out),
+            Self::Unknown(route) => {
+                put_nlri(out, route.route_type, |out| out.extend_from_slice(&route.value));
+            }
+        }
+    }
+
+    /// The wire form: type, length, value.
+    pub fn to_wire(&self) -> Vec<u8> {
+        let mut wire = Vec::with_capacity(60);
+        self.emit(&mut wire);
+        wire
+    }
+}
+
+/// The route without its RD and non-key fields, as FRR's tables print it.
+impl fmt::Display for EvpnRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EthernetAd(route) => route.fmt(f),
+            Self::MacIp(route) => route.fmt(f),
+            Self::InclusiveMulticast(route) => route.fmt(f),
+            Self::EthernetSegment(route) => route.fmt(f),
+            Self::IpPrefix(route) => route.fmt(f),
+            Self::Unknown(route) => write!(f, "[{}]:[{}]", route.route_type, json::hex(route)),
+        }
+    }
+}
+
+impl NlriError {
+    /// The same error for an NLRI that starts `octets` into the block.
+    pub fn moved_by(self, octets: usize) -> Self {
+        match self {
+            Self::Truncated { offset } => Self::Truncated { offset: offset + octets },
+            Self::Length { route_type, length, offset } => {
+                Self::Length { route_type, length, offset: offset + octets }
+            }
+            Self::Field { route_type, field, value, offset } => {
+                Self::Field { route_type, field, value, offset: offset + octets }
+            }
+        }
+    }
+}
+
+/// How many octets the NLRI at the front of `wire` takes, after checking its syntax as
+/// `EvpnRoute::parse` does. Builds nothing.
+#[inline]
+pub fn measure(wire: &[u8]) -> Result<usize, NlriError> {
+    let (route_type, value, length) = Reader::open(wire)?;
+    match route_type {
+        ethernet_ad::ROUTE_TYPE => ethernet_ad::View::new(value).map(|_| length),
+        mac_ip::ROUTE_TYPE => mac_ip::View::new(value).map(|_| length),
+        imet::ROUTE_TYPE => imet::View::new(value).map(|_| length),
+        ethernet_segment::ROUTE_TYPE => ethernet_segment::View::new(value).map(|_| length),
+        ip_prefix::ROUTE_TYPE => ip_prefix::View::new(value).map(|_| length),
+        _ => Ok(length),
     }
 }
 
 /// Cuts one whole NLRI (type, length, value) into key and rest. The bytes must be one NLRI
-/// exactly. Host bits of a type-5 prefix are masked in the key.
+/// exactly. Host bits of a type-5 prefix are masked in the key. Does not allocate, but for
+/// unknown types of more than 39 octets and type-5 routes with a large overlay index.
+#[inline]
 pub fn split(wire: &[u8]) -> Result<(NlriKey, NlriRest), NlriError> {
-    let _ = wire;
-    Err(NlriError::Truncated { offset: 0 })
+    let (route_type, value, length) = Reader::open(wire)?;
+    if length != wire.len() {
+        return Err(value.wrong_length());
+    }
+    match route_type {
+        ethernet_ad::ROUTE_TYPE => ethernet_ad::View::new(value).map(|view| view.split()),
+        mac_ip::ROUTE_TYPE => mac_ip::View::new(value).map(|view| view.split()),
+        ip_prefix::ROUTE_TYPE => ip_prefix::View::new(value).map(|view| view.split()),
+        imet::ROUTE_TYPE => imet::View::new(value).map(|_| all_key(route_type, value)),
+        ethernet_segment::ROUTE_TYPE => {
+            ethernet_segment::View::new(value).map(|_| all_key(route_type, value))
+        }
+        _ => Ok(all_key(route_type, value)),
+    }
 }
 
-/// Puts key and rest together again, appending the wire form. For types 1 to 5 that `split`
-/// has cut, and for unknown types, the result is what came in, byte for byte.
+fn all_key(route_type: u8, value: Reader<'_>) -> (NlriKey, NlriRest) {
+    let mut key = NlriKey::new();
+    key.push(route_type);
+    key.extend_from_slice(value.rest());
+    (key, NlriRest::new())
+}
+
+/// Puts key and rest together again, appending the wire form. What `split` has cut comes out
+/// as it came in, byte for byte, but for host bits of a type-5 prefix, which are zero.
+///
+/// With an empty rest the octets that are not key are zero, which is enough for a withdraw:
+/// a receiver tells routes apart by their keys only. A key that is not `split`'s gives
+/// octets without meaning, never a panic.
 pub fn join(key: &[u8], rest: &[u8], out: &mut Vec<u8>) {
-    let _ = (key, rest, out);
+    let Some((&route_type, fields)) = key.split_first() else { return };
+    match route_type {
+        ethernet_ad::ROUTE_TYPE => ethernet_ad::join(fields, rest, out),
+        mac_ip::ROUTE_TYPE => mac_ip::join(fields, rest, out),
+        ip_prefix::ROUTE_TYPE => ip_prefix::join(fields, rest, out),
+        _ => put_nlri(out, route_type, |out| out.extend_from_slice(fields)),
+    }
 }

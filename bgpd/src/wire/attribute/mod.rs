@@ -1,7 +1,31 @@
-//! Path attributes (RFC 4271 §4.3, §5). One file per attribute that has a syntax of its own.
+//! Path attributes (RFC 4271 §4.3, §5). One file per attribute that has a syntax of its own;
+//! `code` is the table of those that are known, `decode` and `encode` read and write a set.
+
+mod aggregator;
+mod as_path;
+pub mod code;
+mod community;
+mod decode;
+mod encode;
+pub(super) mod multiprotocol;
+mod tunnel_encapsulation;
+
+pub use aggregator::Aggregator;
+pub use as_path::{AsPath, AsSegment, AsSegmentKind};
+pub(super) use decode::{Collector, Fault, check_flags};
+pub(super) use encode::emit_set;
 
 use std::net::{IpAddr, Ipv4Addr};
 use weft_evpn::{ExtendedCommunity, pmsi::PmsiTunnel};
+
+/// Why the value of an attribute was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Malformed {
+    /// Its length is not one that the attribute can have.
+    Length,
+    /// Its content: `has an empty segment`.
+    Value(&'static str),
+}
 
 /// ORIGIN (RFC 4271 §5.1.1); the order is the order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -15,43 +39,8 @@ pub enum Origin {
     Incomplete,
 }
 
-/// A segment of an AS_PATH.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AsSegment {
-    /// What the numbers mean.
-    pub kind: AsSegmentKind,
-    /// 1 to 255 AS numbers on the wire.
-    pub asns: Vec<u32>,
-}
-
-/// The kinds of AS_PATH segments (RFC 4271 §4.3, RFC 5065 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AsSegmentKind {
-    /// AS_SET, counts 1.
-    Set,
-    /// AS_SEQUENCE, counts one each.
-    Sequence,
-    /// AS_CONFED_SEQUENCE, does not count.
-    ConfedSequence,
-    /// AS_CONFED_SET, does not count.
-    ConfedSet,
-}
-
-/// AS_PATH.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct AsPath(pub Vec<AsSegment>);
-
-/// AGGREGATOR (RFC 4271 §5.1.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Aggregator {
-    /// The aggregating AS.
-    pub asn: u32,
-    /// The aggregating speaker.
-    pub router_id: Ipv4Addr,
-}
-
-/// An attribute that Weft does not interpret. Optional transitive ones are passed on with the
-/// partial bit set (RFC 4271 §5); others stay here.
+/// An attribute that Weft does not interpret: optional and transitive, so it is passed on as
+/// it stands here. Types that Weft does not know have got the partial bit (RFC 4271 §5).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RawAttribute {
     /// Flags as received (extended-length bit cleared).
@@ -95,35 +84,26 @@ pub struct AttributeSet {
     pub ipv6_ext_communities: Vec<[u8; 20]>,
     /// The rest, sorted by type code.
     pub unknown: Vec<RawAttribute>,
+    /// The known attributes that came with the partial bit and keep it (RFC 4271 §5): bit
+    /// N for type code N.
+    pub partial: u64,
 }
 
-impl AsPath {
-    /// The length by which paths are compared (RFC 4271 §9.1.2.2 a, RFC 5065 §5.3).
-    pub fn length(&self) -> u32 {
-        self.0
-            .iter()
-            .map(|segment| match segment.kind {
-                AsSegmentKind::Sequence => u32::try_from(segment.asns.len()).unwrap_or(u32::MAX),
-                AsSegmentKind::Set => 1,
-                AsSegmentKind::ConfedSequence | AsSegmentKind::ConfedSet => 0,
-            })
-            .fold(0, u32::saturating_add)
+impl Origin {
+    fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Igp,
+            1 => Self::Egp,
+            2 => Self::Incomplete,
+            _ => return None,
+        })
     }
 
-    /// How often `asn` occurs.
-    pub fn count(&self, asn: u32) -> usize {
-        self.0.iter().flat_map(|segment| &segment.asns).filter(|&&other| other == asn).count()
-    }
-
-    /// The neighbouring AS: the first of the first sequence.
-    pub fn neighbour(&self) -> Option<u32> {
-        match self
-            .0
-            .iter()
-            .find(|s| !matches!(s.kind, AsSegmentKind::ConfedSequence | AsSegmentKind::ConfedSet))
-        {
-            Some(AsSegment { kind: AsSegmentKind::Sequence, asns }) => asns.first().copied(),
-            _ => None,
+    fn number(self) -> u8 {
+        match self {
+            Self::Igp => 0,
+            Self::Egp => 1,
+            Self::Incomplete => 2,
         }
     }
 }

@@ -1,0 +1,119 @@
+//! The way of messages from the core to one session: a bounded queue that never blocks the
+//! core, and the sign that there is room again.
+//!
+//! The core keeps dirty sets, not queues (see `rib`): a refused message is not lost, it is
+//! generated again, newer, after `SessionEvent::Drained`.
+
+use bytes::Bytes;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::mpsc;
+
+/// Buffers that may wait for one session; each holds one or several whole messages.
+const QUEUE: usize = 64;
+
+/// The session's queue is full, or the session is gone. In the first case
+/// `SessionEvent::Drained` follows, in the second `SessionEvent::Down`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session takes no more messages for now")]
+pub struct Full;
+
+/// The core's end.
+#[derive(Debug, Clone)]
+pub struct SessionSender {
+    queue: mpsc::Sender<Bytes>,
+    refused: Arc<AtomicBool>,
+}
+
+/// The session's end.
+#[derive(Debug)]
+pub(crate) struct SessionQueue {
+    queue: mpsc::Receiver<Bytes>,
+    refused: Arc<AtomicBool>,
+}
+
+/// A queue for one session. Public so that the core can be tested without sockets.
+pub(crate) fn channel() -> (SessionSender, SessionQueue) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let refused = Arc::new(AtomicBool::new(false));
+    (SessionSender { queue: sender, refused: refused.clone() }, SessionQueue { queue: receiver, refused })
+}
+
+impl SessionSender {
+    /// Queues whole encoded messages, in order. Never blocks.
+    pub fn try_send(&self, messages: Bytes) -> Result<(), Full> {
+        let messages = match self.queue.try_send(messages) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Full(messages)) => messages,
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Full),
+        };
+        // Set before the second try: if the session emptied the queue in between, the try
+        // succeeds; if not, it sees the sign when it takes the next buffer.
+        self.refused.store(true, Ordering::SeqCst);
+        self.queue.try_send(messages).map_err(|_| Full)
+    }
+
+    /// A sender whose messages come out of the returned receiver, for tests of the core.
+    pub fn detached() -> (Self, mpsc::Receiver<Bytes>) {
+        let (sender, queue) = channel();
+        (sender, queue.queue)
+    }
+}
+
+impl SessionQueue {
+    /// The next buffer; pends for ever once the core has dropped its end.
+    pub(crate) async fn next(&mut self) -> Bytes {
+        match self.queue.recv().await {
+            Some(messages) => messages,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The next buffer if there is one now.
+    pub(crate) fn try_next(&mut self) -> Option<Bytes> {
+        self.queue.try_recv().ok()
+    }
+
+    /// True once after a refusal, when the queue is at most half full again: time to say
+    /// `Drained`.
+    pub(crate) fn drained(&mut self) -> bool {
+        self.queue.len() <= QUEUE / 2 && self.refused.swap(false, Ordering::SeqCst)
+    }
+
+    /// Buffers waiting, for the shows.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_followed_by_exactly_one_drained() {
+        let (sender, mut queue) = channel();
+        for _ in 0..QUEUE {
+            assert_eq!(sender.try_send(Bytes::from_static(b"x")), Ok(()));
+        }
+        assert!(!queue.drained(), "nothing was refused yet");
+        assert_eq!(sender.try_send(Bytes::from_static(b"y")), Err(Full));
+        for _ in 0..QUEUE / 2 - 1 {
+            queue.try_next();
+            assert!(!queue.drained());
+        }
+        queue.try_next();
+        assert!(queue.drained());
+        assert!(!queue.drained());
+        assert_eq!(queue.waiting(), QUEUE / 2);
+    }
+
+    #[test]
+    fn a_closed_session_refuses() {
+        let (sender, queue) = channel();
+        drop(queue);
+        assert_eq!(sender.try_send(Bytes::new()), Err(Full));
+    }
+}

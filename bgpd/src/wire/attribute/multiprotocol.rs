@@ -1,0 +1,63 @@
+//! MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 §3, §4): family and next hop; the NLRI are
+//! the family's. An error here resets the session, because what follows cannot be found
+//! (RFC 7606 §7.11).
+
+use crate::wire::family::FamilyRow;
+use crate::wire::reader::Reader;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// The front of either attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::wire) struct Numbers {
+    pub afi: u16,
+    pub safi: u8,
+}
+
+/// Reads AFI and SAFI; gives the octets that follow. `None` when there are fewer than 3.
+pub(in crate::wire) fn parse_numbers(value: &[u8]) -> Option<(Numbers, &[u8])> {
+    let mut reader = Reader(value);
+    let (afi, safi) = (reader.u16()?, reader.u8()?);
+    Some((Numbers { afi, safi }, reader.0))
+}
+
+/// Reads the next hop and the reserved octet of a MP_REACH_NLRI of a known family; gives
+/// the NLRI. `None` when the next hop has a length that the family does not have, or is cut.
+pub(in crate::wire) fn parse_next_hop<'a>(row: &FamilyRow, rest: &'a [u8]) -> Option<(IpAddr, &'a [u8])> {
+    let mut reader = Reader(rest);
+    let length = reader.u8()?;
+    if !row.next_hop_lengths.contains(&length) {
+        return None;
+    }
+    let octets = reader.take(usize::from(length))?;
+    let next_hop = match *octets {
+        [a, b, c, d] => IpAddr::from([a, b, c, d]),
+        // A global address may be followed by a link-local one (RFC 2545 §3), in families
+        // that allow 32 octets.
+        _ => IpAddr::V6(Ipv6Addr::from(*octets.first_chunk::<16>()?)),
+    };
+    let _reserved = reader.u8()?;
+    Some((next_hop, reader.0))
+}
+
+/// Appends a MP_REACH_NLRI up to where the NLRI begin.
+pub(in crate::wire) fn emit_reach_front(row: &FamilyRow, next_hop: IpAddr, out: &mut Vec<u8>) {
+    out.extend_from_slice(&row.afi.to_be_bytes());
+    out.push(row.safi);
+    match next_hop {
+        IpAddr::V4(address) => {
+            out.push(4);
+            out.extend_from_slice(&address.octets());
+        }
+        IpAddr::V6(address) => {
+            out.push(16);
+            out.extend_from_slice(&address.octets());
+        }
+    }
+    out.push(0);
+}
+
+/// Appends a MP_UNREACH_NLRI up to where the NLRI begin.
+pub(in crate::wire) fn emit_unreach_front(row: &FamilyRow, out: &mut Vec<u8>) {
+    out.extend_from_slice(&row.afi.to_be_bytes());
+    out.push(row.safi);
+}
