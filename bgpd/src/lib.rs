@@ -4,8 +4,15 @@
 //! the pure tables, `config` and `command` the configuration and its grammar, `mgmt` the
 //! management socket, `show` what the operator reads, `core` the one owner of RIB and EVPN.
 
+pub mod command;
+pub mod config;
+pub mod core;
 pub mod fsm;
+pub mod log;
+pub mod mgmt;
 pub mod peer;
+pub mod privileges;
 pub mod rib;
 pub mod session;
+pub mod show;
 pub mod wire;

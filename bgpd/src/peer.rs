@@ -9,7 +9,7 @@
 //! (Cease), 5082 (TTL security), 2385 (TCP-MD5). No I/O and no decisions in this file.
 
 use crate::session::SessionSender;
-use crate::wire::{Family, update::Update};
+use crate::wire::{Capability, Family, update::Update};
 use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
@@ -385,8 +385,11 @@ pub struct Negotiated {
     pub families: Vec<Family>,
     /// AS numbers have 4 octets in UPDATEs (RFC 6793).
     pub four_octet_as: bool,
-    /// Octets that a message may have: 4096, or 65535 with extended messages (RFC 8654).
+    /// Octets that a message of ours may have: 4096, or 65535 if both sides offered extended
+    /// messages (RFC 8654).
     pub max_message: usize,
+    /// Octets that a message of the neighbour may have: 65535 if we offered extended messages.
+    pub max_receive: usize,
     /// Families with path identifiers in both directions; never offered yet, so empty.
     pub add_path: Vec<Family>,
     /// The neighbour honours ROUTE-REFRESH (RFC 2918).
@@ -401,6 +404,8 @@ pub struct Negotiated {
     pub keepalive: Duration,
     /// The neighbour's host name, if it sent one.
     pub hostname: Option<String>,
+    /// All that the neighbour's OPEN offered, for the shows.
+    pub remote_capabilities: Vec<Capability>,
 }
 
 /// The states of RFC 4271 §8.2.2, of the connection that is furthest.

@@ -6,6 +6,7 @@
 //! `forwarding` is what the kernel must hold; between them stands `Evpn`.
 
 pub mod community;
+pub mod engine;
 pub mod esi;
 pub mod ethernet_tag;
 pub mod forwarding;
@@ -19,6 +20,7 @@ mod text;
 pub mod vni;
 
 pub use community::ExtendedCommunity;
+pub use engine::Evpn;
 pub use esi::Esi;
 pub use ethernet_tag::EthernetTag;
 pub use mac_addr::MacAddr;

@@ -8,6 +8,7 @@
 
 pub mod evpn_nlri;
 pub mod smoke;
+pub mod snoop;
 
 /// One thing that is fuzzed.
 #[derive(Debug)]
@@ -21,4 +22,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub static TARGETS: &[Target] = &[Target { name: "evpn_nlri", run: evpn_nlri::run, seeds: evpn_nlri::seeds }];
+pub static TARGETS: &[Target] = &[
+    Target { name: "evpn_nlri", run: evpn_nlri::run, seeds: evpn_nlri::seeds },
+    Target { name: "snoop", run: snoop::run, seeds: snoop::seeds },
+];

@@ -1,0 +1,302 @@
+//! From the configuration to what each part is told: pure functions, so that a reload is the
+//! same functions again and a comparison of their results.
+//!
+//! Decides the defaults that need the system (router id, host name) by the facts it is given.
+
+use crate::{
+    config::{self, Bgp, Config, NeighborSettings, resolve, resolve_ranges},
+    peer::{
+        Administrative, BGP_PORT, CapabilitySwitches, GracefulRestartSettings, ListenRange, MaximumPrefix,
+        PeerFamily, PeerOrigin, PeerSettings, RemoteAs, Timers, TtlPolicy, UpdateSource,
+    },
+    wire::Family,
+};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
+use weft_evpn::{Vni, engine};
+use weft_fib::{BridgeDomain, FibConfig, Serve};
+
+/// What the system says, where the configuration leaves something open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemFacts {
+    /// The kernel's host name.
+    pub hostname: String,
+    /// The router id without `bgp router-id`: the highest loopback address, else the highest
+    /// address of any interface, else `None`.
+    pub router_id: Option<Ipv4Addr>,
+    /// The port that neighbours are called on and that we listen on.
+    pub bgp_port: u16,
+    /// This start follows one that ended without a goodbye: the R bit (RFC 4724 §3).
+    pub restarting: bool,
+    /// The kernel holds entries of ours: the F bit (RFC 4724 §3).
+    pub forwarding_preserved: bool,
+}
+
+impl Default for SystemFacts {
+    fn default() -> Self {
+        Self {
+            hostname: "weft".to_owned(),
+            router_id: None,
+            bgp_port: BGP_PORT,
+            restarting: false,
+            forwarding_preserved: true,
+        }
+    }
+}
+
+/// No router id is configured and the system has no IPv4 address to take one from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no router id: configure `bgp router-id A.B.C.D` (no interface has an IPv4 address to take it from)")]
+pub struct NoRouterId;
+
+/// The speaker's BGP identifier.
+pub fn router_id(bgp: &Bgp, facts: &SystemFacts) -> Result<Ipv4Addr, NoRouterId> {
+    bgp.router_id.or(facts.router_id).ok_or(NoRouterId)
+}
+
+/// The node's name.
+pub fn hostname<'a>(config: &'a Config, facts: &'a SystemFacts) -> &'a str {
+    config.hostname.as_deref().unwrap_or(&facts.hostname)
+}
+
+/// Every neighbour with a `remote-as`, by address.
+pub fn peers(config: &Config, facts: &SystemFacts) -> Result<BTreeMap<IpAddr, PeerSettings>, NoRouterId> {
+    let Some(bgp) = &config.bgp else { return Ok(BTreeMap::new()) };
+    let router_id = router_id(bgp, facts)?;
+    let peers = resolve(bgp).into_iter().filter_map(|neighbor| {
+        let mut settings = peer(config, bgp, router_id, facts, neighbor.address, &neighbor.settings)?;
+        settings.peer_group = neighbor.peer_group;
+        Some((neighbor.address, settings))
+    });
+    Ok(peers.collect())
+}
+
+/// Every `bgp listen range` whose group has a `remote-as`, the most specific first.
+pub fn listen_ranges(config: &Config, facts: &SystemFacts) -> Result<Vec<ListenRange>, NoRouterId> {
+    let Some(bgp) = &config.bgp else { return Ok(Vec::new()) };
+    let router_id = router_id(bgp, facts)?;
+    let ranges = resolve_ranges(bgp).into_iter().filter_map(|range| {
+        let mut template = peer(config, bgp, router_id, facts, range.range.addr(), &range.settings)?;
+        template.peer_group = Some(range.peer_group);
+        template.origin = PeerOrigin::Dynamic { range: range.range };
+        Some(ListenRange { range: range.range, template })
+    });
+    Ok(ranges.collect())
+}
+
+fn peer(
+    config: &Config,
+    bgp: &Bgp,
+    router_id: Ipv4Addr,
+    facts: &SystemFacts,
+    address: IpAddr,
+    settings: &NeighborSettings,
+) -> Option<PeerSettings> {
+    let remote_as = match settings.remote_as? {
+        config::RemoteAs::As(asn) => RemoteAs::Number(asn),
+        config::RemoteAs::Internal => RemoteAs::Internal,
+        config::RemoteAs::External => RemoteAs::External,
+    };
+    let mut peer = PeerSettings::new(address, remote_as, bgp.asn, router_id);
+    peer.port = settings.port.unwrap_or(facts.bgp_port);
+    peer.hostname = Some(hostname(config, facts).to_owned());
+    peer.description.clone_from(&settings.description);
+    peer.update_source = settings.update_source.as_ref().map(|source| match source {
+        config::UpdateSource::Address(address) => UpdateSource::Address(*address),
+        config::UpdateSource::Interface(name) => UpdateSource::Interface(name.clone()),
+    });
+    peer.timers = timers(settings);
+    peer.passive = settings.passive;
+    if let Some(shutdown) = &settings.shutdown {
+        peer.administrative = Administrative::Shutdown { message: shutdown.message.clone() };
+    }
+    peer.password.clone_from(&settings.password);
+    peer.ttl = match (settings.ttl_security_hops, settings.ebgp_multihop) {
+        (Some(hops), _) => TtlPolicy::Security(hops),
+        (None, Some(hops)) => TtlPolicy::Multihop(hops),
+        (None, None) => TtlPolicy::Default,
+    };
+    if settings.l2vpn_evpn.activate {
+        peer.families.insert(Family::L2vpnEvpn, family(&settings.l2vpn_evpn));
+    }
+    peer.capabilities = CapabilitySwitches { fqdn: !settings.suppress_fqdn, ..CapabilitySwitches::default() };
+    peer.graceful_restart = graceful_restart(bgp, facts, settings);
+    Some(peer)
+}
+
+fn timers(settings: &NeighborSettings) -> Timers {
+    let default = Timers::default();
+    let seconds = |value: u16| Duration::from_secs(u64::from(value));
+    Timers {
+        keepalive: settings.timers.map_or(default.keepalive, |timers| seconds(timers.keepalive)),
+        hold: settings.timers.map_or(default.hold, |timers| seconds(timers.hold)),
+        connect_retry: settings.connect_timer.map_or(default.connect_retry, seconds),
+    }
+}
+
+fn family(family: &config::NeighborFamily) -> PeerFamily {
+    PeerFamily {
+        route_reflector_client: family.route_reflector_client,
+        allowas_in: match family.allowas_in {
+            None => 0,
+            Some(config::AllowAsIn::Times(times)) => times,
+            Some(config::AllowAsIn::Origin) => 1,
+        },
+        maximum_prefix: family.maximum_prefix.as_ref().map(|maximum| MaximumPrefix {
+            limit: maximum.limit,
+            threshold: maximum.threshold.unwrap_or(75),
+            warning_only: maximum.action == config::MaximumPrefixAction::WarningOnly,
+            restart: match maximum.action {
+                config::MaximumPrefixAction::Restart(minutes) => {
+                    Some(Duration::from_secs(60 * u64::from(minutes)))
+                }
+                _ => None,
+            },
+        }),
+        soft_reconfiguration_inbound: family.soft_reconfiguration_inbound,
+    }
+}
+
+fn graceful_restart(bgp: &Bgp, facts: &SystemFacts, settings: &NeighborSettings) -> GracefulRestartSettings {
+    let default = GracefulRestartSettings::default();
+    let seconds = |value: Option<u16>, default| value.map_or(default, |s| Duration::from_secs(u64::from(s)));
+    let global = &bgp.graceful_restart;
+    let mode = settings.graceful_restart.unwrap_or(global.mode);
+    GracefulRestartSettings {
+        enabled: mode != config::GracefulRestartMode::Disable,
+        notification: global.notification,
+        // A helper keeps others' routes, but asks nobody to keep its own (RFC 4724 §3: time 0, no F bit).
+        restart_time: match mode {
+            config::GracefulRestartMode::Restart => seconds(global.restart_time, default.restart_time),
+            _ => Duration::ZERO,
+        },
+        stale_path_time: seconds(global.stalepath_time, default.stale_path_time),
+        restarting: facts.restarting && mode == config::GracefulRestartMode::Restart,
+        forwarding_preserved: mode == config::GracefulRestartMode::Restart
+            && (global.preserve_fw_state || facts.forwarding_preserved),
+    }
+}
+
+/// What the EVPN tables are told.
+pub fn evpn(config: &Config, facts: &SystemFacts) -> Result<engine::EvpnConfig, NoRouterId> {
+    let Some(bgp) = &config.bgp else { return Ok(engine::EvpnConfig::default()) };
+    let family = &bgp.evpn;
+    let detection = &family.duplicate_detection;
+    Ok(engine::EvpnConfig {
+        asn: bgp.asn,
+        router_id: router_id(bgp, facts)?,
+        advertise_all_vni: family.advertise_all_vni,
+        advertise_svi_ip: family.advertise_svi_ip,
+        advertise_default_gw: family.advertise_default_gw,
+        flooding: flooding(family.flooding),
+        duplicate_detection: engine::DuplicateDetection {
+            enabled: detection.enabled,
+            max_moves: detection.max_moves,
+            window: Duration::from_secs(u64::from(detection.time)),
+            freeze: match detection.freeze {
+                config::Freeze::Never => engine::Freeze::None,
+                config::Freeze::Seconds(time) => engine::Freeze::For(Duration::from_secs(u64::from(time))),
+                config::Freeze::Permanent => engine::Freeze::Permanent,
+            },
+        },
+        auto_rt_rfc8365: family.auto_rt_rfc8365,
+        vnis: family.vnis.iter().map(|(vni, block)| (*vni, vni_config(block))).collect(),
+    })
+}
+
+fn flooding(flooding: config::Flooding) -> engine::Flooding {
+    match flooding {
+        config::Flooding::HeadEndReplication => engine::Flooding::HeadEndReplication,
+        config::Flooding::Disable => engine::Flooding::Disabled,
+    }
+}
+
+fn vni_config(block: &config::VniConfig) -> engine::VniConfig {
+    engine::VniConfig {
+        rd: block.rd,
+        import: block.import.iter().copied().collect(),
+        export: block.export.iter().copied().collect(),
+        flooding: block.flooding.map(flooding),
+        advertise_svi_ip: block.advertise_svi_ip,
+        advertise_default_gw: block.advertise_default_gw,
+    }
+}
+
+/// What the kernel side is told. Served are the VNIs that EVPN serves; the devices of bridge
+/// domains are made in any case.
+pub fn fib(config: &Config) -> FibConfig {
+    let domains = config.bridge_domains.iter().filter_map(|(name, domain)| {
+        let interfaces = domain.interfaces.iter().cloned().collect();
+        Some((name.clone(), BridgeDomain { vni: domain.vni?, interfaces, mtu: domain.mtu }))
+    });
+    let serve = match &config.bgp {
+        Some(bgp) if bgp.evpn.advertise_all_vni => Serve::All,
+        Some(bgp) => Serve::Only(bgp.evpn.vnis.keys().copied().collect::<std::collections::BTreeSet<Vni>>()),
+        None => Serve::default(),
+    };
+    FibConfig { vtep_source: config.vtep_source, bridge_domains: domains.collect(), serve }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Neighbor, NeighborFamily};
+
+    fn configured() -> Config {
+        let mut bgp = Bgp::new(65000);
+        bgp.router_id = Some(Ipv4Addr::new(10, 255, 0, 1));
+        let group = NeighborSettings {
+            remote_as: Some(config::RemoteAs::Internal),
+            l2vpn_evpn: NeighborFamily { activate: true, ..NeighborFamily::default() },
+            ..NeighborSettings::default()
+        };
+        bgp.peer_groups.insert("RR".into(), group);
+        let member = Neighbor { peer_group: Some("RR".into()), settings: NeighborSettings::default() };
+        bgp.neighbors.insert("10.255.0.100".parse().unwrap(), member);
+        bgp.neighbors.insert("10.255.0.101".parse().unwrap(), Neighbor::default());
+        Config { bgp: Some(bgp), ..Config::default() }
+    }
+
+    #[test]
+    fn a_member_of_a_group_is_a_peer_and_one_without_an_as_is_not() {
+        let peers = peers(&configured(), &SystemFacts::default()).unwrap();
+        assert_eq!(peers.len(), 1);
+        let peer = peers.values().next().unwrap();
+        assert!(peer.is_internal());
+        assert_eq!(peer.peer_group.as_deref(), Some("RR"));
+        assert!(peer.families.contains_key(&Family::L2vpnEvpn));
+        assert_eq!(peer.timers, Timers::default());
+    }
+
+    #[test]
+    fn without_any_router_id_the_operator_is_told_what_to_do() {
+        let mut config = configured();
+        config.bgp.as_mut().unwrap().router_id = None;
+        let error = peers(&config, &SystemFacts::default()).unwrap_err();
+        assert!(error.to_string().contains("bgp router-id"));
+        let facts = SystemFacts { router_id: Some(Ipv4Addr::LOCALHOST), ..SystemFacts::default() };
+        assert!(peers(&config, &facts).is_ok());
+    }
+
+    #[test]
+    fn a_helper_asks_nobody_to_keep_its_routes() {
+        let mut config = configured();
+        config.bgp.as_mut().unwrap().graceful_restart.mode = config::GracefulRestartMode::Helper;
+        let facts = SystemFacts { restarting: true, ..SystemFacts::default() };
+        let peers = peers(&config, &facts).unwrap();
+        let restart = &peers.values().next().unwrap().graceful_restart;
+        assert!(restart.enabled && !restart.restarting && !restart.forwarding_preserved);
+        assert_eq!(restart.restart_time, Duration::ZERO);
+    }
+
+    #[test]
+    fn only_what_bgp_names_is_served_unless_all_is() {
+        let mut config = configured();
+        assert_eq!(fib(&config).serve, Serve::default());
+        config.bgp.as_mut().unwrap().evpn.advertise_all_vni = true;
+        assert_eq!(fib(&config).serve, Serve::All);
+    }
+}

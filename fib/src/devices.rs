@@ -1,0 +1,85 @@
+//! The bridges and vxlan devices that `bridge-domain` lines ask for: names, the difference between wanted and
+//! existing devices (pure), and the messages that make it go away.
+//!
+//! Ownership is marked by the alias, `weft: bridge-domain NAME`; it survives a restart of the daemon. A device of
+//! the wanted name without it belongs to the operator and is left alone, except one that nobody has touched
+//! since it was made (switched off, joined to nothing): that is ours from a start that was cut short.
+
+mod execute;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+pub use execute::DeviceKeeper;
+pub use plan::{DeviceOp, Plan, plan};
+
+use crate::model::Link;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+use weft_evpn::{MacAddr, Vni};
+
+/// Every alias of ours starts so.
+const MARK: &str = "weft: bridge-domain ";
+/// Separates the domain's name from the ports in a bridge's alias.
+const PORTS: &str = "; interfaces ";
+/// Longest interface name (`IFNAMSIZ` less the end).
+const MAX_NAME: usize = 15;
+/// Longest alias (`IFALIASZ` less the end).
+const MAX_ALIAS: usize = 255;
+
+/// Whether Weft made this device.
+pub fn is_ours(link: &Link) -> bool {
+    domain_of(link).is_some()
+}
+
+/// The bridge domain that the device was made for.
+fn domain_of(link: &Link) -> Option<&str> {
+    let rest = link.alias.as_deref()?.strip_prefix(MARK)?;
+    Some(rest.split_once(PORTS).map_or(rest, |(name, _)| name))
+}
+
+/// The ports that we joined to a bridge of ours, as its alias remembers them.
+fn remembered_ports(link: &Link) -> impl Iterator<Item = &str> {
+    let alias = link.alias.as_deref().unwrap_or_default();
+    alias.split_once(PORTS).map(|(_, ports)| ports.split(' ')).into_iter().flatten()
+}
+
+/// The alias of a domain's vxlan device (no ports) or bridge.
+fn alias(domain: &str, ports: &[String]) -> String {
+    let mut alias = format!("{MARK}{domain}");
+    let mut separator = PORTS;
+    for port in ports {
+        if alias.len() + separator.len() + port.len() > MAX_ALIAS {
+            break;
+        }
+        alias.push_str(separator);
+        alias.push_str(port);
+        separator = " ";
+    }
+    alias
+}
+
+/// The name of a domain's bridge: `br-` and the domain's name; longer ones end in four hexadecimal digits of a
+/// hash instead.
+pub fn bridge_name(domain: &str) -> String {
+    let plain = format!("br-{domain}");
+    if plain.len() <= MAX_NAME {
+        return plain;
+    }
+    let hash = foldhash::fast::FixedState::default().hash_one(domain) & 0xffff;
+    let mut short: String = plain.chars().filter(char::is_ascii).take(MAX_NAME - 5).collect();
+    short.push_str(&format!("-{hash:04x}"));
+    short
+}
+
+/// The name of a VNI's vxlan device.
+pub fn vxlan_name(vni: Vni) -> String {
+    format!("vx{vni}")
+}
+
+/// The MAC of a bridge that Weft makes: locally administered, the same after every restart, different at every
+/// VTEP. A bridge without a set MAC takes that of a port, and every change of it flushes its neighbours.
+fn bridge_mac(vni: Vni, vtep: Option<IpAddr>) -> MacAddr {
+    let [a, b, c, d, e, ..] = foldhash::fast::FixedState::default().hash_one((vni, vtep)).to_be_bytes();
+    MacAddr([0x02, a, b, c, d, e])
+}

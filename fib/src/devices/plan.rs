@@ -1,0 +1,256 @@
+//! What differs between the devices that the configuration asks for and those that are there. Pure; steps that
+//! need the index of a device that does not exist yet come in the next plan, when the kernel has told of it.
+
+use super::{alias, bridge_mac, bridge_name, domain_of, is_ours, remembered_ports, vxlan_name};
+use crate::config::{BridgeDomain, FibConfig};
+use crate::model::{Link, LinkKind, Links};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use weft_evpn::{MacAddr, Vni};
+
+/// The port that IANA gave to VXLAN.
+pub const VXLAN_PORT: u16 = 4789;
+/// What VXLAN adds to an Ethernet payload, over IPv4 and IPv6.
+const OVERHEAD_V4: u32 = 50;
+const OVERHEAD_V6: u32 = 70;
+/// No vxlan device gets less, whatever the underlay says (IPv6 needs it).
+const MIN_MTU: u32 = 1280;
+/// Assumed where no device tells.
+const ETHERNET_MTU: u32 = 1500;
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceOp {
+    /// Make a bridge.
+    AddBridge { name: String, mac: MacAddr },
+    /// Make a vxlan device and join it to its bridge, switched off.
+    AddVxlan { name: String, vni: Vni, local: IpAddr, mtu: u32, bridge: u32 },
+    /// Mark as ours.
+    Alias { index: u32, name: String, alias: String },
+    /// Bridge port settings of a vxlan device, and no IPv6 address of its own.
+    VxlanPort { index: u32, name: String },
+    /// Address of our VTEP; learning off.
+    VxlanLocal { index: u32, name: String, vni: Vni, local: IpAddr },
+    /// Change the MTU.
+    Mtu { index: u32, name: String, mtu: u32 },
+    /// Join a port to a bridge, or take it off.
+    Master { index: u32, name: String, master: Option<u32> },
+    /// Switch on.
+    Up { index: u32, name: String },
+    /// Remove.
+    Delete { index: u32, name: String },
+}
+
+impl DeviceOp {
+    /// The device it is about.
+    pub fn device(&self) -> &str {
+        match self {
+            DeviceOp::AddBridge { name, .. }
+            | DeviceOp::AddVxlan { name, .. }
+            | DeviceOp::Alias { name, .. }
+            | DeviceOp::VxlanPort { name, .. }
+            | DeviceOp::VxlanLocal { name, .. }
+            | DeviceOp::Mtu { name, .. }
+            | DeviceOp::Master { name, .. }
+            | DeviceOp::Up { name, .. }
+            | DeviceOp::Delete { name, .. } => name,
+        }
+    }
+}
+
+/// What to do, and what the operator has to do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Steps, in order.
+    pub ops: Vec<DeviceOp>,
+    /// What stands in the way, by device.
+    pub obstacles: BTreeMap<String, String>,
+}
+
+/// Compares the configuration with the links.
+pub fn plan(config: &FibConfig, links: &Links) -> Plan {
+    let mut plan = Plan::default();
+    plan.remove_unwanted(config, links);
+    for (name, domain) in &config.bridge_domains {
+        let bridge = plan.bridge(name, domain, config.vtep_source, links);
+        if let Some(bridge) = bridge {
+            plan.vxlan(name, domain, config.vtep_source, bridge, links);
+            plan.ports(name, domain, bridge, links);
+        }
+    }
+    if let Some(vtep) = config.vtep_source
+        && !config.bridge_domains.is_empty()
+        && !links.iter().any(|link| links.addresses(link.index).any(|address| address == vtep))
+    {
+        let words = format!("no device has this address; add it, for example `ip address add {vtep} dev lo`");
+        plan.obstacles.insert(format!("vtep source {vtep}"), words);
+    }
+    plan
+}
+
+/// True for a device that nobody has done anything with since it was made.
+fn untouched(link: &Link) -> bool {
+    !link.up && link.alias.is_none()
+}
+
+impl Plan {
+    /// Devices with our mark that no line asks for: vxlan devices first, then bridges.
+    fn remove_unwanted(&mut self, config: &FibConfig, links: &Links) {
+        let unwanted = |link: &&Link| {
+            let Some(domain) = domain_of(link) else { return false };
+            match (config.bridge_domains.get(domain), &link.kind) {
+                (Some(_), LinkKind::Bridge) => link.name != bridge_name(domain),
+                (Some(wanted), LinkKind::Vxlan(vxlan)) => {
+                    let family =
+                        config.vtep_source.zip(vxlan.local).is_some_and(|(a, b)| a.is_ipv4() != b.is_ipv4());
+                    vxlan.vni != Some(wanted.vni) || link.name != vxlan_name(wanted.vni) || family
+                }
+                _ => true,
+            }
+        };
+        let mut gone: Vec<&Link> = links.iter().filter(unwanted).collect();
+        gone.sort_by_key(|link| link.is_bridge());
+        self.ops.extend(
+            gone.into_iter().map(|link| DeviceOp::Delete { index: link.index, name: link.name.clone() }),
+        );
+    }
+
+    fn obstacle(&mut self, link: &Link, domain: &str) {
+        let words = format!(
+            "it exists and was not made by Weft; remove it, or serve it as it is without `bridge-domain {domain}`"
+        );
+        self.obstacles.insert(link.name.clone(), words);
+    }
+
+    /// The index of the domain's bridge, once it is there and ours.
+    fn bridge(
+        &mut self,
+        name: &str,
+        domain: &BridgeDomain,
+        vtep: Option<IpAddr>,
+        links: &Links,
+    ) -> Option<u32> {
+        let device = bridge_name(name);
+        let Some(link) = links.named(&device) else {
+            self.ops.push(DeviceOp::AddBridge { name: device, mac: bridge_mac(domain.vni, vtep) });
+            return None;
+        };
+        let ours = is_ours(link) || (untouched(link) && links.ports(link.index).next().is_none());
+        if !link.is_bridge() || !ours {
+            self.obstacle(link, name);
+            return None;
+        }
+        let alias = alias(name, &domain.interfaces);
+        if link.alias.as_deref() != Some(alias.as_str()) {
+            self.release_ports(link, domain, links);
+            self.ops.push(DeviceOp::Alias { index: link.index, name: device.clone(), alias });
+        }
+        if !link.up {
+            self.ops.push(DeviceOp::Up { index: link.index, name: device });
+        }
+        Some(link.index)
+    }
+
+    /// Ports that we joined and that no line names any more. Those that the operator joined by hand stay.
+    fn release_ports(&mut self, bridge: &Link, domain: &BridgeDomain, links: &Links) {
+        for port in remembered_ports(bridge) {
+            if !domain.interfaces.iter().any(|wanted| wanted == port)
+                && let Some(link) = links.named(port)
+                && link.master == Some(bridge.index)
+            {
+                self.ops.push(DeviceOp::Master { index: link.index, name: link.name.clone(), master: None });
+            }
+        }
+    }
+
+    fn vxlan(&mut self, name: &str, domain: &BridgeDomain, vtep: Option<IpAddr>, bridge: u32, links: &Links) {
+        let device = vxlan_name(domain.vni);
+        let Some(local) = vtep else {
+            self.obstacles.insert(device, "it is made when there is a `vtep source ADDRESS` line".to_owned());
+            return;
+        };
+        let mtu = domain.mtu.unwrap_or_else(|| overlay_mtu(links, local));
+        let Some(link) = links.named(&device) else {
+            self.ops.push(DeviceOp::AddVxlan { name: device, vni: domain.vni, local, mtu, bridge });
+            return;
+        };
+        let same_vni = link.vxlan().is_some_and(|vxlan| vxlan.vni == Some(domain.vni));
+        if !same_vni || !(is_ours(link) || untouched(link)) {
+            self.obstacle(link, name);
+            return;
+        }
+        // A device whose family has to change is being deleted; it is made again when it is gone.
+        if link.vxlan().and_then(|vxlan| vxlan.local).is_some_and(|old| old.is_ipv4() != local.is_ipv4()) {
+            return;
+        }
+        let index = link.index;
+        let alias = alias(name, &[]);
+        if link.alias.as_deref() != Some(alias.as_str()) {
+            self.ops.push(DeviceOp::Alias { index, name: device.clone(), alias });
+        }
+        if link.master != Some(bridge) {
+            self.ops.push(DeviceOp::Master { index, name: device.clone(), master: Some(bridge) });
+        }
+        if link.vxlan().is_some_and(|vxlan| vxlan.local != Some(local) || vxlan.learning) {
+            self.ops.push(DeviceOp::VxlanLocal { index, name: device.clone(), vni: domain.vni, local });
+        }
+        if link.mtu != mtu {
+            self.ops.push(DeviceOp::Mtu { index, name: device.clone(), mtu });
+        }
+        let port_right = link.port.is_some_and(|port| !port.learning && port.neigh_suppress);
+        if !port_right || !link.up {
+            self.ops.push(DeviceOp::VxlanPort { index, name: device.clone() });
+        }
+        if !link.up {
+            self.ops.push(DeviceOp::Up { index, name: device });
+        }
+    }
+
+    fn ports(&mut self, name: &str, domain: &BridgeDomain, bridge: u32, links: &Links) {
+        for interface in &domain.interfaces {
+            // One that is not there yet is taken when it appears.
+            let Some(link) = links.named(interface) else { continue };
+            match link.master {
+                Some(master) if master == bridge => {}
+                Some(master) => {
+                    let words = format!(
+                        "it is a port of {}; `bridge-domain {name}` takes it when it is free",
+                        links.name(master)
+                    );
+                    self.obstacles.insert(interface.clone(), words);
+                    continue;
+                }
+                None => self.ops.push(DeviceOp::Master {
+                    index: link.index,
+                    name: interface.clone(),
+                    master: Some(bridge),
+                }),
+            }
+            if !link.up {
+                self.ops.push(DeviceOp::Up { index: link.index, name: interface.clone() });
+            }
+        }
+    }
+}
+
+/// The MTU of the underlay less the overhead. The underlay is the device that has the VTEP's address; where that
+/// is the loopback, every device that could carry the packets counts, and the smallest decides: those that have
+/// an address, and are no overlay themselves.
+pub fn overlay_mtu(links: &Links, vtep: IpAddr) -> u32 {
+    let has_vtep = |link: &&Link| links.addresses(link.index).any(|address| address == vtep);
+    let carrier = |link: &&Link| {
+        !link.loopback
+            && !link.is_bridge()
+            && link.vxlan().is_none()
+            && link.master.is_none()
+            && link.mtu >= MIN_MTU
+    };
+    let own = links.iter().filter(has_vtep).find(carrier).map(|link| link.mtu);
+    let smallest = || {
+        let addressed = |link: &&Link| links.addresses(link.index).next().is_some();
+        links.iter().filter(|link| link.up).filter(carrier).filter(addressed).map(|link| link.mtu).min()
+    };
+    let underlay = own.or_else(smallest).unwrap_or(ETHERNET_MTU);
+    let overhead = if vtep.is_ipv4() { OVERHEAD_V4 } else { OVERHEAD_V6 };
+    underlay.saturating_sub(overhead).max(MIN_MTU)
+}

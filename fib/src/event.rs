@@ -1,0 +1,126 @@
+//! What the kernel side tells the core: local events, readiness, and notices for the log.
+
+use crate::consistency::EntryKind;
+use std::fmt;
+use weft_evpn::Vni;
+use weft_evpn::local::LocalEvent;
+
+/// One message of the kernel side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FibEvent {
+    /// What the kernel says, in order. Levels: what is known may be said again.
+    Local(Vec<LocalEvent>),
+    /// The first dump is done and all it held was delivered as `Local` before this.
+    Ready {
+        /// How many entries with our mark were found and adopted. They stay as they are until
+        /// [`crate::FibRequest::Converged`].
+        adopted: usize,
+    },
+    /// For the log.
+    Notice(FibNotice),
+    /// The thread ended by itself; nothing is programmed any more.
+    Failed(String),
+}
+
+/// Something that an operator should know. `Display` gives the line for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FibNotice {
+    /// The monitor socket overran; everything was read again.
+    Resync {
+        /// Why.
+        reason: &'static str,
+    },
+    /// A write failed for a reason that retrying may mend.
+    WriteFailed {
+        /// What kind of entry.
+        kind: EntryKind,
+        /// VNI, if the entry belongs to one.
+        vni: Option<Vni>,
+        /// The entry, as `bridge` and `ip` print it.
+        key: String,
+        /// The kernel's answer, with its own words where it gave some.
+        error: String,
+    },
+    /// An entry without our mark stands where ours belongs; it is left alone.
+    ForeignEntry {
+        /// What kind of entry.
+        kind: EntryKind,
+        /// The VNI.
+        vni: Vni,
+        /// The entry, as `bridge` and `ip` print it.
+        key: String,
+    },
+    /// Somebody changes this entry again and again; repairs are now spaced out.
+    Fighting {
+        /// What kind of entry.
+        kind: EntryKind,
+        /// VNI, if the entry belongs to one.
+        vni: Option<Vni>,
+        /// The entry.
+        key: String,
+    },
+    /// This kernel takes no FDB nexthops; VTEP addresses are written into each entry.
+    NoNexthops {
+        /// The kernel's answer.
+        error: String,
+    },
+    /// A VNI has devices but cannot be served, and why.
+    NotServed {
+        /// The VNI.
+        vni: Vni,
+        /// The vxlan device.
+        device: String,
+        /// Why, and what would help.
+        reason: String,
+    },
+    /// A setting of a device that the operator made will disturb EVPN. It is not changed.
+    DeviceSetting {
+        /// The device.
+        device: String,
+        /// What is set, and what would be right.
+        advice: String,
+    },
+    /// A device that the configuration asks for could not be made or changed; it is tried again.
+    Device {
+        /// The device.
+        device: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// ARP and ND on local ports are not seen.
+    NoSnooping {
+        /// Why, and what would help.
+        error: String,
+    },
+}
+
+impl fmt::Display for FibNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |vni: &Option<Vni>| vni.map(|vni| format!(" of VNI {vni}")).unwrap_or_default();
+        match self {
+            FibNotice::Resync { reason } => write!(f, "kernel state read again: {reason}"),
+            FibNotice::WriteFailed { kind, vni, key, error } => {
+                write!(f, "{kind} {key}{} could not be written: {error}", of(vni))
+            }
+            FibNotice::ForeignEntry { kind, vni, key } => {
+                write!(f, "{kind} {key} of VNI {vni} is not ours and stands where ours belongs; left alone")
+            }
+            FibNotice::Fighting { kind, vni, key } => {
+                write!(
+                    f,
+                    "{kind} {key}{} is changed by somebody again and again; repairing more slowly",
+                    of(vni)
+                )
+            }
+            FibNotice::NoNexthops { error } => {
+                write!(f, "this kernel takes no FDB nexthops ({error}); writing VTEP addresses instead")
+            }
+            FibNotice::NotServed { vni, device, reason } => {
+                write!(f, "VNI {vni} on {device} is not served: {reason}")
+            }
+            FibNotice::DeviceSetting { device, advice } => write!(f, "{device}: {advice}"),
+            FibNotice::Device { device, error } => write!(f, "device {device}: {error}"),
+            FibNotice::NoSnooping { error } => write!(f, "ARP and ND on local ports are not seen: {error}"),
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! What the kernel says, by notification or dump: which entry it has, what that means for the core, and whether
+//! it differs from what is wanted.
+
+use super::flood::ActualFlood;
+use super::key::{Key, VtepId};
+use super::mac::{BridgeFdb, VxlanFdb};
+use super::neighbour::{ActualNeighbour, NeighbourEntry};
+use super::table::Devices;
+use super::vtep::NexthopChange;
+use super::{Forwarding, Repair};
+use crate::consistency::EntryKind;
+use crate::event::FibNotice;
+use crate::model::Links;
+use crate::netlink::constants::*;
+use crate::netlink::neighbour::NeighbourMessage;
+use crate::netlink::nexthop::NexthopMessage;
+use std::net::IpAddr;
+use std::time::Instant;
+use weft_evpn::local::{LocalEvent, NeighbourSource};
+use weft_evpn::{MacAddr, Vni};
+
+impl Forwarding {
+    /// A neighbour or FDB message; `gone` for `RTM_DELNEIGH`. Messages about devices that are not served are
+    /// not looked at.
+    pub fn observe(&mut self, links: &Links, message: &NeighbourMessage, gone: bool, now: Instant) {
+        match message.family {
+            AF_BRIDGE if message.has(NTF_SELF) => self.observe_self(message, gone, now),
+            AF_BRIDGE => {
+                let Some(vni) = message.master.and_then(|bridge| self.by_bridge.get(&bridge)).copied() else {
+                    return;
+                };
+                if let Some(mac) = message.mac {
+                    self.observe_bridge(links, vni, mac, message, gone, now);
+                }
+            }
+            AF_INET | AF_INET6 => {
+                let Some(vni) = self.by_bridge.get(&message.ifindex).copied() else { return };
+                // Multicast groups stand in the table, too, as NOARP entries that the kernel makes.
+                if let Some(ip) = message.address
+                    && !ip.is_multicast()
+                {
+                    self.observe_neighbour(vni, ip, message, gone, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_self(&mut self, message: &NeighbourMessage, gone: bool, now: Instant) {
+        let Some(vni) = self.by_vxlan.get(&message.ifindex).copied() else { return };
+        match (message.mac, message.address) {
+            (Some(MacAddr::ZERO), Some(vtep)) => self.observe_flood(vni, vtep, message, gone, now),
+            (Some(mac), _) if mac.is_unicast() => self.observe_vxlan(vni, mac, message, gone, now),
+            _ => {}
+        }
+    }
+
+    fn observe_vxlan(
+        &mut self,
+        vni: Vni,
+        mac: MacAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
+        let Some(table) = self.tables.get_mut(&vni) else { return };
+        let held = table.macs.get(&mac).is_some_and(|entry| entry.vxlan_held);
+        let new = if gone {
+            VxlanFdb::Absent
+        } else if !message.has(NTF_EXT_LEARNED) {
+            if held { VxlanFdb::Overwritten } else { VxlanFdb::Foreign }
+        } else {
+            match (message.nexthop, message.address) {
+                (Some(group), _) => self.vteps.of_group(group).map_or(VxlanFdb::Stray, VxlanFdb::Nexthop),
+                (None, Some(ip)) if !message.special => VxlanFdb::Address(self.vteps.intern(ip)),
+                _ => VxlanFdb::Stray,
+            }
+        };
+        self.set_vxlan(vni, mac, new);
+        if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.macs.get_mut(&mac)) {
+            entry.stale_vxlan = false;
+        }
+        self.settle(Key::Mac(vni, mac), now);
+    }
+
+    /// Records what the vxlan FDB has, and keeps count of who points at which VTEP.
+    pub(super) fn set_vxlan(&mut self, vni: Vni, mac: MacAddr, new: VxlanFdb) {
+        let Some(table) = self.tables.get_mut(&vni) else { return };
+        if new == VxlanFdb::Absent && !table.macs.contains_key(&mac) {
+            return;
+        }
+        let entry = table.macs.entry(mac).or_default();
+        let old = std::mem::replace(&mut entry.vxlan, new);
+        let marked = matches!(new, VxlanFdb::Nexthop(_) | VxlanFdb::Address(_) | VxlanFdb::Stray);
+        match entry.wanted {
+            Some(wanted) => {
+                let right = |vtep: VtepId| vtep == wanted.vtep;
+                entry.vxlan_held |=
+                    matches!(new, VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep) if right(vtep));
+            }
+            None => entry.adopted |= marked && old != new,
+        }
+        if let VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep) = new {
+            self.vteps.hold(vtep);
+        }
+        if let VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep) = old
+            && self.vteps.release(vtep)
+        {
+            self.enqueue(Key::Vtep(vtep));
+        }
+    }
+
+    fn observe_bridge(
+        &mut self,
+        links: &Links,
+        vni: Vni,
+        mac: MacAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
+        let Some(Devices { vxlan, .. }) = self.tables.get(&vni).and_then(|table| table.devices) else {
+            return;
+        };
+        let new = BridgeFdb::read(message, vxlan);
+        let old = self.tables.get(&vni).and_then(|table| table.macs.get(&mac)).map(|entry| entry.bridge);
+        let new = if !gone {
+            new
+        } else if old.is_some_and(|old| old.port(vxlan) == Some(message.ifindex)) {
+            BridgeFdb::Absent
+        } else {
+            // It went from a port where we had it no more.
+            return;
+        };
+        self.set_bridge(links, vni, mac, new);
+        if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.macs.get_mut(&mac)) {
+            entry.stale_bridge = false;
+        }
+        self.settle(Key::Mac(vni, mac), now);
+    }
+
+    /// Records what the bridge FDB has, and tells the core of MACs that came to or went from a local port.
+    pub(super) fn set_bridge(&mut self, links: &Links, vni: Vni, mac: MacAddr, new: BridgeFdb) {
+        let Some(table) = self.tables.get_mut(&vni) else { return };
+        if new == BridgeFdb::Absent && !table.macs.contains_key(&mac) {
+            return;
+        }
+        let silent = table.retiring;
+        let entry = table.macs.entry(mac).or_default();
+        let old = std::mem::replace(&mut entry.bridge, new);
+        if old == new {
+            return;
+        }
+        let on_vxlan = matches!(new, BridgeFdb::Vxlan { marked: true, .. });
+        match entry.wanted {
+            Some(_) => entry.bridge_held |= on_vxlan,
+            None => entry.adopted |= on_vxlan,
+        }
+        if let BridgeFdb::Port { port, fixed } = new {
+            entry.moved_here = entry.wanted.is_some();
+            if !silent {
+                let port = (port, links.name(port));
+                self.out.locals.push(LocalEvent::Mac { vni, mac, port, sticky: fixed });
+            }
+        } else if matches!(old, BridgeFdb::Port { .. }) && !silent {
+            // Our own entry took its place: the core wished that and needs no word of it.
+            let replaced = on_vxlan && entry.wanted.is_some();
+            if !replaced {
+                self.out.locals.push(LocalEvent::MacGone { vni, mac });
+            }
+        }
+    }
+
+    fn observe_flood(
+        &mut self,
+        vni: Vni,
+        vtep: IpAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
+        let Some(table) = self.tables.get_mut(&vni) else { return };
+        if gone && !table.floods.contains_key(&vtep) {
+            return;
+        }
+        let entry = table.floods.entry(vtep).or_default();
+        entry.stale = false;
+        let new = match (gone, message.has(NTF_EXT_LEARNED)) {
+            (true, _) => ActualFlood::Absent,
+            (false, true) => ActualFlood::Ours,
+            (false, false) => ActualFlood::Unmarked,
+        };
+        let old = std::mem::replace(&mut entry.actual, new);
+        if new == ActualFlood::Ours && old != new {
+            entry.held = true;
+            entry.adopted |= !entry.wanted;
+        }
+        self.settle(Key::Flood(vni, vtep), now);
+    }
+
+    fn observe_neighbour(
+        &mut self,
+        vni: Vni,
+        ip: IpAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
+        let Some(table) = self.tables.get_mut(&vni) else { return };
+        let held = table.neighbours.get(ip).is_some_and(|entry| entry.held);
+        let new = if gone { ActualNeighbour::Absent } else { ActualNeighbour::read(message, held) };
+        self.set_neighbour(vni, ip, new);
+        if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.neighbours.get_mut(ip)) {
+            entry.stale = false;
+        }
+        self.settle(Key::Neighbour(vni, ip), now);
+    }
+
+    /// Records what the neighbour table has, and tells the core of neighbours that the kernel found or lost.
+    pub(super) fn set_neighbour(&mut self, vni: Vni, ip: IpAddr, new: ActualNeighbour) {
+        let Some(table) = self.tables.get_mut(&vni) else { return };
+        if new == ActualNeighbour::Absent && table.neighbours.get(ip).is_none() {
+            return;
+        }
+        let silent = table.retiring;
+        let entry = table.neighbours.entry(ip);
+        let old = std::mem::replace(&mut entry.actual, new);
+        let ours = matches!(new, ActualNeighbour::Ours(_));
+        match entry.wanted {
+            Some(wanted) => entry.held |= new == ActualNeighbour::Ours(wanted),
+            None => entry.adopted |= (ours || new == ActualNeighbour::Overwritten) && old != new,
+        }
+        if silent {
+            return;
+        }
+        match (old.local_mac(), new.local_mac()) {
+            (old, Some(mac)) if old != Some(mac) => {
+                self.out.locals.push(LocalEvent::Neighbour { vni, ip, mac, source: NeighbourSource::Kernel });
+            }
+            (Some(_), None) if !(ours && entry.wanted.is_some()) => {
+                self.out.locals.push(LocalEvent::NeighbourGone { vni, ip });
+            }
+            _ => {}
+        }
+    }
+
+    /// After an observation: work, or nothing, or an entry that can be forgotten.
+    fn settle(&mut self, key: Key, now: Instant) {
+        if !self.differs(key) {
+            self.tell_conflict(key);
+            self.sweep(key);
+            return;
+        }
+        if self.is_held(key) {
+            self.repair(key, now);
+        } else {
+            self.enqueue(key);
+        }
+    }
+
+    /// Whether our entry has been there, so that a difference is somebody else's doing.
+    fn is_held(&self, key: Key) -> bool {
+        let Some(table) = key.vni().and_then(|vni| self.tables.get(&vni)) else { return false };
+        match key {
+            Key::Mac(_, mac) => table
+                .macs
+                .get(&mac)
+                .is_some_and(|entry| entry.wanted.is_some() && entry.vxlan_held && entry.bridge_held),
+            Key::Neighbour(_, ip) => {
+                table.neighbours.get(ip).is_some_and(|entry| entry.wanted.is_some() && entry.held)
+            }
+            Key::Flood(_, vtep) => table.floods.get(&vtep).is_some_and(|entry| entry.wanted && entry.held),
+            Key::Vtep(_) | Key::Orphan(_) => false,
+        }
+    }
+
+    fn repair(&mut self, key: Key, now: Instant) {
+        self.out.repairs += 1;
+        match self.pace.repair(key, now) {
+            Repair::Now => self.enqueue(key),
+            Repair::Later { tell: false } => {}
+            Repair::Later { tell: true } => {
+                if let Some(op) = self.ops(key).first() {
+                    self.out.notices.push(FibNotice::Fighting {
+                        kind: op.kind(),
+                        vni: key.vni(),
+                        key: op.to_string(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Tells the log, once, of an entry of the operator that stands where ours belongs.
+    pub(super) fn tell_conflict(&mut self, key: Key) {
+        let Some(vni) = key.vni() else { return };
+        let Some(table) = self.tables.get(&vni) else { return };
+        let conflict = match key {
+            Key::Mac(_, mac) => table.macs.get(&mac).and_then(|entry| {
+                let kind = if entry.vxlan_conflict() {
+                    EntryKind::VxlanFdb
+                } else if entry.bridge_conflict() {
+                    EntryKind::BridgeFdb
+                } else {
+                    return None;
+                };
+                Some((kind, mac.to_string()))
+            }),
+            Key::Neighbour(_, ip) => table
+                .neighbours
+                .get(ip)
+                .is_some_and(NeighbourEntry::conflict)
+                .then(|| (EntryKind::Neighbour, ip.to_string())),
+            Key::Flood(..) | Key::Vtep(_) | Key::Orphan(_) => None,
+        };
+        match conflict {
+            Some((kind, words)) => {
+                if self.conflicts.insert(key) {
+                    self.out.notices.push(FibNotice::ForeignEntry { kind, vni, key: words });
+                }
+            }
+            None if self.conflicts.is_empty() => {}
+            None => {
+                self.conflicts.remove(&key);
+            }
+        }
+    }
+
+    /// A nexthop message; `gone` for `RTM_DELNEXTHOP`.
+    pub fn observe_nexthop(&mut self, message: &NexthopMessage, gone: bool, now: Instant) {
+        let change = if gone { self.vteps.observe_gone(message.id) } else { self.vteps.observe(message) };
+        if let Some(change) = change {
+            self.nexthop_changed(change, now);
+        }
+    }
+
+    fn nexthop_changed(&mut self, change: NexthopChange, now: Instant) {
+        if let Some((vtep, drift)) = change.dirty {
+            if drift {
+                self.repair(Key::Vtep(vtep), now);
+            } else {
+                self.enqueue(Key::Vtep(vtep));
+            }
+        }
+        if let Some(id) = change.orphan
+            && self.vteps.orphan_op(id).is_some()
+        {
+            self.enqueue(Key::Orphan(id));
+        }
+        if let Some(vtep) = change.group_lost {
+            self.lose_entries_of(vtep, now);
+        }
+    }
+
+    /// The kernel drops the FDB entries of a group with it and says nothing (seen on 6.18). The only walk over
+    /// all MACs, for something that only somebody else's deletion brings about.
+    fn lose_entries_of(&mut self, vtep: VtepId, now: Instant) {
+        let lost: Vec<(Vni, MacAddr)> = self
+            .tables
+            .iter()
+            .flat_map(|(vni, table)| table.macs.iter().map(move |(mac, entry)| (*vni, *mac, entry)))
+            .filter(|(_, _, entry)| entry.vxlan == VxlanFdb::Nexthop(vtep))
+            .map(|(vni, mac, _)| (vni, mac))
+            .collect();
+        for (vni, mac) in lost {
+            self.set_vxlan(vni, mac, VxlanFdb::Absent);
+            self.settle(Key::Mac(vni, mac), now);
+        }
+    }
+
+    /// Before a dump of a VNI's FDB and neighbours.
+    pub fn begin_sync(&mut self, vni: Vni) {
+        if let Some(table) = self.tables.get_mut(&vni) {
+            table.begin_sync();
+        }
+    }
+
+    /// After it: what was not shown again is gone.
+    pub fn end_sync(&mut self, links: &Links, vni: Vni, now: Instant) {
+        let Some(table) = self.tables.get(&vni) else { return };
+        let macs: Vec<_> = table
+            .macs
+            .iter()
+            .filter(|(_, entry)| entry.stale_vxlan || entry.stale_bridge)
+            .map(|(mac, entry)| (*mac, entry.stale_vxlan, entry.stale_bridge))
+            .collect();
+        let neighbours: Vec<IpAddr> =
+            table.neighbours.iter().filter(|(_, entry)| entry.stale).map(|(ip, _)| ip).collect();
+        let floods: Vec<IpAddr> =
+            table.floods.iter().filter(|(_, entry)| entry.stale).map(|(vtep, _)| *vtep).collect();
+        for (mac, vxlan, bridge) in macs {
+            if vxlan {
+                self.set_vxlan(vni, mac, VxlanFdb::Absent);
+            }
+            if bridge {
+                self.set_bridge(links, vni, mac, BridgeFdb::Absent);
+            }
+            self.settle(Key::Mac(vni, mac), now);
+        }
+        for ip in neighbours {
+            self.set_neighbour(vni, ip, ActualNeighbour::Absent);
+            self.settle(Key::Neighbour(vni, ip), now);
+        }
+        for vtep in floods {
+            if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.floods.get_mut(&vtep)) {
+                entry.actual = ActualFlood::Absent;
+            }
+            self.settle(Key::Flood(vni, vtep), now);
+        }
+    }
+
+    /// Before a dump of all nexthops.
+    pub fn begin_sync_nexthops(&mut self) {
+        self.vteps.begin_sync();
+    }
+
+    /// After it: what was not shown again is gone.
+    pub fn end_sync_nexthops(&mut self, now: Instant) {
+        for id in self.vteps.end_sync() {
+            if let Some(change) = self.vteps.observe_gone(id) {
+                self.nexthop_changed(change, now);
+            }
+        }
+    }
+}

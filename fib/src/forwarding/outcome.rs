@@ -1,0 +1,203 @@
+//! What became of written messages. Every error of the kernel has one decided answer.
+
+use super::Forwarding;
+use super::flood::ActualFlood;
+use super::key::Key;
+use super::mac::{BridgeFdb, VxlanFdb};
+use super::neighbour::ActualNeighbour;
+use super::vtep::TargetForm;
+use crate::event::FibNotice;
+use crate::model::Links;
+use crate::netlink::encode::{Mode, Op, Query, Target};
+use crate::netlink::socket::KernelError;
+use nix::errno::Errno;
+use std::time::Instant;
+use weft_evpn::MacAddr;
+use weft_evpn::forwarding::RemoteNeighbour;
+
+/// What the caller has to do after a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FollowUp {
+    /// Nothing; it is tried again in time, or need not be.
+    None,
+    /// Something stands there that was not known: ask for it and `observe` the answer.
+    Ask(Query),
+}
+
+impl Forwarding {
+    /// The kernel accepted a message.
+    pub fn written(&mut self, links: &Links, key: Key, op: &Op) {
+        self.pace.succeeded(key);
+        self.apply(links, key, op);
+        if !matches!(key, Key::Vtep(_)) {
+            self.sweep(key);
+        }
+    }
+
+    /// Records the state after a message that the kernel accepted.
+    fn apply(&mut self, links: &Links, key: Key, op: &Op) {
+        match (*op, key) {
+            (Op::VxlanSet { mac, target, .. }, Key::Mac(vni, _)) => {
+                let state = match target {
+                    Target::Nexthop(group) => {
+                        self.vteps.of_group(group).map_or(VxlanFdb::Stray, VxlanFdb::Nexthop)
+                    }
+                    Target::Address(ip) => VxlanFdb::Address(self.vteps.intern(ip)),
+                };
+                self.set_vxlan(vni, mac, state);
+            }
+            (Op::VxlanDelete { mac, .. }, Key::Mac(vni, _)) => self.set_vxlan(vni, mac, VxlanFdb::Absent),
+            (Op::BridgeSet { mac, .. }, Key::Mac(vni, _)) => {
+                let (sticky, fixed) = match self.bridge_of(key) {
+                    BridgeFdb::Vxlan { sticky, fixed, .. } => (sticky, fixed),
+                    _ => (false, false),
+                };
+                self.set_bridge(links, vni, mac, BridgeFdb::Vxlan { marked: true, sticky, fixed });
+            }
+            (Op::BridgeSticky { mac, sticky, .. }, Key::Mac(vni, _)) => {
+                let marked = matches!(self.bridge_of(key), BridgeFdb::Vxlan { marked: true, .. });
+                self.set_bridge(links, vni, mac, BridgeFdb::Vxlan { marked, sticky, fixed: sticky });
+            }
+            (Op::BridgeDelete { mac, .. }, Key::Mac(vni, _)) => {
+                self.set_bridge(links, vni, mac, BridgeFdb::Absent)
+            }
+            (Op::FloodAdd { vtep, .. }, Key::Flood(vni, _)) => {
+                if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.floods.get_mut(&vtep)) {
+                    entry.actual = ActualFlood::Ours;
+                    entry.held = true;
+                }
+            }
+            (Op::FloodDelete { vtep, .. }, Key::Flood(vni, _)) => {
+                if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.floods.get_mut(&vtep)) {
+                    entry.actual = ActualFlood::Absent;
+                    entry.held = false;
+                }
+            }
+            (Op::NeighbourSet { ip, mac, router, .. }, Key::Neighbour(vni, _)) => {
+                self.set_neighbour(vni, ip, ActualNeighbour::Ours(RemoteNeighbour { mac, router }));
+            }
+            (Op::NeighbourDelete { ip, .. }, Key::Neighbour(vni, _)) => {
+                self.set_neighbour(vni, ip, ActualNeighbour::Absent);
+            }
+            _ => self.vteps.written(op),
+        }
+    }
+
+    fn bridge_of(&self, key: Key) -> BridgeFdb {
+        match key {
+            Key::Mac(vni, mac) => {
+                self.tables.get(&vni).and_then(|table| table.macs.get(&mac)).map(|entry| entry.bridge)
+            }
+            _ => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// The kernel refused a message.
+    ///
+    /// | error | answer |
+    /// |---|---|
+    /// | `ENOENT` to a deletion | it is done |
+    /// | `EEXIST` | ask what stands there, then decide anew |
+    /// | FDB nexthops not known (`EOPNOTSUPP`, `EINVAL`… to the first) | from now on by address |
+    /// | an entry refused although its nexthop is there | ask whether it is still there |
+    /// | `ENODEV`, `EBUSY`, `ENOBUFS`, `ENOMEM`, `ENOSPC`, all others | again later, spaced out; told after a few |
+    pub fn refused(
+        &mut self,
+        links: &Links,
+        key: Key,
+        op: &Op,
+        error: &KernelError,
+        now: Instant,
+    ) -> FollowUp {
+        match (op, error.errno) {
+            (
+                Op::VxlanDelete { .. }
+                | Op::BridgeDelete { .. }
+                | Op::FloodDelete { .. }
+                | Op::NeighbourDelete { .. }
+                | Op::NexthopDelete { .. },
+                Errno::ENOENT,
+            ) => {
+                self.written(links, key, op);
+                self.requeue(key);
+                FollowUp::None
+            }
+            (Op::VxlanSet { vxlan, mac, .. }, Errno::EEXIST) => {
+                self.failed(key, op, error, now);
+                FollowUp::Ask(Query::VxlanEntry { vxlan: *vxlan, mac: *mac })
+            }
+            (Op::NexthopSet { id, .. } | Op::GroupSet { id, .. }, Errno::EEXIST) => {
+                self.failed(key, op, error, now);
+                FollowUp::Ask(Query::Nexthop { id: *id })
+            }
+            (
+                Op::NexthopSet { mode: Mode::Create, .. } | Op::GroupSet { mode: Mode::Create, .. },
+                Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS | Errno::EPROTONOSUPPORT,
+            ) => {
+                self.give_up_nexthops(error);
+                FollowUp::None
+            }
+            (
+                Op::VxlanSet { target: Target::Nexthop(group), mac, .. },
+                Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOENT,
+            ) => {
+                self.refused_target(key, *mac, op, error, now);
+                FollowUp::Ask(Query::Nexthop { id: *group })
+            }
+            _ => {
+                self.failed(key, op, error, now);
+                FollowUp::None
+            }
+        }
+    }
+
+    /// A group that is not there, or a device with entries of the other form. Both mend themselves once the
+    /// model has been corrected.
+    fn refused_target(&mut self, key: Key, mac: MacAddr, op: &Op, error: &KernelError, now: Instant) {
+        if self.vteps.form() == TargetForm::Addresses {
+            // Planned before nexthops were given up; the key waits in the queue already.
+            self.requeue(key);
+            return;
+        }
+        if let Key::Mac(vni, _) = key
+            && error.errno == Errno::EOPNOTSUPP
+        {
+            // "Cannot replace an existing non nexthop fdb with a nexthop": delete it first.
+            self.set_vxlan(vni, mac, VxlanFdb::Stray);
+        }
+        self.failed(key, op, error, now);
+    }
+
+    /// An answer never came: whether the message was carried out is not known. Deleting twice and setting twice do
+    /// no harm; setting with `Create` tells by `EEXIST` that the first one was heard.
+    pub fn unanswered(&mut self, key: Key) {
+        self.requeue(key);
+    }
+
+    fn requeue(&mut self, key: Key) {
+        if self.differs(key) {
+            self.enqueue(key);
+        }
+    }
+
+    fn failed(&mut self, key: Key, op: &Op, error: &KernelError, now: Instant) {
+        if self.pace.failed(key, now) {
+            self.out.notices.push(FibNotice::WriteFailed {
+                kind: op.kind(),
+                vni: key.vni(),
+                key: op.to_string(),
+                error: error.to_string(),
+            });
+        }
+    }
+
+    fn give_up_nexthops(&mut self, error: &KernelError) {
+        if self.vteps.form() == TargetForm::Addresses {
+            return;
+        }
+        self.vteps.give_up_nexthops();
+        self.out.notices.push(FibNotice::NoNexthops { error: error.to_string() });
+        self.review_all();
+    }
+}

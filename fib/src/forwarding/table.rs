@@ -1,0 +1,232 @@
+//! What is wanted of and known about one VNI: its MACs, neighbours and flood list, keyed and compact.
+
+use super::FixedState;
+use super::flood::{ActualFlood, FloodEntry};
+use super::key::{Key, VtepId};
+use super::mac::{BridgeFdb, MacContext, MacEntry, Ops, VxlanFdb, WantedMac};
+use super::neighbour::{ActualNeighbour, NeighbourEntry};
+use super::vtep::Vteps;
+use crate::netlink::encode::Op;
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use weft_evpn::forwarding::RemoteNeighbour;
+use weft_evpn::{MacAddr, Vni};
+
+/// Interface indexes of a VNI's devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Devices {
+    pub vxlan: u32,
+    pub bridge: u32,
+}
+
+/// Neighbours, by family: an IPv4 key is a quarter of an `IpAddr`.
+#[derive(Debug, Default)]
+pub struct Neighbours {
+    v4: HashMap<Ipv4Addr, NeighbourEntry, FixedState>,
+    v6: HashMap<Ipv6Addr, NeighbourEntry, FixedState>,
+}
+
+impl Neighbours {
+    pub fn get(&self, ip: IpAddr) -> Option<&NeighbourEntry> {
+        match ip {
+            IpAddr::V4(ip) => self.v4.get(&ip),
+            IpAddr::V6(ip) => self.v6.get(&ip),
+        }
+    }
+
+    pub fn get_mut(&mut self, ip: IpAddr) -> Option<&mut NeighbourEntry> {
+        match ip {
+            IpAddr::V4(ip) => self.v4.get_mut(&ip),
+            IpAddr::V6(ip) => self.v6.get_mut(&ip),
+        }
+    }
+
+    pub fn entry(&mut self, ip: IpAddr) -> &mut NeighbourEntry {
+        match ip {
+            IpAddr::V4(ip) => self.v4.entry(ip).or_default(),
+            IpAddr::V6(ip) => self.v6.entry(ip).or_default(),
+        }
+    }
+
+    fn remove(&mut self, ip: IpAddr) {
+        match ip {
+            IpAddr::V4(ip) => self.v4.remove(&ip),
+            IpAddr::V6(ip) => self.v6.remove(&ip),
+        };
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (IpAddr, &NeighbourEntry)> {
+        let v4 = self.v4.iter().map(|(ip, entry)| (IpAddr::V4(*ip), entry));
+        v4.chain(self.v6.iter().map(|(ip, entry)| (IpAddr::V6(*ip), entry)))
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut NeighbourEntry> {
+        self.v4.values_mut().chain(self.v6.values_mut())
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&NeighbourEntry) -> bool) {
+        self.v4.retain(|_, entry| keep(entry));
+        self.v6.retain(|_, entry| keep(entry));
+    }
+}
+
+/// One VNI.
+#[derive(Debug, Default)]
+pub struct VniTable {
+    /// `None`: nothing is known of the kernel and nothing is written.
+    pub devices: Option<Devices>,
+    /// Not served any more: nothing is wanted, although it is remembered.
+    pub retiring: bool,
+    /// Adopted entries that nobody wants may go.
+    pub pruned: bool,
+    pub macs: HashMap<MacAddr, MacEntry, FixedState>,
+    pub neighbours: Neighbours,
+    pub floods: BTreeMap<IpAddr, FloodEntry>,
+}
+
+impl VniTable {
+    /// Nothing is wanted and nothing is there.
+    pub fn is_void(&self) -> bool {
+        self.macs.is_empty() && self.neighbours.iter().next().is_none() && self.floods.is_empty()
+    }
+
+    /// Every key that has an entry.
+    pub fn keys(&self, vni: Vni) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.floods.keys().map(|vtep| Key::Flood(vni, *vtep)).collect();
+        keys.extend(self.macs.keys().map(|mac| Key::Mac(vni, *mac)));
+        keys.extend(self.neighbours.iter().map(|(ip, _)| Key::Neighbour(vni, ip)));
+        keys
+    }
+
+    /// Sets what is wanted of a MAC and gives what was.
+    pub fn wish_mac(&mut self, mac: MacAddr, wanted: Option<WantedMac>) -> Option<WantedMac> {
+        let entry = self.macs.entry(mac).or_default();
+        entry.adopted = false;
+        entry.moved_here = false;
+        entry.vxlan_held &= wanted.is_some();
+        entry.bridge_held &= wanted.is_some();
+        std::mem::replace(&mut entry.wanted, wanted)
+    }
+
+    pub fn wish_neighbour(&mut self, ip: IpAddr, wanted: Option<RemoteNeighbour>) {
+        let entry = self.neighbours.entry(ip);
+        entry.adopted = false;
+        entry.held &= wanted.is_some();
+        entry.wanted = wanted;
+    }
+
+    pub fn wish_flood(&mut self, vtep: IpAddr, wanted: bool) {
+        let entry = self.floods.entry(vtep).or_default();
+        entry.adopted = false;
+        entry.wanted = wanted;
+    }
+
+    pub fn wanted_mac(&self, mac: MacAddr) -> Option<WantedMac> {
+        self.macs.get(&mac)?.wanted
+    }
+
+    /// What the difference of a MAC depends on.
+    pub fn mac_context(&self, entry: &MacEntry, vteps: &Vteps) -> Option<MacContext> {
+        let Devices { vxlan, bridge } = self.devices?;
+        let target = entry.wanted.and_then(|wanted| vteps.target(wanted.vtep));
+        Some(MacContext { vxlan, bridge, target, retiring: self.retiring, pruned: self.pruned })
+    }
+
+    pub fn mac_ops(&self, mac: MacAddr, vteps: &Vteps) -> Ops {
+        let Some(entry) = self.macs.get(&mac) else { return Ops::new() };
+        self.mac_context(entry, vteps).map(|context| entry.ops(mac, &context)).unwrap_or_default()
+    }
+
+    pub fn neighbour_op(&self, ip: IpAddr) -> Option<Op> {
+        let bridge = self.devices?.bridge;
+        self.neighbours.get(ip)?.op(bridge, ip, self.retiring, self.pruned)
+    }
+
+    pub fn flood_op(&self, vtep: IpAddr) -> Option<Op> {
+        let vxlan = self.devices?.vxlan;
+        self.floods.get(&vtep)?.op(vxlan, vtep, self.retiring, self.pruned)
+    }
+
+    /// Marks a key as being in the work queue or not; true when that is new.
+    pub fn set_dirty(&mut self, key: Key, dirty: bool) -> bool {
+        let mark = match key {
+            Key::Mac(_, mac) => self.macs.get_mut(&mac).map(|entry| &mut entry.dirty),
+            Key::Neighbour(_, ip) => self.neighbours.get_mut(ip).map(|entry| &mut entry.dirty),
+            Key::Flood(_, vtep) => self.floods.get_mut(&vtep).map(|entry| &mut entry.dirty),
+            Key::Vtep(_) | Key::Orphan(_) => None,
+        };
+        mark.is_some_and(|mark| std::mem::replace(mark, dirty) != dirty)
+    }
+
+    /// Forgets the entry if it is void.
+    pub fn sweep(&mut self, key: Key) {
+        match key {
+            Key::Mac(_, mac) => {
+                if self.macs.get(&mac).is_some_and(|entry| entry.is_void() && !entry.dirty) {
+                    self.macs.remove(&mac);
+                }
+            }
+            Key::Neighbour(_, ip) => {
+                if self.neighbours.get(ip).is_some_and(|entry| entry.is_void() && !entry.dirty) {
+                    self.neighbours.remove(ip);
+                }
+            }
+            Key::Flood(_, vtep) => {
+                if self.floods.get(&vtep).is_some_and(|entry| entry.is_void() && !entry.dirty) {
+                    self.floods.remove(&vtep);
+                }
+            }
+            Key::Vtep(_) | Key::Orphan(_) => {}
+        }
+    }
+
+    /// Forgets everything that the kernel has; `release` is told of each VTEP that an entry pointed at.
+    pub fn forget_kernel(&mut self, mut release: impl FnMut(VtepId)) {
+        self.retiring = false;
+        self.macs.retain(|_, entry| {
+            if let VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep) = entry.vxlan {
+                release(vtep);
+            }
+            *entry = MacEntry { wanted: entry.wanted, dirty: entry.dirty, ..MacEntry::default() };
+            entry.wanted.is_some()
+        });
+        for entry in self.neighbours.values_mut() {
+            *entry = NeighbourEntry { wanted: entry.wanted, dirty: entry.dirty, ..NeighbourEntry::default() };
+        }
+        self.neighbours.retain(|entry| entry.wanted.is_some());
+        self.floods.retain(|_, entry| {
+            *entry = FloodEntry { wanted: entry.wanted, dirty: entry.dirty, ..FloodEntry::default() };
+            entry.wanted
+        });
+    }
+
+    /// Before a dump: whatever is there must be shown again.
+    pub fn begin_sync(&mut self) {
+        for entry in self.macs.values_mut() {
+            entry.stale_vxlan = entry.vxlan != VxlanFdb::Absent;
+            entry.stale_bridge = entry.bridge != BridgeFdb::Absent;
+        }
+        for entry in self.neighbours.values_mut() {
+            entry.stale = entry.actual != ActualNeighbour::Absent;
+        }
+        for entry in self.floods.values_mut() {
+            entry.stale = entry.actual != ActualFlood::Absent;
+        }
+    }
+
+    /// How many entries with our mark nobody has asked for.
+    pub fn adopted(&self) -> usize {
+        let marked = |entry: &MacEntry| {
+            let vxlan = matches!(entry.vxlan, VxlanFdb::Nexthop(_) | VxlanFdb::Address(_) | VxlanFdb::Stray);
+            usize::from(vxlan) + usize::from(matches!(entry.bridge, BridgeFdb::Vxlan { marked: true, .. }))
+        };
+        self.macs.values().map(marked).sum::<usize>()
+            + self
+                .neighbours
+                .iter()
+                .filter(|(_, entry)| matches!(entry.actual, ActualNeighbour::Ours(_)))
+                .count()
+            + self.floods.values().filter(|entry| entry.actual == ActualFlood::Ours).count()
+    }
+}

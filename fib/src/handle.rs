@@ -1,0 +1,328 @@
+//! The two ends that the core holds: `Fib` takes requests, `FibEvents` gives events. Both queues hold levels
+//! and are coalesced by key when they grow, so neither end ever blocks the other and memory is bounded by the
+//! number of distinct entries.
+
+mod coalesce;
+#[cfg(test)]
+mod tests;
+
+use crate::config::{FibConfig, FibOptions};
+use crate::consistency::ConsistencyReport;
+use crate::error::FibError;
+use crate::event::{FibEvent, FibNotice};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::collections::VecDeque;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, oneshot};
+use weft_evpn::forwarding::ForwardingChange;
+use weft_evpn::local::LocalEvent;
+
+/// Below this many waiting items a queue is not coalesced: the work would not pay.
+const COALESCE_FROM: usize = 65_536;
+/// Notices that wait while nobody reads; more are dropped, the newest first.
+const MAX_NOTICES: usize = 256;
+
+/// What the core asks of the kernel side.
+#[derive(Debug)]
+pub enum FibRequest {
+    /// The whole wanted configuration.
+    Config(FibConfig),
+    /// Changes of the desired state. It belongs to the VNI's number, not to its devices: it stays through
+    /// `VniDown`, is programmed again when devices are back, and ends only by a change that wants nothing.
+    Forward(Vec<ForwardingChange>),
+    /// The first convergence is over: delete adopted entries that nobody wanted until now.
+    Converged,
+    /// Read the kernel back and compare.
+    Consistency(oneshot::Sender<ConsistencyReport>),
+    /// End the thread.
+    Shutdown {
+        /// Remove our entries and devices; false leaves the kernel forwarding.
+        flush: bool,
+        /// Told when all is done.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// How often things happened since start. For metrics and tests.
+#[derive(Debug, Default)]
+pub struct FibCounters {
+    /// Messages that changed the kernel and were accepted.
+    pub writes: AtomicU64,
+    /// Messages that the kernel refused.
+    pub failures: AtomicU64,
+    /// Entries of ours that somebody else had deleted or changed and that were written again.
+    pub repairs: AtomicU64,
+    /// Overruns and interrupted dumps answered by reading everything again.
+    pub resyncs: AtomicU64,
+}
+
+impl FibCounters {
+    pub(crate) fn add(counter: &AtomicU64, count: u64) {
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// Requests that wait for the service thread.
+#[derive(Default)]
+pub(crate) struct Requests {
+    pub(crate) config: Option<FibConfig>,
+    pub(crate) forward: Vec<ForwardingChange>,
+    pub(crate) converged: bool,
+    pub(crate) consistency: Vec<oneshot::Sender<ConsistencyReport>>,
+    pub(crate) shutdown: Option<(bool, oneshot::Sender<()>)>,
+    coalesce_at: usize,
+}
+
+/// Events that wait for the core.
+#[derive(Default)]
+struct Outbox {
+    queue: VecDeque<FibEvent>,
+    locals: usize,
+    notices: usize,
+    coalesce_at: usize,
+    closed: bool,
+}
+
+pub(crate) struct Shared {
+    requests: Mutex<Requests>,
+    wake: EventFd,
+    outbox: Mutex<Outbox>,
+    readable: Notify,
+    readable_blocking: Condvar,
+    pub(crate) counters: FibCounters,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves these queues usable: every item is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn new() -> Result<Self, FibError> {
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|error| FibError::Socket { what: "make an eventfd", source: error.into() })?;
+        Ok(Shared {
+            requests: Mutex::default(),
+            wake,
+            outbox: Mutex::default(),
+            readable: Notify::new(),
+            readable_blocking: Condvar::new(),
+            counters: FibCounters::default(),
+        })
+    }
+
+    /// Readable while requests wait.
+    pub(crate) fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    pub(crate) fn take_requests(&self) -> Requests {
+        // The eventfd is cleared before the queue is taken, so a request that comes in between wakes again.
+        let _ = self.wake.read();
+        std::mem::take(&mut *lock(&self.requests))
+    }
+
+    fn request(&self, change: impl FnOnce(&mut Requests)) {
+        change(&mut lock(&self.requests));
+        // Fails only when the counter is full, and then the thread is awake anyway.
+        let _ = self.wake.write(1);
+    }
+
+    pub(crate) fn emit_local(&self, events: Vec<LocalEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        let mut outbox = lock(&self.outbox);
+        outbox.locals += events.len();
+        if let Some(FibEvent::Local(last)) = outbox.queue.back_mut() {
+            last.extend(events);
+        } else {
+            outbox.queue.push_back(FibEvent::Local(events));
+        }
+        if outbox.locals > outbox.coalesce_at.max(COALESCE_FROM) {
+            outbox.coalesce();
+        }
+        self.announce(outbox);
+    }
+
+    pub(crate) fn emit(&self, event: FibEvent) {
+        let mut outbox = lock(&self.outbox);
+        outbox.queue.push_back(event);
+        self.announce(outbox);
+    }
+
+    pub(crate) fn notice(&self, notice: FibNotice) {
+        let mut outbox = lock(&self.outbox);
+        if outbox.notices < MAX_NOTICES {
+            outbox.notices += 1;
+            outbox.queue.push_back(FibEvent::Notice(notice));
+        }
+        self.announce(outbox);
+    }
+
+    pub(crate) fn close(&self) {
+        let mut outbox = lock(&self.outbox);
+        outbox.closed = true;
+        self.announce(outbox);
+    }
+
+    fn announce(&self, outbox: MutexGuard<'_, Outbox>) {
+        drop(outbox);
+        self.readable.notify_one();
+        self.readable_blocking.notify_one();
+    }
+}
+
+impl Outbox {
+    fn take(&mut self) -> Option<FibEvent> {
+        let event = self.queue.pop_front()?;
+        match &event {
+            FibEvent::Local(events) => self.locals = self.locals.saturating_sub(events.len()),
+            FibEvent::Notice(_) => self.notices = self.notices.saturating_sub(1),
+            FibEvent::Ready { .. } | FibEvent::Failed(_) => {}
+        }
+        Some(event)
+    }
+
+    /// Merges all local events into one list without those that later ones made void, and puts it first:
+    /// a level that arrives early says nothing wrong.
+    fn coalesce(&mut self) {
+        let mut locals = Vec::new();
+        self.queue.retain_mut(|event| match event {
+            FibEvent::Local(events) => {
+                locals.append(events);
+                false
+            }
+            _ => true,
+        });
+        coalesce::locals(&mut locals);
+        self.locals = locals.len();
+        self.coalesce_at = locals.len() * 2;
+        self.queue.push_front(FibEvent::Local(locals));
+    }
+}
+
+/// Ends the thread when the last handle is gone, leaving the kernel as it is.
+struct StopOnDrop(Arc<Shared>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        let (done, _) = oneshot::channel();
+        self.0.request(|requests| {
+            requests.shutdown.get_or_insert((false, done));
+        });
+    }
+}
+
+/// The core's handle to the kernel side. Clones are the same handle; when the last is dropped the thread
+/// ends and leaves the kernel forwarding as it is.
+#[derive(Clone)]
+pub struct Fib {
+    shared: Arc<StopOnDrop>,
+}
+
+impl fmt::Debug for Fib {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fib").finish_non_exhaustive()
+    }
+}
+
+impl Fib {
+    /// Hands a request over. Never blocks and never fails: requests are levels that wait, coalesced by key.
+    pub fn send(&self, request: FibRequest) {
+        self.shared.0.request(|requests| match request {
+            FibRequest::Config(config) => requests.config = Some(config),
+            FibRequest::Forward(changes) => {
+                if requests.forward.is_empty() {
+                    requests.forward = changes;
+                } else {
+                    requests.forward.extend(changes);
+                }
+                if requests.forward.len() > requests.coalesce_at.max(COALESCE_FROM) {
+                    coalesce::forwards(&mut requests.forward);
+                    requests.coalesce_at = requests.forward.len() * 2;
+                }
+            }
+            FibRequest::Converged => requests.converged = true,
+            FibRequest::Consistency(reply) => requests.consistency.push(reply),
+            FibRequest::Shutdown { flush, done } => requests.shutdown = Some((flush, done)),
+        });
+    }
+
+    /// Counters since start.
+    pub fn counters(&self) -> &FibCounters {
+        &self.shared.0.counters
+    }
+}
+
+/// The core's end of the event queue.
+pub struct FibEvents {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for FibEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FibEvents").finish_non_exhaustive()
+    }
+}
+
+impl FibEvents {
+    /// The next event; `None` when the thread has ended and all was read. Cancel safe.
+    pub async fn recv(&mut self) -> Option<FibEvent> {
+        loop {
+            {
+                let mut outbox = lock(&self.shared.outbox);
+                if let Some(event) = outbox.take() {
+                    return Some(event);
+                }
+                if outbox.closed {
+                    return None;
+                }
+            }
+            self.shared.readable.notified().await;
+        }
+    }
+
+    /// The next event if one waits.
+    pub fn try_recv(&mut self) -> Option<FibEvent> {
+        lock(&self.shared.outbox).take()
+    }
+
+    /// The next event, waiting on this thread for at most `limit`; for callers without a runtime.
+    pub fn recv_timeout(&mut self, limit: Duration) -> Option<FibEvent> {
+        let until = Instant::now() + limit;
+        let mut outbox = lock(&self.shared.outbox);
+        loop {
+            if let Some(event) = outbox.take() {
+                return Some(event);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if outbox.closed || left.is_zero() {
+                return None;
+            }
+            outbox = self
+                .shared
+                .readable_blocking
+                .wait_timeout(outbox, left)
+                .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+        }
+    }
+}
+
+/// Opens the sockets in the caller's network namespace and starts the service thread there.
+///
+/// Returns at once; the first dump is announced by [`FibEvent::Ready`]. Nothing is served and no device made
+/// before the first [`FibRequest::Config`].
+///
+/// # Errors
+/// No permission, another weftd in this namespace, or no netlink: see [`FibError`].
+pub fn start(options: FibOptions) -> Result<(Fib, FibEvents), FibError> {
+    let shared = Arc::new(Shared::new()?);
+    crate::service::spawn(options, Arc::clone(&shared))?;
+    let events = FibEvents { shared: Arc::clone(&shared) };
+    Ok((Fib { shared: Arc::new(StopOnDrop(shared)) }, events))
+}

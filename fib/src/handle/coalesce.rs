@@ -1,0 +1,71 @@
+//! Keeps of a queue of levels only what still counts: the last word on each key.
+
+use hashbrown::HashSet;
+use std::net::IpAddr;
+use weft_evpn::forwarding::ForwardingChange;
+use weft_evpn::local::{LocalEvent, NeighbourSource};
+use weft_evpn::{MacAddr, Vni};
+
+#[derive(PartialEq, Eq, Hash)]
+enum ForwardKey {
+    Mac(Vni, MacAddr),
+    Neighbour(Vni, IpAddr),
+    Flood(Vni, IpAddr),
+    Probe(Vni, IpAddr),
+}
+
+/// Drops every change that a later one of the same key made void; the order of the rest stays.
+pub(super) fn forwards(changes: &mut Vec<ForwardingChange>) {
+    let mut seen = HashSet::with_capacity_and_hasher(changes.len(), foldhash::fast::FixedState::default());
+    keep_from_end(changes, |change| {
+        seen.insert(match *change {
+            ForwardingChange::Mac { vni, mac, .. } => ForwardKey::Mac(vni, mac),
+            ForwardingChange::Neighbour { vni, ip, .. } => ForwardKey::Neighbour(vni, ip),
+            ForwardingChange::Flood { vni, vtep, .. } => ForwardKey::Flood(vni, vtep),
+            ForwardingChange::Probe { vni, ip, .. } => ForwardKey::Probe(vni, ip),
+        })
+    });
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum LocalKey {
+    Up(Vni),
+    Down(Vni),
+    Mac(Vni, MacAddr),
+    Neighbour(Vni, IpAddr, NeighbourSourceKey),
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum NeighbourSourceKey {
+    Kernel,
+    Snooped,
+}
+
+/// Drops every event that a later one made void. A `VniDown` makes all earlier ones of its VNI void.
+pub(super) fn locals(events: &mut Vec<LocalEvent>) {
+    let mut seen = HashSet::with_hasher(foldhash::fast::FixedState::default());
+    keep_from_end(events, |event| {
+        let (vni, key) = match *event {
+            LocalEvent::VniUp { vni, .. } => (vni, LocalKey::Up(vni)),
+            LocalEvent::VniDown { vni } => (vni, LocalKey::Down(vni)),
+            LocalEvent::Mac { vni, mac, .. } | LocalEvent::MacGone { vni, mac } => {
+                (vni, LocalKey::Mac(vni, mac))
+            }
+            LocalEvent::Neighbour { vni, ip, source: NeighbourSource::Snooped, .. } => {
+                (vni, LocalKey::Neighbour(vni, ip, NeighbourSourceKey::Snooped))
+            }
+            LocalEvent::Neighbour { vni, ip, .. } | LocalEvent::NeighbourGone { vni, ip } => {
+                (vni, LocalKey::Neighbour(vni, ip, NeighbourSourceKey::Kernel))
+            }
+        };
+        // Down is looked up first: a Down that is itself the last word is kept, what stands before it is not.
+        !seen.contains(&LocalKey::Down(vni)) && seen.insert(key)
+    });
+}
+
+/// Keeps what `keep` accepts, asking from the last item to the first.
+fn keep_from_end<T>(items: &mut Vec<T>, mut keep: impl FnMut(&T) -> bool) {
+    items.reverse();
+    items.retain(|item| keep(item));
+    items.reverse();
+}

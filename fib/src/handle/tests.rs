@@ -1,0 +1,85 @@
+use super::coalesce::{forwards, locals};
+use super::*;
+use std::net::IpAddr;
+use weft_evpn::forwarding::RemoteMac;
+use weft_evpn::local::VniDevices;
+use weft_evpn::{MacAddr, Vni};
+
+const VTEP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
+fn vni(number: u32) -> Vni {
+    Vni::new(number).unwrap()
+}
+
+fn mac_change(last: u8, wanted: bool) -> ForwardingChange {
+    let wanted = wanted.then_some(RemoteMac { vtep: VTEP, sticky: false });
+    ForwardingChange::Mac { vni: vni(10), mac: MacAddr([2, 0, 0, 0, 0, last]), wanted }
+}
+
+fn local_mac(number: u32, last: u8) -> LocalEvent {
+    LocalEvent::Mac {
+        vni: vni(number),
+        mac: MacAddr([2, 0, 0, 0, 0, last]),
+        port: (3, "h0".to_owned()),
+        sticky: false,
+    }
+}
+
+fn vni_up(number: u32) -> LocalEvent {
+    let devices = VniDevices {
+        vxlan: (1, "vx10".to_owned()),
+        bridge: (2, "br10".to_owned()),
+        vtep: VTEP,
+        bridge_mac: MacAddr::ZERO,
+        svi_addresses: Vec::new(),
+    };
+    LocalEvent::VniUp { vni: vni(number), devices }
+}
+
+#[test]
+fn the_last_change_of_a_key_stays() {
+    let mut changes = vec![mac_change(1, true), mac_change(2, true), mac_change(1, false)];
+    forwards(&mut changes);
+    assert_eq!(changes, [mac_change(2, true), mac_change(1, false)]);
+}
+
+#[test]
+fn a_vni_that_went_down_voids_what_came_before() {
+    let down = LocalEvent::VniDown { vni: vni(10) };
+    let mut events =
+        vec![vni_up(10), local_mac(10, 1), local_mac(11, 1), down.clone(), vni_up(10), local_mac(10, 2)];
+    locals(&mut events);
+    assert_eq!(events, [local_mac(11, 1), down, vni_up(10), local_mac(10, 2)]);
+}
+
+#[test]
+fn a_mac_that_is_gone_again_is_said_once() {
+    let gone = LocalEvent::MacGone { vni: vni(10), mac: MacAddr([2, 0, 0, 0, 0, 1]) };
+    let mut events = vec![local_mac(10, 1), gone.clone()];
+    locals(&mut events);
+    assert_eq!(events, [gone]);
+}
+
+#[test]
+fn queues_are_bounded_by_the_number_of_keys() {
+    let shared = Arc::new(Shared::new().unwrap());
+    let fib = Fib { shared: Arc::new(StopOnDrop(Arc::clone(&shared))) };
+    for round in 0..COALESCE_FROM * 4 {
+        fib.send(FibRequest::Forward(vec![mac_change((round % 200) as u8, true)]));
+        shared.emit_local(vec![local_mac(10, (round % 200) as u8)]);
+    }
+    assert!(shared.take_requests().forward.len() <= COALESCE_FROM);
+    assert!(lock(&shared.outbox).locals <= COALESCE_FROM);
+}
+
+#[test]
+fn waiting_ends_when_the_service_ends() {
+    let shared = Arc::new(Shared::new().unwrap());
+    let mut events = FibEvents { shared: Arc::clone(&shared) };
+    shared.emit(FibEvent::Ready { adopted: 3 });
+    shared.close();
+    assert_eq!(events.recv_timeout(Duration::from_secs(5)), Some(FibEvent::Ready { adopted: 3 }));
+    assert_eq!(events.recv_timeout(Duration::from_secs(5)), None);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(events.recv()), None);
+}

@@ -1,0 +1,254 @@
+//! One `Op` is one message that changes the kernel, or asks it for one entry. Batches of them go to the
+//! kernel in one system call, with an acknowledgement asked for the last only.
+
+use super::attribute::MessageBuffer;
+use super::constants::*;
+use std::net::IpAddr;
+use weft_evpn::MacAddr;
+
+/// A batch ends when the next message could pass this size: the measured optimum (crates-and-netlink.md).
+pub const MAX_BATCH_BYTES: usize = 16 * 1024;
+/// At most as many messages, since each may be answered by an error and about 256 answers fit the socket.
+pub const MAX_BATCH_MESSAGES: usize = 250;
+/// No message of ours is longer.
+const MAX_MESSAGE: usize = 128;
+
+/// Where a vxlan FDB entry sends its frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A group of FDB nexthops (`NDA_NH_ID`).
+    Nexthop(u32),
+    /// The VTEP itself (`NDA_DST`).
+    Address(IpAddr),
+}
+
+/// Whether an entry that is already there is taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Fail with `EEXIST`.
+    Create,
+    /// Replace it.
+    Replace,
+}
+
+impl Mode {
+    fn flags(self) -> u16 {
+        match self {
+            Mode::Create => NLM_F_CREATE | NLM_F_EXCL,
+            Mode::Replace => NLM_F_CREATE | NLM_F_REPLACE,
+        }
+    }
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Entry of a remote MAC in a vxlan FDB. `Replace` cannot turn an address into a nexthop or back.
+    VxlanSet { vxlan: u32, mac: MacAddr, target: Target, mode: Mode },
+    /// Removes it, whatever it points at.
+    VxlanDelete { vxlan: u32, mac: MacAddr },
+    /// Entry of a remote MAC in the bridge FDB, on the vxlan port, externally learned. Moves an entry that is
+    /// on another port.
+    BridgeSet { port: u32, mac: MacAddr },
+    /// Makes an entry of ours sticky (static) or ordinary. Separate from `BridgeSet`, because the kernel
+    /// ignores `NTF_STICKY` beside `NTF_EXT_LEARNED`; the mark stays.
+    BridgeSticky { port: u32, mac: MacAddr, sticky: bool },
+    /// Removes a bridge FDB entry if it is on this port.
+    BridgeDelete { port: u32, mac: MacAddr },
+    /// Adds a VTEP to the flood list.
+    FloodAdd { vxlan: u32, vtep: IpAddr },
+    /// Takes a VTEP off the flood list.
+    FloodDelete { vxlan: u32, vtep: IpAddr },
+    /// Neighbour on the bridge, not resolved by the kernel.
+    NeighbourSet { bridge: u32, ip: IpAddr, mac: MacAddr, router: bool },
+    /// Removes it.
+    NeighbourDelete { bridge: u32, ip: IpAddr },
+    /// FDB nexthop of a VTEP.
+    NexthopSet { id: u32, gateway: IpAddr, mode: Mode },
+    /// Group with that nexthop as its one member; vxlan accepts groups only.
+    GroupSet { id: u32, member: u32, mode: Mode },
+    /// Removes a nexthop or a group.
+    NexthopDelete { id: u32 },
+}
+
+/// What the kernel is asked for: one entry, or all of a device or kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Query {
+    /// All links.
+    Links,
+    /// One link.
+    Link { ifindex: u32 },
+    /// All addresses.
+    Addresses,
+    /// FDB of a bridge: its entries on every port, and the ports' own FDBs (vxlan).
+    Fdb { bridge: u32 },
+    /// Neighbours of one device, or of all.
+    Neighbours { family: u8, ifindex: Option<u32> },
+    /// All nexthops.
+    Nexthops,
+    /// One vxlan FDB entry.
+    VxlanEntry { vxlan: u32, mac: MacAddr },
+    /// One nexthop.
+    Nexthop { id: u32 },
+}
+
+impl Query {
+    /// Whether the answer is a dump, ended by `NLMSG_DONE`.
+    pub fn is_dump(self) -> bool {
+        !matches!(self, Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. })
+    }
+}
+
+fn ndmsg(family: u8, ifindex: u32, state: u16, flags: u8) -> [u8; 12] {
+    let [a, b, c, d] = ifindex.to_ne_bytes();
+    let [e, f] = state.to_ne_bytes();
+    [family, 0, 0, 0, a, b, c, d, e, f, flags, 0]
+}
+
+fn family_of(ip: IpAddr) -> u8 {
+    if ip.is_ipv4() { AF_INET } else { AF_INET6 }
+}
+
+impl Op {
+    /// Appends the message, with this sequence number.
+    pub fn encode(&self, sequence: u32, to: &mut MessageBuffer) {
+        let request = |flags: u16| flags | NLM_F_REQUEST;
+        match *self {
+            Op::VxlanSet { vxlan, mac, target, mode } => {
+                to.begin(RTM_NEWNEIGH, request(mode.flags()), sequence);
+                // vxlan refuses NUD_NOARP alone. REACHABLE beside it is what the bridge takes, too.
+                to.fixed(&ndmsg(AF_BRIDGE, vxlan, NUD_NOARP | NUD_REACHABLE, NTF_SELF | NTF_EXT_LEARNED));
+                to.attribute(NDA_LLADDR, &mac.0);
+                match target {
+                    Target::Nexthop(id) => to.attribute(NDA_NH_ID, &id.to_ne_bytes()),
+                    Target::Address(vtep) => to.ip(NDA_DST, vtep),
+                }
+            }
+            Op::VxlanDelete { vxlan, mac } => {
+                to.begin(RTM_DELNEIGH, request(0), sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, vxlan, 0, NTF_SELF));
+                to.attribute(NDA_LLADDR, &mac.0);
+            }
+            Op::BridgeSet { port, mac } => {
+                to.begin(RTM_NEWNEIGH, request(NLM_F_CREATE | NLM_F_REPLACE), sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, port, NUD_REACHABLE, NTF_MASTER | NTF_EXT_LEARNED));
+                to.attribute(NDA_LLADDR, &mac.0);
+            }
+            Op::BridgeSticky { port, mac, sticky } => {
+                to.begin(RTM_NEWNEIGH, request(NLM_F_REPLACE), sequence);
+                let (state, flags) =
+                    if sticky { (NUD_NOARP, NTF_MASTER | NTF_STICKY) } else { (NUD_REACHABLE, NTF_MASTER) };
+                to.fixed(&ndmsg(AF_BRIDGE, port, state, flags));
+                to.attribute(NDA_LLADDR, &mac.0);
+            }
+            Op::BridgeDelete { port, mac } => {
+                to.begin(RTM_DELNEIGH, request(0), sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, port, 0, NTF_MASTER));
+                to.attribute(NDA_LLADDR, &mac.0);
+            }
+            Op::FloodAdd { vxlan, vtep } => {
+                to.begin(RTM_NEWNEIGH, request(NLM_F_CREATE | NLM_F_APPEND), sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, vxlan, NUD_NOARP | NUD_PERMANENT, NTF_SELF | NTF_EXT_LEARNED));
+                to.attribute(NDA_LLADDR, &MacAddr::ZERO.0);
+                to.ip(NDA_DST, vtep);
+            }
+            Op::FloodDelete { vxlan, vtep } => {
+                to.begin(RTM_DELNEIGH, request(0), sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, vxlan, 0, NTF_SELF));
+                to.attribute(NDA_LLADDR, &MacAddr::ZERO.0);
+                to.ip(NDA_DST, vtep);
+            }
+            Op::NeighbourSet { bridge, ip, mac, router } => {
+                to.begin(RTM_NEWNEIGH, request(NLM_F_CREATE | NLM_F_REPLACE), sequence);
+                let flags = NTF_EXT_LEARNED | if router { NTF_ROUTER } else { 0 };
+                to.fixed(&ndmsg(family_of(ip), bridge, NUD_NOARP, flags));
+                to.ip(NDA_DST, ip);
+                to.attribute(NDA_LLADDR, &mac.0);
+                to.attribute(NDA_PROTOCOL, &[RTPROT_BGP]);
+            }
+            Op::NeighbourDelete { bridge, ip } => {
+                to.begin(RTM_DELNEIGH, request(0), sequence);
+                to.fixed(&ndmsg(family_of(ip), bridge, 0, 0));
+                to.ip(NDA_DST, ip);
+            }
+            Op::NexthopSet { id, gateway, mode } => {
+                to.begin(RTM_NEWNEXTHOP, request(mode.flags()), sequence);
+                to.fixed(&[family_of(gateway), 0, RTPROT_BGP, 0, 0, 0, 0, 0]);
+                to.attribute(NHA_ID, &id.to_ne_bytes());
+                to.ip(NHA_GATEWAY, gateway);
+                to.attribute(NHA_FDB, &[]);
+            }
+            Op::GroupSet { id, member, mode } => {
+                to.begin(RTM_NEWNEXTHOP, request(mode.flags()), sequence);
+                to.fixed(&[AF_UNSPEC, 0, RTPROT_BGP, 0, 0, 0, 0, 0]);
+                to.attribute(NHA_ID, &id.to_ne_bytes());
+                let [a, b, c, d] = member.to_ne_bytes();
+                to.attribute(NHA_GROUP, &[a, b, c, d, 0, 0, 0, 0]);
+                to.attribute(NHA_FDB, &[]);
+            }
+            Op::NexthopDelete { id } => {
+                to.begin(RTM_DELNEXTHOP, request(0), sequence);
+                to.fixed(&[0; 8]);
+                to.attribute(NHA_ID, &id.to_ne_bytes());
+            }
+        }
+        to.end();
+    }
+
+    /// Whether one more message fits a batch that already has `count` messages.
+    pub fn fits(buffer: &MessageBuffer, count: usize) -> bool {
+        count < MAX_BATCH_MESSAGES && buffer.bytes().len() + MAX_MESSAGE <= MAX_BATCH_BYTES
+    }
+}
+
+impl Query {
+    /// Appends the request, with this sequence number. The socket must have strict checking on.
+    pub fn encode(&self, sequence: u32, to: &mut MessageBuffer) {
+        let flags = NLM_F_REQUEST | if self.is_dump() { NLM_F_DUMP } else { 0 };
+        let ifinfomsg = |ifindex: u32| {
+            let [a, b, c, d] = ifindex.to_ne_bytes();
+            [AF_UNSPEC, 0, 0, 0, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0]
+        };
+        match *self {
+            Query::Links => {
+                to.begin(RTM_GETLINK, flags, sequence);
+                to.fixed(&ifinfomsg(0));
+            }
+            Query::Link { ifindex } => {
+                to.begin(RTM_GETLINK, flags, sequence);
+                to.fixed(&ifinfomsg(ifindex));
+            }
+            Query::Addresses => {
+                to.begin(RTM_GETADDR, flags, sequence);
+                to.fixed(&[0; 8]);
+            }
+            Query::Fdb { bridge } => {
+                to.begin(RTM_GETNEIGH, flags, sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, 0, 0, 0));
+                to.attribute(NDA_MASTER, &bridge.to_ne_bytes());
+            }
+            Query::Neighbours { family, ifindex } => {
+                to.begin(RTM_GETNEIGH, flags, sequence);
+                to.fixed(&ndmsg(family, 0, 0, 0));
+                if let Some(ifindex) = ifindex {
+                    to.attribute(NDA_IFINDEX, &ifindex.to_ne_bytes());
+                }
+            }
+            Query::Nexthops => {
+                to.begin(RTM_GETNEXTHOP, flags, sequence);
+                to.fixed(&[0; 8]);
+            }
+            Query::VxlanEntry { vxlan, mac } => {
+                to.begin(RTM_GETNEIGH, flags, sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, vxlan, 0, NTF_SELF));
+                to.attribute(NDA_LLADDR, &mac.0);
+            }
+            Query::Nexthop { id } => {
+                to.begin(RTM_GETNEXTHOP, flags, sequence);
+                to.fixed(&[0; 8]);
+                to.attribute(NHA_ID, &id.to_ne_bytes());
+            }
+        }
+        to.end();
+    }
+}

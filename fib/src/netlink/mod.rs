@@ -1,0 +1,95 @@
+//! Netlink as the fast path needs it: own encoding of FDB, neighbour and nexthop messages into reused buffers,
+//! an allocation-free decoder for the same, and the sockets. Links and addresses go through
+//! netlink-packet-route (`link`).
+//!
+//! Numbers are those of linux/rtnetlink.h, neighbour.h and nexthop.h; libc names only some of them.
+//! Does not do: routes, rules, bridge VLANs, VNI filters.
+
+pub mod attribute;
+pub mod encode;
+pub mod link;
+pub mod neighbour;
+pub mod nexthop;
+pub mod socket;
+mod sys;
+#[cfg(test)]
+mod tests;
+
+/// Message types, flags and attribute numbers.
+pub mod constants {
+    #![allow(missing_docs)]
+    pub const NLMSG_NOOP: u16 = 1;
+    pub const NLMSG_ERROR: u16 = 2;
+    pub const NLMSG_DONE: u16 = 3;
+    pub const NLMSG_OVERRUN: u16 = 4;
+    pub const RTM_NEWLINK: u16 = 16;
+    pub const RTM_DELLINK: u16 = 17;
+    pub const RTM_GETLINK: u16 = 18;
+    pub const RTM_NEWADDR: u16 = 20;
+    pub const RTM_DELADDR: u16 = 21;
+    pub const RTM_GETADDR: u16 = 22;
+    pub const RTM_NEWNEIGH: u16 = 28;
+    pub const RTM_DELNEIGH: u16 = 29;
+    pub const RTM_GETNEIGH: u16 = 30;
+    pub const RTM_NEWNEXTHOP: u16 = 104;
+    pub const RTM_DELNEXTHOP: u16 = 105;
+    pub const RTM_GETNEXTHOP: u16 = 106;
+
+    pub const NLM_F_REQUEST: u16 = 0x001;
+    pub const NLM_F_ACK: u16 = 0x004;
+    pub const NLM_F_DUMP_INTR: u16 = 0x010;
+    pub const NLM_F_DUMP: u16 = 0x300;
+    pub const NLM_F_REPLACE: u16 = 0x100;
+    pub const NLM_F_EXCL: u16 = 0x200;
+    pub const NLM_F_CREATE: u16 = 0x400;
+    pub const NLM_F_APPEND: u16 = 0x800;
+    /// In an error answer: the request is not repeated in it, only its header.
+    pub const NLM_F_CAPPED: u16 = 0x100;
+    /// In an error answer: attributes with the kernel's words follow.
+    pub const NLM_F_ACK_TLVS: u16 = 0x200;
+    pub const NLMSGERR_ATTR_MSG: u16 = 1;
+
+    pub const AF_UNSPEC: u8 = 0;
+    pub const AF_INET: u8 = 2;
+    pub const AF_BRIDGE: u8 = 7;
+    pub const AF_INET6: u8 = 10;
+
+    pub const NDA_DST: u16 = 1;
+    pub const NDA_LLADDR: u16 = 2;
+    pub const NDA_VLAN: u16 = 5;
+    pub const NDA_PORT: u16 = 6;
+    pub const NDA_VNI: u16 = 7;
+    pub const NDA_IFINDEX: u16 = 8;
+    pub const NDA_MASTER: u16 = 9;
+    pub const NDA_PROTOCOL: u16 = 12;
+    pub const NDA_NH_ID: u16 = 13;
+
+    pub const NUD_INCOMPLETE: u16 = 0x01;
+    pub const NUD_REACHABLE: u16 = 0x02;
+    pub const NUD_STALE: u16 = 0x04;
+    pub const NUD_DELAY: u16 = 0x08;
+    pub const NUD_PROBE: u16 = 0x10;
+    pub const NUD_FAILED: u16 = 0x20;
+    pub const NUD_NOARP: u16 = 0x40;
+    pub const NUD_PERMANENT: u16 = 0x80;
+
+    pub const NTF_SELF: u8 = 0x02;
+    pub const NTF_MASTER: u8 = 0x04;
+    pub const NTF_EXT_LEARNED: u8 = 0x10;
+    pub const NTF_STICKY: u8 = 0x40;
+    pub const NTF_ROUTER: u8 = 0x80;
+
+    pub const NHA_ID: u16 = 1;
+    pub const NHA_GROUP: u16 = 2;
+    pub const NHA_GATEWAY: u16 = 6;
+    pub const NHA_FDB: u16 = 11;
+
+    /// rtnetlink.h: routes (here neighbours and nexthops) that BGP put there.
+    pub const RTPROT_BGP: u8 = 186;
+
+    pub const RTNLGRP_LINK: u32 = 1;
+    pub const RTNLGRP_NEIGH: u32 = 3;
+    pub const RTNLGRP_IPV4_IFADDR: u32 = 5;
+    pub const RTNLGRP_IPV6_IFADDR: u32 = 9;
+    pub const RTNLGRP_NEXTHOP: u32 = 32;
+}

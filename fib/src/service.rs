@@ -1,0 +1,412 @@
+//! The service thread: waits in one place for notifications, requests, ARP and ND, and time; then does a turn.
+//!
+//! A turn reads the monitor socket dry, takes the requests, sees to devices and VNIs, writes one plan of at most
+//! about 250 messages, and hands over what came out. Reading before and after every plan keeps the model ahead
+//! of nothing and behind nothing: see the crate's header for why that makes one thread the sound choice.
+
+mod kernel;
+mod lock;
+mod snooping;
+
+use crate::config::{FibConfig, FibOptions};
+use crate::consistency::ConsistencyReport;
+use crate::devices::DeviceKeeper;
+use crate::error::FibError;
+use crate::event::{FibEvent, FibNotice};
+use crate::forwarding::{FollowUp, Key, TargetForm};
+use crate::handle::{FibCounters, Shared};
+use crate::netlink::encode::{MAX_BATCH_MESSAGES, Op, Query};
+use crate::netlink::socket::{Connection, Heard, Monitor, RequestError, Written};
+use kernel::Kernel;
+use lock::NamespaceLock;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use snooping::Snooping;
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use tracing::{debug, error, info};
+use weft_evpn::forwarding::ForwardingChange;
+
+/// Default receive buffer of the monitor socket: some ten thousand notifications.
+const RECEIVE_BUFFER: usize = 8 << 20;
+/// An overrun while much is being written is answered when the writing is done, but not later than this.
+const RESYNC_PATIENCE: Duration = Duration::from_millis(500);
+/// A read-back for the operator waits so long for pending writes.
+const CONSISTENCY_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a flush at shutdown may take.
+const FLUSH_LIMIT: Duration = Duration::from_secs(10);
+/// Messages planned at once, so that a key with several still fits the batch.
+const PLAN: usize = MAX_BATCH_MESSAGES - 16;
+
+/// Opens everything in the caller's network namespace and starts the thread.
+pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibError> {
+    let socket = |what| move |source: io::Error| FibError::Socket { what, source };
+    let mut connection = Connection::open().map_err(socket("open a netlink socket"))?;
+    may_write(&mut connection)?;
+    let lock = NamespaceLock::take()?;
+    let receive_buffer = options.receive_buffer.unwrap_or(RECEIVE_BUFFER);
+    let monitor = Monitor::open(receive_buffer).map_err(socket("listen to the kernel"))?;
+    let snooping = options.snoop.then(Snooping::open).and_then(|opened| match opened {
+        Ok(snooping) => Some(snooping),
+        Err(notice) => {
+            shared.notice(notice);
+            None
+        }
+    });
+    let form = if options.nexthop_objects { TargetForm::Nexthops } else { TargetForm::Addresses };
+    let service = Service {
+        shared: Arc::clone(&shared),
+        connection,
+        monitor,
+        snooping,
+        kernel: Kernel::new(form),
+        config: None,
+        devices: DeviceKeeper::default(),
+        plan: Vec::new(),
+        ops: Vec::new(),
+        told: BTreeSet::new(),
+        overrun: None,
+        last_resync: None,
+        reports: Vec::new(),
+        ready: false,
+        _lock: lock,
+    };
+    std::thread::Builder::new()
+        .name("weft-fib".to_owned())
+        .spawn(move || service.run())
+        .map(|_| ())
+        .map_err(FibError::Thread)
+}
+
+/// Asks for something that only the privileged may: the deletion of a nexthop that does not exist.
+fn may_write(connection: &mut Connection) -> Result<(), FibError> {
+    let (_, _) = connection
+        .write(&[Op::NexthopDelete { id: u32::MAX }])
+        .map_err(|source| FibError::Socket { what: "talk to the kernel", source })?;
+    match connection.refusals().first() {
+        Some((_, error)) if matches!(error.errno, Errno::EPERM | Errno::EACCES) => {
+            Err(FibError::NoPermission)
+        }
+        _ => Ok(()),
+    }
+}
+
+struct Service {
+    shared: Arc<Shared>,
+    connection: Connection,
+    monitor: Monitor,
+    snooping: Option<Snooping>,
+    kernel: Kernel,
+    config: Option<FibConfig>,
+    devices: DeviceKeeper,
+    plan: Vec<(Key, Op)>,
+    ops: Vec<Op>,
+    /// Notices about links that hold still, so that each is told once.
+    told: BTreeSet<String>,
+    /// Notifications were lost, and since when they are missed.
+    overrun: Option<Instant>,
+    /// When the last read-back ended and how long it took.
+    last_resync: Option<(Instant, Duration)>,
+    /// Read-backs that the operator waits for, and since when.
+    reports: Vec<(Instant, oneshot::Sender<ConsistencyReport>)>,
+    ready: bool,
+    _lock: NamespaceLock,
+}
+
+/// Whether the thread goes on.
+enum Turn {
+    Again,
+    Wait,
+    End,
+}
+
+impl Service {
+    fn run(mut self) {
+        let end = self.start().and_then(|()| {
+            loop {
+                match self.turn()? {
+                    Turn::Again => {}
+                    Turn::Wait => self.wait()?,
+                    Turn::End => return Ok(()),
+                }
+            }
+        });
+        if let Err(failure) = end {
+            error!("the kernel thread ends: {failure}");
+            self.shared.emit(FibEvent::Failed(failure.to_string()));
+        }
+        self.shared.close();
+    }
+
+    /// The first look at the kernel.
+    fn start(&mut self) -> Result<(), RequestError> {
+        let now = Instant::now();
+        self.kernel.read_links(&mut self.connection, now)?;
+        self.kernel.read_nexthops(&mut self.connection, now)
+    }
+
+    fn turn(&mut self) -> Result<Turn, RequestError> {
+        let now = Instant::now();
+        self.listen(now)?;
+        if let Some(end) = self.take_requests(now)? {
+            return Ok(end);
+        }
+        self.see_to_links(now)?;
+        self.resync_if_needed(now)?;
+        self.kernel.prune_due(now);
+        self.write(now)?;
+        self.answer_reports(now)?;
+        self.hand_over();
+        let busy = self.kernel.forwarding.has_work() || self.kernel.links_changed;
+        Ok(if busy { Turn::Again } else { Turn::Wait })
+    }
+
+    /// Reads the monitor socket dry.
+    fn listen(&mut self, now: Instant) -> Result<(), RequestError> {
+        let kernel = &mut self.kernel;
+        match self.monitor.read(|header, payload| kernel.hear(header, payload, now))? {
+            Heard::All => {}
+            Heard::Overrun => {
+                self.overrun.get_or_insert(now);
+            }
+        }
+        for ifindex in std::mem::take(&mut self.kernel.ask_links) {
+            self.kernel.ask(&mut self.connection, Query::Link { ifindex }, now)?;
+        }
+        if let Some(snooping) = &mut self.snooping {
+            let mut events = Vec::new();
+            if let Err(error) = snooping.receive(now, &mut events) {
+                // ENETDOWN when a port goes down; the socket stays good.
+                debug!("packet socket: {error}");
+            }
+            for event in events {
+                self.kernel.forwarding.say(event);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_requests(&mut self, now: Instant) -> Result<Option<Turn>, RequestError> {
+        let requests = self.shared.take_requests();
+        for change in requests.forward {
+            match change {
+                ForwardingChange::Probe { vni, ip, mac } => {
+                    if let (Some(snooping), Some(served)) = (&mut self.snooping, self.kernel.served.get(&vni))
+                    {
+                        let port = mac.and_then(|mac| self.kernel.forwarding.local_port(vni, mac));
+                        snooping.probe(vni, served, ip, mac, port);
+                    }
+                }
+                change => self.kernel.forwarding.wish(change),
+            }
+        }
+        if let Some(config) = requests.config
+            && self.config.as_ref() != Some(&config)
+        {
+            self.config = Some(config);
+            self.kernel.links_changed = true;
+        }
+        if requests.converged {
+            self.kernel.converge();
+        }
+        self.reports.extend(requests.consistency.into_iter().map(|reply| (now, reply)));
+        if let Some((flush, done)) = requests.shutdown {
+            if flush {
+                self.flush()?;
+            }
+            self.hand_over();
+            // Nobody may wait for it any more.
+            let _ = done.send(());
+            return Ok(Some(Turn::End));
+        }
+        Ok(None)
+    }
+
+    /// Devices of our own, VNIs that came or went, and the ports to listen on.
+    fn see_to_links(&mut self, now: Instant) -> Result<(), RequestError> {
+        let Some(config) = &self.config else { return Ok(()) };
+        let device_due = self.devices.next_due().is_some_and(|due| due <= now);
+        if self.kernel.links_changed || device_due {
+            for notice in self.devices.keep(config, &self.kernel.links, &mut self.connection, now) {
+                self.shared.notice(notice);
+            }
+        }
+        if self.kernel.links_changed {
+            let notices = self.kernel.reconsider(&mut self.connection, &config.serve, now)?;
+            if let Some(snooping) = &mut self.snooping {
+                snooping.set_vnis(&self.kernel.links, &self.kernel.served);
+            }
+            let mut told = BTreeSet::new();
+            for notice in notices {
+                let words = notice.to_string();
+                if !self.told.contains(&words) {
+                    self.shared.notice(notice);
+                }
+                told.insert(words);
+            }
+            self.told = told;
+        }
+        if !self.ready {
+            self.ready = true;
+            let adopted = self.kernel.forwarding.adopted();
+            info!("kernel read: {} VNIs up, {adopted} entries adopted", self.kernel.served.len());
+            self.hand_over();
+            self.shared.emit(FibEvent::Ready { adopted });
+        }
+        Ok(())
+    }
+
+    /// Reads the kernel again after an overrun: when writing has paused, or after some patience, and not more than
+    /// a third of the time.
+    fn resync_if_needed(&mut self, now: Instant) -> Result<(), RequestError> {
+        let Some(since) = self.overrun else { return Ok(()) };
+        let busy =
+            self.kernel.forwarding.has_work() && now.saturating_duration_since(since) < RESYNC_PATIENCE;
+        if busy || self.resync_due().is_some_and(|due| due > now) {
+            return Ok(());
+        }
+        self.overrun = None;
+        FibCounters::add(&self.shared.counters.resyncs, 1);
+        self.shared.notice(FibNotice::Resync { reason: "notifications were lost" });
+        self.kernel.read_all(&mut self.connection, now)?;
+        let end = Instant::now();
+        self.last_resync = Some((end, end.saturating_duration_since(now)));
+        Ok(())
+    }
+
+    fn resync_due(&self) -> Option<Instant> {
+        self.last_resync.map(|(end, took)| end + took * 2)
+    }
+
+    /// Plans and writes one batch, or a little more when keys with several messages did not fit.
+    fn write(&mut self, now: Instant) -> Result<(), RequestError> {
+        self.plan.clear();
+        self.kernel.forwarding.plan(now, PLAN, &mut self.plan);
+        let mut plan = std::mem::take(&mut self.plan);
+        let mut rest = plan.as_slice();
+        while !rest.is_empty() {
+            self.ops.clear();
+            self.ops.extend(rest.iter().map(|(_, op)| *op));
+            let (count, written) = self.connection.write(&self.ops)?;
+            let (batch, later) = rest.split_at(count.min(rest.len()));
+            rest = later;
+            self.outcome(batch, written, now)?;
+        }
+        plan.clear();
+        self.plan = plan;
+        Ok(())
+    }
+
+    fn outcome(&mut self, batch: &[(Key, Op)], written: Written, now: Instant) -> Result<(), RequestError> {
+        let Kernel { links, forwarding, .. } = &mut self.kernel;
+        if written == Written::Unknown {
+            for (key, _) in batch {
+                forwarding.unanswered(*key);
+            }
+            self.overrun.get_or_insert(now);
+            return Ok(());
+        }
+        let refusals = self.connection.refusals();
+        FibCounters::add(
+            &self.shared.counters.writes,
+            (batch.len() - refusals.len().min(batch.len())) as u64,
+        );
+        FibCounters::add(&self.shared.counters.failures, refusals.len() as u64);
+        let mut questions = Vec::new();
+        let mut refused = refusals.iter().peekable();
+        for (index, (key, op)) in batch.iter().enumerate() {
+            match refused.next_if(|(at, _)| *at == index) {
+                None => forwarding.written(links, *key, op),
+                Some((_, error)) => {
+                    debug!("{} {op}: {error}", op.kind());
+                    if let FollowUp::Ask(query) = forwarding.refused(links, *key, op, error, now) {
+                        questions.push(query);
+                    }
+                }
+            }
+        }
+        for query in questions {
+            self.kernel.ask(&mut self.connection, query, now)?;
+        }
+        Ok(())
+    }
+
+    /// Hands events and notices to the core.
+    fn hand_over(&mut self) {
+        let output = self.kernel.forwarding.take_output();
+        FibCounters::add(&self.shared.counters.repairs, output.repairs);
+        self.shared.emit_local(output.locals);
+        for notice in output.notices {
+            self.shared.notice(notice);
+        }
+    }
+
+    /// Reads back and compares, for the operator.
+    fn answer_reports(&mut self, now: Instant) -> Result<(), RequestError> {
+        let Some((since, _)) = self.reports.first() else { return Ok(()) };
+        let pending = self.kernel.forwarding.has_work();
+        if pending && now.saturating_duration_since(*since) < CONSISTENCY_PATIENCE {
+            return Ok(());
+        }
+        let mut report = ConsistencyReport::default();
+        if let Err(error) = self.kernel.read_all(&mut self.connection, now) {
+            report.error = Some(format!("the kernel could not be read: {error}"));
+        }
+        for vni in self.kernel.served.keys() {
+            self.kernel.forwarding.report(&self.kernel.links, *vni, &mut report);
+        }
+        self.kernel.forwarding.report_nexthops(&mut report);
+        for (_, reply) in self.reports.drain(..) {
+            let _ = reply.send(report.clone());
+        }
+        Ok(())
+    }
+
+    /// Removes all of ours: entries, nexthops, devices.
+    fn flush(&mut self) -> Result<(), RequestError> {
+        let until = Instant::now() + FLUSH_LIMIT;
+        self.kernel.forwarding.want_nothing();
+        while self.kernel.forwarding.has_work() && Instant::now() < until {
+            let now = Instant::now();
+            self.listen(now)?;
+            self.write(now)?;
+        }
+        let config = FibConfig::default();
+        let now = Instant::now();
+        self.listen(now)?;
+        for notice in self.devices.keep(&config, &self.kernel.links, &mut self.connection, now) {
+            self.shared.notice(notice);
+        }
+        Ok(())
+    }
+
+    /// Sleeps until something happens or is due.
+    fn wait(&mut self) -> Result<(), RequestError> {
+        let overrun = self.overrun.map(|since| self.resync_due().unwrap_or(since));
+        let report = self.reports.first().map(|(since, _)| *since + CONSISTENCY_PATIENCE);
+        let due =
+            [self.kernel.next_due(), self.devices.next_due(), overrun, report].into_iter().flatten().min();
+        let timeout = match due {
+            None => PollTimeout::NONE,
+            Some(due) => {
+                // Rounded up, so that what is due is due when the thread wakes.
+                let left = due.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+            }
+        };
+        let wanted = PollFlags::POLLIN;
+        let mut fds =
+            vec![PollFd::new(self.monitor.as_fd(), wanted), PollFd::new(self.shared.wake_fd(), wanted)];
+        if let Some(snooping) = &self.snooping {
+            fds.push(PollFd::new(snooping.fd(), wanted));
+        }
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The model and the forwarding state together, fed by notifications and dumps.
+
+use crate::config::Serve;
+use crate::event::FibNotice;
+use crate::forwarding::{Forwarding, TargetForm};
+use crate::model::{Links, ServedVni, served};
+use crate::netlink::attribute::Header;
+use crate::netlink::constants::*;
+use crate::netlink::encode::Query;
+use crate::netlink::link::{LinkNews, parse_address, parse_link};
+use crate::netlink::neighbour::NeighbourMessage;
+use crate::netlink::nexthop::NexthopMessage;
+use crate::netlink::socket::{Connection, RequestError};
+use nix::errno::Errno;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use tracing::{debug, warn};
+use weft_evpn::Vni;
+use weft_evpn::local::LocalEvent;
+
+/// How long what a VNI held when it came up may stay although nobody wants it, once the first convergence is
+/// over: the core answers `VniUp` much sooner.
+const ADOPTION_GRACE: Duration = Duration::from_secs(3);
+/// From as many new VNIs on, neighbours are read in one go instead of by device.
+const MANY_VNIS: usize = 8;
+
+/// All that is known of the kernel, and what is wanted of it.
+pub(super) struct Kernel {
+    pub(super) links: Links,
+    pub(super) forwarding: Forwarding,
+    /// VNIs that are up and served.
+    pub(super) served: BTreeMap<Vni, ServedVni>,
+    /// Links or addresses changed since `served` was computed.
+    pub(super) links_changed: bool,
+    /// Links of which a notification told only a part.
+    pub(super) ask_links: BTreeSet<u32>,
+    /// When adopted entries of a VNI may go.
+    prune_at: BTreeMap<Vni, Instant>,
+    converged: bool,
+}
+
+impl Kernel {
+    pub(super) fn new(form: TargetForm) -> Self {
+        Kernel {
+            links: Links::default(),
+            forwarding: Forwarding::new(form),
+            served: BTreeMap::new(),
+            links_changed: false,
+            ask_links: BTreeSet::new(),
+            prune_at: BTreeMap::new(),
+            converged: false,
+        }
+    }
+
+    /// One message of the kernel, be it a notification or part of a dump.
+    pub(super) fn hear(&mut self, header: Header, payload: &[u8], now: Instant) {
+        match header.kind {
+            RTM_NEWNEIGH | RTM_DELNEIGH => {
+                if let Some(message) = NeighbourMessage::parse(payload) {
+                    self.forwarding.observe(&self.links, &message, header.kind == RTM_DELNEIGH, now);
+                }
+            }
+            RTM_NEWNEXTHOP | RTM_DELNEXTHOP => {
+                if let Some(message) = NexthopMessage::parse(payload) {
+                    self.forwarding.observe_nexthop(&message, header.kind == RTM_DELNEXTHOP, now);
+                }
+            }
+            RTM_NEWLINK | RTM_DELLINK => match parse_link(header.kind, payload) {
+                Ok(LinkNews::Is(link)) => self.links_changed |= self.links.set(link),
+                Ok(LinkNews::Gone(index)) => {
+                    self.ask_links.remove(&index);
+                    self.links_changed |= self.links.remove(index);
+                }
+                Ok(LinkNews::Ask(index)) => {
+                    self.ask_links.insert(index);
+                }
+                Err(error) => warn!("a link notification could not be read: {error}"),
+            },
+            RTM_NEWADDR | RTM_DELADDR => {
+                if let Some((index, address, works)) = parse_address(payload) {
+                    self.links_changed |= if works && header.kind == RTM_NEWADDR {
+                        self.links.add_address(index, address)
+                    } else {
+                        self.links.remove_address(index, address)
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for one thing and hears the answer. `ENOENT` and `ENODEV` are answers, too.
+    pub(super) fn ask(
+        &mut self,
+        connection: &mut Connection,
+        query: Query,
+        now: Instant,
+    ) -> Result<(), RequestError> {
+        match connection.query(query, |header, payload| self.hear(header, payload, now)) {
+            Err(RequestError::Refused(error)) if matches!(error.errno, Errno::ENOENT | Errno::ENODEV) => {
+                self.absent(query, now);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn absent(&mut self, query: Query, now: Instant) {
+        match query {
+            Query::VxlanEntry { vxlan, mac } => {
+                let gone = NeighbourMessage {
+                    family: AF_BRIDGE,
+                    ifindex: vxlan,
+                    flags: NTF_SELF,
+                    mac: Some(mac),
+                    ..NeighbourMessage::default()
+                };
+                self.forwarding.observe(&self.links, &gone, true, now);
+            }
+            Query::Nexthop { id } => {
+                let gone = NexthopMessage { id, ..NexthopMessage::default() };
+                self.forwarding.observe_nexthop(&gone, true, now);
+            }
+            Query::Link { ifindex } => self.links_changed |= self.links.remove(ifindex),
+            _ => {}
+        }
+    }
+
+    /// Reads links, addresses and nexthops, from nothing.
+    pub(super) fn read_links(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<(), RequestError> {
+        let old = std::mem::take(&mut self.links);
+        for query in [Query::Links, Query::Addresses] {
+            if let Err(error) = self.ask(connection, query, now) {
+                self.links = old;
+                return Err(error);
+            }
+        }
+        self.links_changed |= self.links != old;
+        self.ask_links.clear();
+        Ok(())
+    }
+
+    /// Reads all nexthops.
+    pub(super) fn read_nexthops(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<(), RequestError> {
+        self.forwarding.begin_sync_nexthops();
+        match self.ask(connection, Query::Nexthops, now) {
+            // A kernel without nexthop objects has none.
+            Err(RequestError::Refused(error)) if error.errno == Errno::EOPNOTSUPP => {}
+            other => other?,
+        }
+        self.forwarding.end_sync_nexthops(now);
+        Ok(())
+    }
+
+    /// Reads FDBs and neighbours of these VNIs.
+    pub(super) fn read_vnis(
+        &mut self,
+        connection: &mut Connection,
+        vnis: &[Vni],
+        now: Instant,
+    ) -> Result<(), RequestError> {
+        let bridges: Vec<(Vni, u32)> =
+            vnis.iter().filter_map(|vni| Some((*vni, self.served.get(vni)?.bridge()))).collect();
+        for (vni, _) in &bridges {
+            self.forwarding.begin_sync(*vni);
+        }
+        for (_, bridge) in &bridges {
+            self.ask(connection, Query::Fdb { bridge: *bridge }, now)?;
+        }
+        if bridges.len() < MANY_VNIS {
+            for (_, bridge) in &bridges {
+                let query = Query::Neighbours { family: AF_UNSPEC, ifindex: Some(*bridge) };
+                self.ask(connection, query, now)?;
+            }
+        } else {
+            self.ask(connection, Query::Neighbours { family: AF_UNSPEC, ifindex: None }, now)?;
+        }
+        for (vni, _) in &bridges {
+            self.forwarding.end_sync(&self.links, *vni, now);
+        }
+        Ok(())
+    }
+
+    /// Computes anew which VNIs are served, tells the core what changed, and reads the tables of those that came.
+    /// Gives what stands in the way of the others.
+    pub(super) fn reconsider(
+        &mut self,
+        connection: &mut Connection,
+        serve: &Serve,
+        now: Instant,
+    ) -> Result<Vec<FibNotice>, RequestError> {
+        self.links_changed = false;
+        let (up, notices) = served(&self.links, serve);
+        let old = std::mem::take(&mut self.served);
+        if old.keys().any(|vni| !up.contains_key(vni)) {
+            // Devices that are there and well but that the configuration does not name any more.
+            let (there, _) = served(&self.links, &Serve::All);
+            for (vni, was) in old.iter().filter(|(vni, _)| !up.contains_key(*vni)) {
+                let same = there.get(vni).is_some_and(|is| same_devices(is, was));
+                if same && !serve.contains(*vni) {
+                    self.forwarding.retire(*vni);
+                } else {
+                    self.forwarding.detach(*vni);
+                }
+                self.prune_at.remove(vni);
+                self.forwarding.say(LocalEvent::VniDown { vni: *vni });
+            }
+        }
+        let mut new = Vec::new();
+        for (vni, is) in &up {
+            let was = old.get(vni);
+            if was == Some(is) {
+                continue;
+            }
+            let same = was.is_some_and(|was| same_devices(is, was));
+            if was.is_some() && !same {
+                self.forwarding.detach(*vni);
+                self.forwarding.say(LocalEvent::VniDown { vni: *vni });
+            }
+            self.forwarding.say(LocalEvent::VniUp { vni: *vni, devices: is.devices.clone() });
+            if !same {
+                self.forwarding.attach(*vni, is.vxlan(), is.bridge());
+                new.push(*vni);
+                if self.converged {
+                    self.prune_at.insert(*vni, now + ADOPTION_GRACE);
+                }
+            }
+        }
+        self.served = up;
+        if !new.is_empty() {
+            debug!("{} VNIs came up", new.len());
+            self.read_vnis(connection, &new, now)?;
+        }
+        Ok(notices)
+    }
+
+    /// Reads everything again: something was missed.
+    pub(super) fn read_all(&mut self, connection: &mut Connection, now: Instant) -> Result<(), RequestError> {
+        self.read_links(connection, now)?;
+        self.read_nexthops(connection, now)?;
+        let vnis: Vec<Vni> = self.served.keys().copied().collect();
+        self.read_vnis(connection, &vnis, now)
+    }
+
+    /// The first convergence is over.
+    pub(super) fn converge(&mut self) {
+        if std::mem::replace(&mut self.converged, true) {
+            return;
+        }
+        for vni in self.forwarding.attached() {
+            self.forwarding.prune(vni);
+        }
+        self.forwarding.prune_nexthops();
+    }
+
+    /// Lets adopted entries go whose time has come.
+    pub(super) fn prune_due(&mut self, now: Instant) {
+        let due: Vec<Vni> = self.prune_at.iter().filter(|(_, at)| **at <= now).map(|(vni, _)| *vni).collect();
+        for vni in due {
+            self.prune_at.remove(&vni);
+            self.forwarding.prune(vni);
+        }
+    }
+
+    /// When something is due by itself.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.prune_at.values().copied().chain(self.forwarding.next_due()).min()
+    }
+}
+
+fn same_devices(a: &ServedVni, b: &ServedVni) -> bool {
+    (a.vxlan(), a.bridge()) == (b.vxlan(), b.bridge())
+}

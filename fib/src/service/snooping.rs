@@ -1,0 +1,125 @@
+//! ARP and ND on the local ports of served bridges: what was heard becomes local events, what the core asks for
+//! becomes probes. Repetitions of what is known are passed on at most every ten seconds.
+
+use crate::event::FibNotice;
+use crate::model::{Links, ServedVni};
+use crate::snoop::{Seen, Snooper};
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+use tracing::debug;
+use weft_evpn::local::{LocalEvent, NeighbourSource};
+use weft_evpn::{MacAddr, Vni};
+
+/// A binding that was passed on is not passed on again so soon, unless it changed in between.
+const REPEAT: Duration = Duration::from_secs(10);
+/// Bindings remembered for that; when full, all are forgotten, which costs repetitions only.
+const MAX_REMEMBERED: usize = 131_072;
+
+pub(super) struct Snooping {
+    snooper: Snooper,
+    ports: BTreeMap<u32, Vni>,
+    told: HashMap<(Vni, IpAddr), (MacAddr, Instant), foldhash::fast::FixedState>,
+    seen: Vec<Seen>,
+}
+
+impl Snooping {
+    pub(super) fn open() -> Result<Self, FibNotice> {
+        match Snooper::open() {
+            Ok(snooper) => {
+                Ok(Snooping { snooper, ports: BTreeMap::new(), told: HashMap::default(), seen: Vec::new() })
+            }
+            Err(error) => Err(FibNotice::NoSnooping {
+                error: format!(
+                    "{error}; the packet socket needs CAP_NET_RAW and a kernel with CONFIG_PACKET"
+                ),
+            }),
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.snooper)
+    }
+
+    /// Listens on the ports of these bridges, except the vxlan ports.
+    pub(super) fn set_vnis(&mut self, links: &Links, served: &BTreeMap<Vni, ServedVni>) {
+        let by_bridge: BTreeMap<u32, (Vni, u32)> =
+            served.iter().map(|(vni, served)| (served.bridge(), (*vni, served.vxlan()))).collect();
+        self.ports = links
+            .iter()
+            .filter_map(|link| {
+                let (vni, vxlan) = by_bridge.get(&link.master?)?;
+                (link.index != *vxlan).then_some((link.index, *vni))
+            })
+            .collect();
+        self.snooper.set_ports(self.ports.keys().copied().collect::<HashSet<u32>>());
+        self.told.retain(|(vni, _), _| served.contains_key(vni));
+    }
+
+    /// Takes what was heard. A full batch leaves the descriptor readable.
+    pub(super) fn receive(&mut self, now: Instant, events: &mut Vec<LocalEvent>) -> std::io::Result<()> {
+        self.seen.clear();
+        self.snooper.receive(&mut self.seen)?;
+        for seen in &self.seen {
+            // A tagged host is not on the bridge's own subnet.
+            let Some(vni) = self.ports.get(&seen.ifindex).copied().filter(|_| seen.vlan.is_none()) else {
+                continue;
+            };
+            let key = (vni, seen.ip);
+            if let Some((mac, at)) = self.told.get(&key)
+                && *mac == seen.mac
+                && now.saturating_duration_since(*at) < REPEAT
+            {
+                continue;
+            }
+            if self.told.len() >= MAX_REMEMBERED {
+                self.told.clear();
+            }
+            self.told.insert(key, (seen.mac, now));
+            events.push(LocalEvent::Neighbour {
+                vni,
+                ip: seen.ip,
+                mac: seen.mac,
+                source: NeighbourSource::Snooped,
+            });
+        }
+        Ok(())
+    }
+
+    /// The core asks whether an address is still here: the answer must be passed on, known or not. `port`: where
+    /// the MAC that is asked was learned; otherwise all local ports are asked.
+    pub(super) fn probe(
+        &mut self,
+        vni: Vni,
+        served: &ServedVni,
+        ip: IpAddr,
+        mac: Option<MacAddr>,
+        port: Option<u32>,
+    ) {
+        self.told.remove(&(vni, ip));
+        let devices = &served.devices;
+        let source = devices.svi_addresses.iter().copied().find(|address| {
+            address.is_ipv4() == ip.is_ipv4()
+                && is_link_local(*address) == (ip.is_ipv6() && is_link_local(ip))
+        });
+        let ports: Vec<u32> = match port {
+            Some(port) => vec![port],
+            None => self.ports.iter().filter(|(_, of)| **of == vni).map(|(port, _)| *port).collect(),
+        };
+        for port in ports {
+            if let Err(error) = self.snooper.probe(port, devices.bridge_mac, source, ip, mac) {
+                // A port that is down, or gone by now: whoever was there is not.
+                debug!("probe for {ip} of VNI {vni}: {error}");
+            }
+        }
+    }
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
