@@ -138,7 +138,7 @@ impl Rib {
         }
     }
 
-    /// A neighbour is no longer configured: everything of it goes.
+    /// A neighbour is no longer configured, or a dynamic one is forgotten: everything of it goes.
     pub fn remove_peer(&mut self, peer: PeerId) {
         if let Some(slot) = self.shared.peers.slot(peer) {
             self.down(slot, None);

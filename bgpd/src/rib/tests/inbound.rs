@@ -131,7 +131,7 @@ fn maximum_prefix_warns_once_and_then_ends_the_session() {
     let maximum = MaximumPrefix { limit: 4, threshold: 75, warning_only: false, restart: None };
     bounded.families[0].settings.maximum_prefix = Some(maximum);
     let mut lab = Lab::with([(1, bounded), (3, client(3))]);
-    let mut say = |lab: &mut Lab, n: u32| {
+    let say = |lab: &mut Lab, n: u32| {
         lab.rib
             .update(id(1), &announce(attributes(1), &[mac_ip(n, 10)]), lab.now)
             .map(|verdict| verdict.warning)
