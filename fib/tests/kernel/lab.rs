@@ -88,6 +88,10 @@ pub fn make_vni(number: u32, local: &str) {
     run(&format!("ip link set h{number} master br{number} up"));
     run(&format!("ip link set p{number} up"));
     run(&format!("ip link set br{number} up"));
+    // The kernel switches the port to forwarding a moment after its carrier came.
+    wait_for("the port to forward", || {
+        run(&format!("bridge link show dev h{number}")).contains("state forwarding").then_some(())
+    });
 }
 
 /// The vxlan device alone, joined to its bridge and switched on.
