@@ -1,6 +1,9 @@
 //! The shell as a user has it: the built binary, against the daemon's real grammar and socket with
 //! a small daemon behind them; the interactive part on a pseudo-terminal.
 
+// Helpers of tests are tests, but clippy knows only functions marked so.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 use nix::pty::{Winsize, openpty};
 use std::{
     fs::File,
