@@ -349,6 +349,10 @@ fn host(ns: Namespace, device: &'static str, number: u8) -> Result<Host> {
         host.v4,
         host.v6
     ))?;
+    // A host asks again after a second by default: every "first ping" would be a whole second.
+    for family in ["ipv4", "ipv6"] {
+        host.ns.sysctl(&format!("net/{family}/neigh/{device}/retrans_time_ms"), "20")?;
+    }
     Ok(host)
 }
 
