@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod gobgp;
 pub mod injector;
 pub mod kernel;
+pub mod mgmt;
 pub mod netns;
 pub mod owner;
 pub mod packet;

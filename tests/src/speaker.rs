@@ -196,12 +196,7 @@ impl Speaker {
     /// Runs one command of the operator's shell; returns what it printed.
     pub fn command(&self, line: &str) -> Result<String> {
         match self.kind {
-            Kind::Weft => {
-                let program = weft_binary("weft")?.display().to_string();
-                let socket = self.socket();
-                self.namespace
-                    .run(&program, ["--socket".as_ref(), socket.as_os_str(), "-c".as_ref(), line.as_ref()])
-            }
+            Kind::Weft => crate::mgmt::exec(&self.socket(), line),
             Kind::Frr => {
                 let run = Path::new("/run/frr").join(self.namespace.name());
                 self.namespace.run(

@@ -258,10 +258,15 @@ impl Sessions {
 }
 
 impl Drop for Sessions {
+    /// Ends all sessions, too, but without waiting.
     fn drop(&mut self) {
         for accepting in &self.accepting {
             accepting.abort();
         }
+        // A task whose commands cannot come any more closes its session.
+        let mut registry = self.shared.registry();
+        registry.by_address.clear();
+        registry.peers.clear();
     }
 }
 

@@ -198,7 +198,12 @@ async fn a_shutdown_tells_everybody_also_who_has_not_read_everything() {
 async fn the_core_going_away_ends_sessions() {
     let (ours, remote) = addresses();
     let (daemon, mut scripted, _) = Daemon::passive(ours, remote).up(remote).await;
-    drop(daemon);
-    scripted.send_raw(&raw(5, &[0, 25, 0, 70])).await;
+    drop(daemon.sessions);
     assert_eq!(scripted.expect_notification().await.error.numbers(), (6, 9));
+
+    let (ours, remote) = addresses();
+    let (daemon, mut scripted, _) = Daemon::passive(ours, remote).up(remote).await;
+    drop(daemon.events);
+    scripted.send_raw(&raw(5, &[0, 25, 0, 70])).await;
+    assert_eq!(scripted.expect_notification().await.error.numbers(), (6, 9), "found out with the next event");
 }
