@@ -22,8 +22,8 @@ pub fn exec(socket: &Path, line: &str) -> Result<String> {
     let mut text = String::new();
     for answer in BufReader::new(stream).lines() {
         let answer = answer.map_err(failed("read from"))?;
-        let answer: Value =
-            serde_json::from_str(&answer).map_err(|reason| LabError::parse("management answer", &answer, reason))?;
+        let answer: Value = serde_json::from_str(&answer)
+            .map_err(|reason| LabError::parse("management answer", &answer, reason))?;
         text.push_str(answer["text"].as_str().unwrap_or_default());
         if answer["end"] == true {
             return match answer["status"].as_u64() {
