@@ -334,7 +334,8 @@ impl Forwarding {
         while plan.len() < budget {
             let Some(key) = self.queue.pop_front() else { break };
             self.dequeue(key);
-            if self.pace.waits(key, now) {
+            let planned = matches!(key, Key::Vtep(_)) && plan.iter().any(|(other, _)| *other == key);
+            if planned || self.pace.waits(key, now) {
                 continue;
             }
             // An entry that points at a group comes after the group, in the same batch.

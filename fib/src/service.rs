@@ -38,7 +38,7 @@ const RESYNC_PATIENCE: Duration = Duration::from_millis(500);
 /// A read-back for the operator waits so long for pending writes.
 const CONSISTENCY_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a flush at shutdown may take.
-const FLUSH_LIMIT: Duration = Duration::from_secs(10);
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// Messages planned at once, so that a key with several still fits the batch.
 const PLAN: usize = MAX_BATCH_MESSAGES - 16;
 
@@ -370,10 +370,18 @@ impl Service {
     fn flush(&mut self) -> Result<(), RequestError> {
         let until = Instant::now() + FLUSH_LIMIT;
         self.kernel.forwarding.want_nothing();
-        while self.kernel.forwarding.has_work() && Instant::now() < until {
+        loop {
             let now = Instant::now();
             self.listen(now)?;
             self.write(now)?;
+            if self.kernel.forwarding.has_work() && now < until {
+                continue;
+            }
+            // What failed is due again in a moment.
+            match self.kernel.forwarding.next_due().filter(|due| *due < until) {
+                Some(due) => std::thread::sleep(due.saturating_duration_since(now)),
+                None => break,
+            }
         }
         let config = FibConfig::default();
         let now = Instant::now();

@@ -14,7 +14,10 @@ use std::{
     collections::HashMap,
     io::{self, BufRead, BufReader, Read, Write},
     net::Shutdown,
-    os::unix::net::UnixStream,
+    os::{
+        fd::AsRawFd,
+        unix::net::{UnixListener, UnixStream},
+    },
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -49,6 +52,8 @@ impl Default for MgmtOptions {
 pub struct MgmtServer {
     shared: Arc<Shared>,
     path: PathBuf,
+    /// A handle of the listening socket, by which `stop` wakes the accepting thread.
+    listener: UnixListener,
     accepting: Option<JoinHandle<()>>,
 }
 
@@ -71,6 +76,8 @@ impl MgmtServer {
     /// Serves a socket that was claimed before, at the path of the options.
     pub fn serve(claimed: ClaimedSocket, options: MgmtOptions, shell: Shell) -> Result<Self, MgmtError> {
         let path = options.path.clone();
+        let failed = |what, error| MgmtError::Io { what, path: path.clone(), error };
+        let listener = claimed.listener.try_clone().map_err(|error| failed("listen on", error))?;
         let shared = Arc::new(Shared {
             shell,
             options,
@@ -83,8 +90,8 @@ impl MgmtServer {
                 let shared = Arc::clone(&shared);
                 move || accept(&shared, claimed)
             })
-            .map_err(|error| MgmtError::Io { what: "start a thread for", path: path.clone(), error })?;
-        Ok(MgmtServer { shared, path, accepting: Some(accepting) })
+            .map_err(|error| failed("start a thread for", error))?;
+        Ok(MgmtServer { shared, path, listener, accepting: Some(accepting) })
     }
 
     /// Where it listens.
@@ -100,10 +107,11 @@ impl MgmtServer {
     fn end(&mut self) {
         let Some(accepting) = self.accepting.take() else { return };
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread.
-        let _ = UnixStream::connect(&self.path);
-        if accepting.join().is_err() {
-            tracing::error!("the management socket's thread panicked");
+        // Wakes the accepting thread, even if somebody removed the socket's file.
+        match nix::sys::socket::shutdown(self.listener.as_raw_fd(), nix::sys::socket::Shutdown::Both) {
+            Ok(()) if accepting.join().is_err() => tracing::error!("the management socket's thread panicked"),
+            Ok(()) => {}
+            Err(error) => tracing::error!("cannot end the management socket: {error}"),
         }
         for client in self.shared.clients().values() {
             // It may be gone already.

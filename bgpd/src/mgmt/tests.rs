@@ -315,6 +315,8 @@ fn stopping_ends_clients_that_wait() {
     let (server, _) = start(&directory.socket()).unwrap();
     let mut client = Client::connect(&directory.socket());
     assert_eq!(client.ask(json!({"id": 1, "op": "hello"})).1["status"], 0);
+    // Even when the socket's file is gone.
+    std::fs::remove_file(directory.socket()).unwrap();
     server.stop();
     assert_eq!(client.line(), None);
 }

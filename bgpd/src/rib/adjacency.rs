@@ -10,13 +10,22 @@ use super::{
     peers::RibPeer,
     place,
 };
-use crate::peer::{PeerId, RefreshKind};
+use crate::peer::{PeerId, PeerKind, RefreshKind};
 use crate::wire::Family;
-use std::time::{Duration, Instant};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::{Duration, Instant},
+};
 
 /// How long a refresh that was begun may take before what is still unrefreshed is swept all
 /// the same (RFC 7313 §4 leaves the time to us).
 const REFRESH_TIME: Duration = Duration::from_secs(600);
+
+/// What of a peer makes a difference to how its routes are selected and passed on.
+fn as_source(peer: &RibPeer, family: Family) -> (PeerKind, Ipv4Addr, IpAddr, bool) {
+    let client = peer.family(family).is_some_and(|row| row.settings.route_reflector_client);
+    (peer.kind, peer.router_id, peer.address, client)
+}
 
 impl Table {
     /// Runs the decision where a peer has a path, and has these destinations looked at again
@@ -46,7 +55,9 @@ impl Rib {
         let restart: Vec<(Family, Option<bool>)> =
             settings.families.iter().map(|row| (row.family, row.restart)).collect();
         let selects_late = settings.restarting;
-        let slot = self.shared.peers.admit(peer, settings).ok_or(RibError::TooManyPeers)?;
+        let before = self.shared.peers.slot(peer).and_then(|slot| self.shared.peers.get(slot));
+        let before = before.map(|state| state.settings.clone());
+        let slot = self.shared.peers.admit(peer, settings.clone()).ok_or(RibError::TooManyPeers)?;
         if let Some(state) = self.shared.peers.get_mut(slot) {
             state.up = true;
             state.slow_until = state.slow_until.filter(|until| *until > now);
@@ -64,8 +75,13 @@ impl Rib {
                     state.stale_until = None;
                 }
             }
-            // The routes kept may now come from a peer of another kind or identifier.
-            table.revisit(&mut self.shared, slot);
+            // The routes kept may come from a peer of another kind or identifier now.
+            if before
+                .as_ref()
+                .is_some_and(|before| as_source(before, table.family) != as_source(&settings, table.family))
+            {
+                table.revisit(&mut self.shared, slot);
+            }
             if named.is_some() {
                 table.join(&mut self.shared, slot, &mut self.next_group);
             }
@@ -122,7 +138,7 @@ impl Rib {
         }
     }
 
-    /// A neighbour is no longer configured: everything of it goes.
+    /// A neighbour is no longer configured, or a dynamic one is forgotten: everything of it goes.
     pub fn remove_peer(&mut self, peer: PeerId) {
         if let Some(slot) = self.shared.peers.slot(peer) {
             self.down(slot, None);
@@ -146,10 +162,9 @@ impl Rib {
             let family = table.family;
             let (was, is) = (old.family(family), settings.family(family));
             table.rekey(&mut self.shared, slot, &mut self.next_group);
-            if was == is && old == settings {
-                continue;
+            if as_source(&old, family) != as_source(&settings, family) {
+                table.revisit(&mut self.shared, slot);
             }
-            table.revisit(&mut self.shared, slot);
             let inbound = |row: Option<&super::RibPeerFamily>| {
                 row.map(|row| {
                     (row.policy_in, row.settings.allowas_in, row.settings.soft_reconfiguration_inbound)

@@ -183,7 +183,7 @@ impl Table {
 
     /// Takes a path out, if it is there.
     pub(super) fn withdraw(&mut self, shared: &mut Shared, source: PeerSlot, path_id: u32, key: &[u8]) {
-        if let Some(id) = self.routes.find(key) {
+        if let Some(id) = self.routes.find_next(key) {
             self.remove_path(shared, id, source, path_id);
         }
     }

@@ -1,5 +1,5 @@
-//! Octet strings that many routes share, stored once: the heads of keys (route type and RD)
-//! and the rests of NLRI (ESI and labels). 50 to 60 octets each, counted by reference.
+//! Octet strings that many routes share, stored once: the rests of NLRI (ESI and labels). 50
+//! to 60 octets each, counted by reference.
 
 use super::slab::Slab;
 use foldhash::fast::RandomState;

@@ -8,8 +8,10 @@ use super::{destination::PeerSlot, id_set::IdSet};
 use crate::peer::{Negotiated, PeerFamily, PeerId, PeerKind, PeerSettings};
 use crate::wire::{Family, family::FAMILIES};
 use bytes::Bytes;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     net::{IpAddr, Ipv4Addr},
     time::Instant,
 };
@@ -182,7 +184,7 @@ impl Peer {
 #[derive(Debug)]
 pub(super) struct Peers {
     slots: Vec<Option<Peer>>,
-    by_id: HashMap<PeerId, PeerSlot>,
+    by_id: HashMap<PeerId, PeerSlot, RandomState>,
 }
 
 impl Peers {
@@ -199,7 +201,7 @@ impl Peers {
             restarting: false,
             families: FAMILIES.iter().map(|row| RibPeerFamily::new(row.family)).collect(),
         };
-        Self { slots: vec![Some(Peer::new(None, own))], by_id: HashMap::new() }
+        Self { slots: vec![Some(Peer::new(None, own))], by_id: HashMap::default() }
     }
 
     pub(super) fn slot(&self, id: PeerId) -> Option<PeerSlot> {

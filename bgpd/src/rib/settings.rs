@@ -57,10 +57,8 @@ impl Rib {
         let old = std::mem::replace(&mut self.shared.settings, settings);
         let new = self.shared.settings.clone();
         let mut ask = Vec::new();
-        if old.router_id != new.router_id {
-            if let Some(own) = self.shared.peers.get_mut(PeerSlot::LOCAL) {
-                own.settings.router_id = new.router_id;
-            }
+        if let Some(own) = self.shared.peers.get_mut(PeerSlot::LOCAL) {
+            own.settings.router_id = new.router_id;
         }
         for table in &mut self.tables {
             table.set_import(&mut self.shared, new.import);

@@ -86,8 +86,11 @@ impl Subgroup {
         !self.pending.is_empty() || self.dump.as_ref().is_some_and(|dump| !dump.passed || !deferred)
     }
 
+    /// Nothing of the initial dump has gone out. (The dump of a refresh may look the same, but
+    /// ends otherwise.)
     fn is_fresh(&self) -> bool {
-        self.sent.is_empty() && self.dump.as_ref().is_some_and(|dump| !dump.started)
+        let initial = |dump: &Dump| !dump.started && dump.ends.contains(&Marker::EndOfRib);
+        self.sent.is_empty() && self.dump.as_ref().is_some_and(initial)
     }
 }
 

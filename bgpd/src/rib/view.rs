@@ -2,7 +2,7 @@
 //! here changes the tables.
 
 use super::{
-    PathSource, Reason, Rib, RibError, Shared,
+    PathSource, Reason, Rib, RibError, RibPeer, Shared,
     decision::reason,
     destination::{Path, PathFlags, PeerSlot},
     export::{GroupKey, may_send, outbound},
@@ -345,29 +345,40 @@ impl Rib {
         groups
     }
 
+    /// What a family's table holds and costs.
+    pub fn table_use(&self, family: Family) -> Option<TableUse> {
+        self.tables.get(place(family)).map(|table| self.use_of(table))
+    }
+
+    fn use_of(&self, table: &Table) -> TableUse {
+        let subgroups = table.subgroups.iter().flatten();
+        let sent: usize = subgroups.map(|s| s.sent.bytes() + s.pending.bytes() + s.moved.bytes()).sum();
+        let peers = self.shared.peers.iter().filter_map(|(_, peer)| peer.tables.get(table.place));
+        let adj_in: usize = peers.map(|state| state.routes.bytes()).sum();
+        TableUse {
+            family: table.family,
+            destinations: table.routes.occupied().len(),
+            best: table.best_count,
+            paths: table.routes.path_count(),
+            bytes: table.routes.bytes(),
+            index_bytes: table.rt_index.as_ref().map_or(0, |index| index.bytes()),
+            set_bytes: sent + adj_in + table.changes.as_ref().map_or(0, |changes| changes.bytes()),
+            version: table.version,
+        }
+    }
+
+    /// What holds of a neighbour's last session, as long as routes of it may be here.
+    pub fn peer(&self, peer: PeerId) -> Option<&RibPeer> {
+        Some(&self.shared.peers.get(self.shared.peers.slot(peer)?)?.settings)
+    }
+
     /// What the tables hold and cost.
     pub fn memory(&self) -> MemoryUse {
-        let tables = self.tables.iter().map(|table| {
-            let subgroups = table.subgroups.iter().flatten();
-            let sent: usize = subgroups.map(|s| s.sent.bytes() + s.pending.bytes() + s.moved.bytes()).sum();
-            let peers = self.shared.peers.iter().filter_map(|(_, peer)| peer.tables.get(table.place));
-            let adj_in: usize = peers.map(|state| state.routes.bytes()).sum();
-            TableUse {
-                family: table.family,
-                destinations: table.routes.occupied().len(),
-                best: table.best_count,
-                paths: table.routes.path_count(),
-                bytes: table.routes.bytes(),
-                index_bytes: table.rt_index.as_ref().map_or(0, |index| index.bytes()),
-                set_bytes: sent + adj_in + table.changes.as_ref().map_or(0, |changes| changes.bytes()),
-                version: table.version,
-            }
-        });
         // One buffer may wait for many: it is counted once for each, which is too much.
         let held: usize =
             self.shared.peers.iter().flat_map(|(_, peer)| &peer.held).map(|bytes| bytes.len()).sum();
         MemoryUse {
-            tables: tables.collect(),
+            tables: self.tables.iter().map(|table| self.use_of(table)).collect(),
             attribute_sets: self.shared.attributes.len(),
             attribute_bytes: self.shared.attributes.bytes(),
             rests: self.shared.rests.len(),

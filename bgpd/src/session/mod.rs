@@ -213,15 +213,15 @@ impl Sessions {
     /// Sets `bgp listen range` and `bgp listen limit`. Neighbours that are there stay.
     pub fn set_listen_ranges(&self, ranges: Vec<ListenRange>, limit: usize) {
         let mut registry = self.shared.registry();
-        for old in &registry.ranges {
-            if old.template.password.is_some() {
-                self.shared.set_key(old.range, None, "listen range");
-            }
+        // Keys that stay are not touched: without its key a range would be open for a moment.
+        let key = |range: &ListenRange| range.template.password.clone().map(|key| (range.range, key));
+        let (old, new): (Vec<_>, Vec<_>) =
+            (registry.ranges.iter().filter_map(key).collect(), ranges.iter().filter_map(key).collect());
+        for (range, _) in old.iter().filter(|(range, _)| !new.iter().any(|(kept, _)| kept == range)) {
+            self.shared.set_key(*range, None, "listen range");
         }
-        for new in &ranges {
-            if let Some(password) = &new.template.password {
-                self.shared.set_key(new.range, Some(password), "listen range");
-            }
+        for (range, password) in new.iter().filter(|entry| !old.contains(entry)) {
+            self.shared.set_key(*range, Some(password), "listen range");
         }
         registry.ranges = ranges;
         registry.listen_limit = limit;
@@ -258,10 +258,15 @@ impl Sessions {
 }
 
 impl Drop for Sessions {
+    /// Ends all sessions, too, but without waiting.
     fn drop(&mut self) {
         for accepting in &self.accepting {
             accepting.abort();
         }
+        // A task whose commands cannot come any more closes its session.
+        let mut registry = self.shared.registry();
+        registry.by_address.clear();
+        registry.peers.clear();
     }
 }
 

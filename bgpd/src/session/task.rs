@@ -141,8 +141,14 @@ impl PeerTask {
     /// Runs until the neighbour is removed, or forgotten.
     pub async fn run(mut self) {
         loop {
-            self.process(Instant::now());
-            self.pump(Instant::now());
+            let now = Instant::now();
+            self.process(now);
+            self.pump(now);
+            // Here and not only in `wait`: under a flood there is always something to read.
+            if self.fsm.poll_deadline().is_some_and(|at| at <= now) {
+                self.deadline(now);
+                continue;
+            }
             while self.closing.try_join_next().is_some() {}
             if self.finished {
                 break;
@@ -423,8 +429,9 @@ impl PeerTask {
         let silent: Vec<_> = self.fsm.about_to_expire(now).collect();
         for id in silent {
             for _ in 0..LAST_READS {
+                let behind = !self.backlog.is_empty();
                 let Some(link) = self.link(id) else { break };
-                if !link.read() {
+                if (behind && link.has_unread()) || !link.read() {
                     break;
                 }
                 self.process(now);

@@ -1,38 +1,49 @@
-//! What the operator reads: tables and JSON as FRR prints them.
+//! What the operator reads: tables and JSON in the layouts and with the keys of FRR, so that
+//! habits and scripts keep working.
+//!
+//! ```text
+//!  management thread: show ─▶ core.ask(a page) ─▶ text ─▶ sink ─▶ core.ask(the next page) …
+//! ```
+//!
+//! The core is asked for one page at a time (`page`) and renders or copies it between two
+//! turns; the thread of the management socket waits for the reader. Rendering is pure: views
+//! in, text out (`text`, `json`), one file a subject. What FRR prints and Weft has no fact of
+//! is left out; what is printed is never made up.
+
+mod consistency;
+mod evpn;
+mod json;
+mod page;
+mod peer_view;
+mod summary;
+mod tables;
+mod text;
+
+pub use consistency::consistency;
 
 use crate::{
     command::{ExecCommand, ExecError, Sink},
     core::CoreHandle,
 };
-use weft_fib::ConsistencyReport;
+use tables::Tables;
 
 /// Carries out a show command.
 ///
 /// # Errors
-/// What was asked for does not exist, or the reader is gone.
-pub fn show(_core: &CoreHandle, command: ExecCommand, _out: &mut dyn Sink) -> Result<(), ExecError> {
-    Err(ExecError(format!("{command:?}")))
-}
-
-/// `show evpn consistency [json]`.
-///
-/// # Errors
-/// The reader is gone.
-pub fn consistency(report: &ConsistencyReport, json: bool, out: &mut dyn Sink) -> Result<(), ExecError> {
-    if json {
-        let text = serde_json::to_string_pretty(report).map_err(|error| ExecError(error.to_string()))?;
-        out.text(&text)?;
-        return Ok(out.text("\n")?);
+/// What was asked for does not exist, the core has ended, or the reader is gone.
+pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Result<(), ExecError> {
+    match command {
+        ExecCommand::ShowBgpSummary { family, sessions, json } => {
+            summary::show(core, family, sessions, json, out)
+        }
+        ExecCommand::ShowEvpn { json } => evpn::global(core, json, out),
+        ExecCommand::ShowEvpnVni { vni, detail, json } => evpn::vni(core, vni, detail, json, out),
+        ExecCommand::ShowEvpnMac { vni, filter, detail, json } => {
+            evpn::mac(core, vni, filter, detail, json, out)
+        }
+        ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
+            evpn::arp_cache(core, vni, filter, detail, json, out)
+        }
+        command => Err(ExecError(format!("{command:?}"))),
     }
-    out.text(&format!("VNIs: {}\nEntries compared: {}\n", report.vnis, report.checked))?;
-    for difference in &report.differences {
-        out.text(&format!("{difference}\n"))?;
-    }
-    if report.omitted > 0 {
-        out.text(&format!("… and {} more differences\n", report.omitted))?;
-    }
-    if let Some(error) = &report.error {
-        out.text(&format!("The comparison is not complete: {error}\n"))?;
-    }
-    Ok(out.text(if report.is_consistent() { "Consistent\n" } else { "Not consistent\n" })?)
 }

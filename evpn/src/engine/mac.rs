@@ -16,6 +16,10 @@
 //!   (host aged out, route withdrawn) is it nowhere. What was learned meanwhile counts when
 //!   it is let go.
 //! - The bridge's own MAC is in no place.
+//!
+//! Our remote entry replaces what a bridge learned, without a word, while an event about it
+//! may be on its way. So whoever applies `Forward` and finds, after removing a remote entry,
+//! that the bridge does not have the MAC on a port, must say `MacGone`.
 
 use super::duplicate::Moves;
 use super::import::MacIpFlags;
@@ -98,6 +102,8 @@ struct MacRare {
     moves: Moves,
     /// The sticky notice stands.
     sticky_noted: bool,
+    /// The notice of too many addresses stands.
+    crowd_noted: bool,
 }
 
 /// All that is known of one MAC.
@@ -183,6 +189,7 @@ impl MacVrf {
         let Some(entry) = self.macs.get_or_insert_with(mac, || MacEntry::new(mac)) else { return };
         let found = entry.find(ip, source.rd, source.ethernet_tag, &turn.shared.sources);
         if found.is_none() && entry.routes.len() >= ROUTES_PER_MAC {
+            self.note_crowd(mac, turn);
             return;
         }
         let rd = source.rd;
@@ -517,6 +524,14 @@ impl MacVrf {
         true
     }
 
+    /// Says once that a MAC has too many addresses.
+    pub(super) fn note_crowd(&mut self, mac: MacAddr, turn: &mut Turn<'_>) {
+        let Some(entry) = self.macs.get_mut(mac) else { return };
+        if !std::mem::replace(&mut entry.rare_mut().crowd_noted, true) {
+            turn.notice(Notice::TooManyAddresses { vni: self.vni, mac });
+        }
+    }
+
     /// An address is at this MAC no longer.
     pub(super) fn forget_binding(&mut self, mac: MacAddr, ip: IpAddr) {
         if let Some(entry) = self.macs.get_mut(mac) {
@@ -558,7 +573,8 @@ impl MacVrf {
             // Moves count only while something else is known, unless it is a duplicate.
             let is_known = rare.local.is_some() || !rare.bindings.is_empty() || rare.moves.is_duplicate();
             let has_moved = rare.moves != Moves::default() && !entry.routes.is_empty();
-            if is_known || has_moved || rare.sticky_noted {
+            rare.crowd_noted &= entry.routes.len() > ROUTES_PER_MAC / 2;
+            if is_known || has_moved || rare.sticky_noted || rare.crowd_noted {
                 return;
             }
             entry.rare = None;

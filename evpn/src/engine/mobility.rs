@@ -50,10 +50,24 @@ pub(super) fn is_newer(a: u32, b: u32) -> bool {
 
 /// The winner, with what was attached to it.
 pub(super) fn best<T: Copy>(claims: impl Iterator<Item = (Claim, T)> + Clone) -> Option<(Claim, T)> {
+    let mut all = claims.clone();
+    let mut winner = all.next()?;
+    let first = winner.0.sequence;
+    let mut is_narrow = true;
+    for claim in all {
+        is_narrow &= distance(claim.0.sequence, first).unsigned_abs() < 1 << 30;
+        if claim.0.beats(&winner.0) {
+            winner = claim;
+        }
+    }
+    if is_narrow { Some(winner) } else { best_of_wide(claims) }
+}
+
+/// `best` where numbers are too far apart for `beats` to be an order.
+fn best_of_wide<T: Copy>(claims: impl Iterator<Item = (Claim, T)> + Clone) -> Option<(Claim, T)> {
     let class = claims.clone().map(|(claim, _)| (claim.gateway, claim.sticky)).max()?;
     let claims = claims.filter(|(claim, _)| (claim.gateway, claim.sticky) == class);
-    let (from, _) =
-        claims.clone().map(|(claim, _)| (claim.sequence, claim.vtep)).min_by_key(|c| (c.1, c.0))?;
+    let (_, from) = claims.clone().map(|(claim, _)| (claim.vtep, claim.sequence)).min()?;
     claims.max_by(|(a, _), (b, _)| {
         distance(a.sequence, from).cmp(&distance(b.sequence, from)).then(b.vtep.cmp(&a.vtep))
     })

@@ -233,6 +233,8 @@ impl MacVrf {
             let kernel = kernel || old.is_some_and(|old| old.mac == mac && old.kernel);
             self.hold(ip, Binding { mac, kernel, since: turn.now, sure: true }, turn);
             self.activate_binding(ip, turn);
+        } else {
+            self.note_crowd(mac, turn);
         }
         self.prune_ip(ip);
     }

@@ -162,8 +162,9 @@ fn words(op: &DeviceOp, error: &RequestError) -> String {
 
 fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestError> {
     match op {
+        // rtnetlink's builders switch on; a device must not work before it is marked and set up.
         DeviceOp::AddBridge { name, mac } => {
-            create(connection, &LinkBridge::new(name).address(mac.0.to_vec()).build())
+            create(connection, &LinkBridge::new(name).address(mac.0.to_vec()).down().build())
         }
         DeviceOp::AddVxlan { name, vni, local, mtu, bridge } => {
             let link = with_local(LinkVxlan::new(name, vni.get()), *local)
@@ -171,6 +172,7 @@ fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestErro
                 .port(VXLAN_PORT)
                 .mtu(*mtu)
                 .controller(*bridge)
+                .down()
                 .build();
             create(connection, &link)
         }

@@ -153,7 +153,7 @@ fn one_buffer_serves_all_members() {
 }
 
 #[test]
-fn an_eight_octet_route_that_does_not_fit_is_withdrawn_and_others_go() {
+fn a_route_whose_attributes_leave_no_room_is_withdrawn_and_others_go() {
     let mut lab = Lab::with([(1, client(1)), (2, client(2))]);
     let route = [mac_ip(1, 10)];
     lab.update(1, &announce(attributes(1), &route));

@@ -134,12 +134,20 @@ async fn callers_from_a_listen_range_become_neighbours_up_to_the_limit_and_are_f
 async fn a_listen_range_has_its_password() {
     let (ours, remote) = addresses();
     let mut daemon = Daemon::start(ours);
-    let template = PeerSettings { password: Some("right".into()), ..settings(remote) };
-    daemon.sessions.set_listen_ranges(vec![range(remote, 24, template)], 10);
+    let mut template = PeerSettings { password: Some("old".into()), ..settings(remote) };
+    daemon.sessions.set_listen_ranges(vec![range(remote, 24, template.clone())], 10);
+    template.password = Some("right".into());
+    for _ in 0..2 {
+        daemon.sessions.set_listen_ranges(vec![range(remote, 24, template.clone())], 10);
+    }
+    assert!(connect_with_key(remote, daemon.address, Some("old")).await.is_none());
     assert!(connect_with_key(remote, daemon.address, Some("wrong")).await.is_none());
     let mut scripted = connect_with_key(remote, daemon.address, Some("right")).await.unwrap();
     scripted.establish(theirs()).await;
     daemon.established().await;
+    daemon.sessions.set_listen_ranges(Vec::new(), 10);
+    // The key went with the range: a connection without one comes about again.
+    Scripted::connect(remote, daemon.address).await;
 }
 
 #[tokio::test]
@@ -198,7 +206,12 @@ async fn a_shutdown_tells_everybody_also_who_has_not_read_everything() {
 async fn the_core_going_away_ends_sessions() {
     let (ours, remote) = addresses();
     let (daemon, mut scripted, _) = Daemon::passive(ours, remote).up(remote).await;
-    drop(daemon);
-    scripted.send_raw(&raw(5, &[0, 25, 0, 70])).await;
+    drop(daemon.sessions);
     assert_eq!(scripted.expect_notification().await.error.numbers(), (6, 9));
+
+    let (ours, remote) = addresses();
+    let (daemon, mut scripted, _) = Daemon::passive(ours, remote).up(remote).await;
+    drop(daemon.events);
+    scripted.send_raw(&raw(5, &[0, 25, 0, 70])).await;
+    assert_eq!(scripted.expect_notification().await.error.numbers(), (6, 9), "found out with the next event");
 }

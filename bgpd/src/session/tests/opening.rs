@@ -100,10 +100,9 @@ async fn two_daemons_that_start_together_are_up_at_once() {
         let start = Instant::now();
         let (a, b) = pair(first, second, |_| {}).await;
         assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
-        for daemon in [a, b] {
+        for daemon in [&a, &b] {
             let status = daemon.status(|status| status.state == FsmState::Established).await;
             assert_eq!(status.dropped, 0);
-            daemon.sessions.shutdown(Cease::AdministrativeShutdown(None)).await;
         }
     }
 }

@@ -45,6 +45,7 @@ fn addresses_of_one_local_mac_are_bounded() {
         });
     }
     assert_eq!(leaf.evpn.neighbours(vni(VNI)).count(), neighbour::ADDRESSES_PER_MAC);
+    assert_eq!(leaf.notices, [Notice::TooManyAddresses { vni: vni(VNI), mac: mac(1) }]);
 }
 
 #[test]
@@ -54,10 +55,12 @@ fn routes_of_one_mac_are_bounded() {
         leaf.update(&peer(2).mac_ip(mac(1), Some(host(number).1)));
     }
     assert_eq!(leaf.evpn.mac(vni(VNI), mac(1)).unwrap().candidates, ROUTES_PER_MAC);
+    assert_eq!(leaf.notices, [Notice::TooManyAddresses { vni: vni(VNI), mac: mac(1) }]);
     for number in 0..ROUTES_PER_MAC as u32 + 10 {
         leaf.withdraw(&peer(2).mac_ip(mac(1), Some(host(number).1)));
     }
     assert_eq!(leaf.desired, Desired::default());
+    assert_eq!(leaf.evpn.macs(vni(VNI)).count(), 0);
 }
 
 #[test]
