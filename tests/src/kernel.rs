@@ -22,6 +22,8 @@ pub struct FdbEntry {
     pub master: bool,
     /// Set by a control plane.
     pub external: bool,
+    /// `permanent`, `static`, or nothing for an entry that may age.
+    pub state: String,
 }
 
 /// One neighbour entry.
@@ -78,6 +80,7 @@ fn read_fdb(namespace: &Namespace, command: &str) -> Result<Vec<(String, FdbEntr
                 nexthop,
                 master: row.get("master").is_some() || has_flag(row, "master"),
                 external: has_flag(row, "extern_learn"),
+                state: row["state"].as_str().unwrap_or_default().to_owned(),
             };
             (row["ifname"].as_str().unwrap_or_default().to_owned(), entry)
         })

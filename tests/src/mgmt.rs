@@ -3,7 +3,8 @@
 //! shell itself has its own tests.
 
 use crate::error::{LabError, Result};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -11,6 +12,19 @@ use std::time::Duration;
 
 /// How long an answer may stay away. The largest tables of the labs take a second.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+
+/// One line of an answer: a piece of text, or the end.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    end: bool,
+    #[serde(default)]
+    status: u8,
+    #[serde(default)]
+    error: Option<String>,
+}
 
 /// Runs one line; gives the text that came, or the daemon's reason as an error.
 pub fn exec(socket: &Path, line: &str) -> Result<String> {
@@ -22,15 +36,15 @@ pub fn exec(socket: &Path, line: &str) -> Result<String> {
     let mut text = String::new();
     for answer in BufReader::new(stream).lines() {
         let answer = answer.map_err(failed("read from"))?;
-        let answer: Value =
-            serde_json::from_str(&answer).map_err(|reason| LabError::parse("management answer", &answer, reason))?;
-        text.push_str(answer["text"].as_str().unwrap_or_default());
-        if answer["end"] == true {
-            return match answer["status"].as_u64() {
-                Some(0) => Ok(text),
+        let answer: Answer = serde_json::from_str(&answer)
+            .map_err(|reason| LabError::parse("management answer", &answer, reason))?;
+        text.push_str(&answer.text);
+        if answer.end {
+            return match answer.status {
+                0 => Ok(text),
                 _ => Err(LabError::Command {
                     command: line.to_owned(),
-                    status: answer["error"].as_str().unwrap_or("failed").to_owned(),
+                    status: answer.error.unwrap_or_else(|| "failed".to_owned()),
                     output: text,
                 }),
             };

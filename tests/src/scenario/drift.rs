@@ -1,12 +1,14 @@
 //! Somebody else changes what the daemon has put into the kernel. Each of our entries is
-//! deleted and, where that is possible, changed, and must be right again; the time from
-//! the foreign command's end to the right state is the figure.
+//! deleted and, where that is possible, changed, and must be right again. The daemon is held
+//! (SIGSTOP) while the foreign command runs; the time from its release to the right state
+//! is the figure.
 
 use crate::error::{LabError, Result};
 use crate::fabric::{BRIDGE, Fabric, Host, LIMIT, Leaf, VXLAN};
 use crate::kernel::{self, FLOOD};
 use crate::ping::first_reply;
 use crate::wait::wait_for;
+use nix::sys::signal::Signal;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ pub struct Repair {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Held {
     vxlan_fdb: Option<IpAddr>,
-    bridge_fdb: bool,
+    bridge_fdb: Option<(bool, String)>,
     neighbours: Vec<(IpAddr, Option<String>, bool)>,
     flood: Vec<IpAddr>,
 }
@@ -48,7 +50,10 @@ fn held(leaf: &Leaf, host: &Host) -> Result<Held> {
             .iter()
             .find(|entry| !entry.master && entry.mac == mac)
             .and_then(|entry| entry.vtep),
-        bridge_fdb: entries.iter().any(|entry| entry.master && entry.mac == mac && entry.external),
+        bridge_fdb: entries
+            .iter()
+            .find(|entry| entry.master && entry.mac == mac)
+            .map(|entry| (entry.external, entry.state.clone())),
         neighbours,
         flood,
     })
@@ -62,7 +67,7 @@ const CHANGES: [Change; 10] = [
         leaf.ns.bridge(&format!("fdb del {} dev {VXLAN} self", host.mac_text())).map(drop)
     }),
     ("vxlan FDB entry changed", |leaf, host| {
-        // Without a nexthop: delete and add is what an operator's script does, in one batch.
+        // An entry with a nexthop cannot be replaced by one without: delete and add.
         let mac = host.mac_text();
         leaf.ns.bridge_batch(&format!(
             "fdb del {mac} dev {VXLAN} self\nfdb add {mac} dev {VXLAN} dst {NOWHERE} self\n"
@@ -72,7 +77,8 @@ const CHANGES: [Change; 10] = [
         leaf.ns.bridge(&format!("fdb del {} dev {VXLAN} master", host.mac_text())).map(drop)
     }),
     ("bridge FDB entry changed", |leaf, host| {
-        leaf.ns.bridge(&format!("fdb replace {} dev h0 master dynamic", host.mac_text())).map(drop)
+        // To another port would be no change of ours, but a host that has come.
+        leaf.ns.bridge(&format!("fdb replace {} dev {VXLAN} master static", host.mac_text())).map(drop)
     }),
     ("IPv4 neighbour deleted", |leaf, host| {
         leaf.ns.ip(&format!("neigh del {} dev {BRIDGE}", host.v4)).map(drop)
@@ -124,14 +130,18 @@ fn member_of(leaf: &Leaf, group: u64) -> Result<u64> {
 pub fn foreign_changes(fabric: &Fabric, limit: Duration) -> Result<Vec<Repair>> {
     let (leaf, host) = (fabric.leaf(0)?, fabric.host(1)?);
     fabric.wait_everywhere(host, 1, LIMIT)?;
-    let right = held(leaf, host)?;
+    let mut right = held(leaf, host)?;
     let groups = kernel::fdb(&leaf.ns, VXLAN)?.iter().any(|entry| entry.nexthop.is_some());
     let mut repairs = Vec::new();
     for (change, make) in CHANGES {
         if change.starts_with("nexthop") && !groups {
             continue;
         }
-        make(leaf, host)?;
+        // A change of two steps must be whole before it is undone.
+        leaf.speaker.signal(Signal::SIGSTOP)?;
+        let made = make(leaf, host);
+        leaf.speaker.signal(Signal::SIGCONT)?;
+        made?;
         let repaired = wait_for(change, limit, || {
             let now = held(leaf, host)?;
             Ok(if now == right { Ok(()) } else { Err(format!("{now:?} in place of {right:?}")) })
@@ -141,6 +151,7 @@ pub fn foreign_changes(fabric: &Fabric, limit: Duration) -> Result<Vec<Repair>> 
             Err(LabError::Timeout { .. }) => {
                 repairs.push(Repair { change, took: None });
                 restore(leaf, host, &right)?;
+                right = held(leaf, host)?;
             }
             Err(other) => return Err(other),
         }
@@ -156,7 +167,7 @@ fn restore(leaf: &Leaf, host: &Host, right: &Held) -> Result<()> {
     if let Some(vtep) = right.vxlan_fdb {
         leaf.ns.bridge(&format!("fdb replace {mac} dev {VXLAN} dst {vtep} self extern_learn"))?;
     }
-    leaf.ns.bridge(&format!("fdb replace {mac} dev {VXLAN} master extern_learn"))?;
+    leaf.ns.bridge(&format!("fdb replace {mac} dev {VXLAN} master dynamic extern_learn"))?;
     for (address, mac, _) in &right.neighbours {
         if let Some(mac) = mac {
             leaf.ns

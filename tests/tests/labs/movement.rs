@@ -40,8 +40,7 @@ fn a_mac_at_two_leaves_is_called_a_duplicate_after_five_moves() -> Result<()> {
 
 #[test]
 fn a_failover_address_is_followed_to_another_mac_at_another_leaf() -> Result<()> {
-    let (loss, slowest) = movement::failover_address(&fabric()?)?;
+    let slowest = movement::failover_address(&fabric()?)?;
     assert!(slowest.as_millis() <= 500, "the slowest leaf took {slowest:?}");
-    assert!(loss.lost <= 10, "{loss}");
     Ok(())
 }
