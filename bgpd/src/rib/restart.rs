@@ -1,8 +1,9 @@
 //! Graceful restart (RFC 4724, RFC 8538), both sides.
 //!
 //! A neighbour's restart: `peer_down` marks its routes as stale, they stay as good as any;
-//! its End-of-RIB sweeps what it did not send again, and so does the stale timer, which runs
-//! on over the new session (RFC 8538 §4.1 demands the bound).
+//! its End-of-RIB sweeps what it did not send again. Two times bound that: the one given to
+//! `peer_down` (in general the neighbour's restart time) until it is back, then
+//! `RibPeer::stale_path_time` until its End-of-RIB (RFC 8538 §4.1 demands the bound).
 //!
 //! Our own restart: `start_deferred` puts off our End-of-RIB until each neighbour that is
 //! waited for has sent its own or the time is up. Not waited for: neighbours without graceful

@@ -44,6 +44,21 @@ fn a_restarting_neighbour_s_routes_stay_and_what_it_does_not_send_again_goes_at_
 }
 
 #[test]
+fn who_comes_back_at_the_last_moment_has_time_to_send_all_again() {
+    let mut lab = lab();
+    lab.down(id(1), Some(LONG));
+    lab.pass(LONG - Duration::from_secs(1));
+    lab.up(id(1), client(1));
+    assert_eq!(lab.rib.next_deadline(), Some(lab.now + client(1).stale_path_time));
+    lab.pass(LONG / 2);
+    lab.drain();
+    assert_eq!(lab.peers[&id(2)].view.len(), 2);
+    lab.pass(LONG / 2);
+    lab.drain();
+    assert!(lab.peers[&id(2)].view.is_empty());
+}
+
+#[test]
 fn the_stale_timer_bounds_it_with_and_without_a_new_session() {
     for comes_back in [false, true] {
         let mut lab = lab();
