@@ -334,8 +334,12 @@ impl Forwarding {
         while plan.len() < budget {
             let Some(key) = self.queue.pop_front() else { break };
             self.dequeue(key);
-            let planned = matches!(key, Key::Vtep(_)) && plan.iter().any(|(other, _)| *other == key);
-            if planned || self.pace.waits(key, now) {
+            if let Key::Vtep(vtep) = key {
+                self.plan_vtep(vtep, now, plan);
+                self.vteps.reconsider(vtep);
+                continue;
+            }
+            if self.pace.waits(key, now) {
                 continue;
             }
             // An entry that points at a group comes after the group, in the same batch.
@@ -347,10 +351,6 @@ impl Forwarding {
             let ops = self.ops(key);
             if ops.is_empty() {
                 self.sweep(key);
-                if let Key::Vtep(vtep) = key {
-                    self.vteps.reconsider(vtep);
-                }
-                continue;
             }
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }
@@ -359,13 +359,15 @@ impl Forwarding {
         }
     }
 
+    /// Appends what is to be done for a VTEP's objects, unless this batch has it already.
     fn plan_vtep(&mut self, vtep: VtepId, now: Instant, plan: &mut Vec<(Key, Op)>) {
         let key = Key::Vtep(vtep);
         if self.vteps.is_squatted(vtep) {
             self.vteps.move_away(vtep);
+            // Entries that were written in the belief that the group was ours point at somebody else's.
+            self.set_entries_of(vtep, mac::VxlanFdb::Stray, now);
         }
         let ops = self.vteps.ops(vtep);
-        // Unless another entry of the VTEP brought them into this batch already.
         if !ops.is_empty() && !self.pace.waits(key, now) && !plan.iter().any(|(other, _)| *other == key) {
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }

@@ -348,22 +348,23 @@ impl Forwarding {
             self.enqueue(Key::Orphan(id));
         }
         if let Some(vtep) = change.group_lost {
-            self.lose_entries_of(vtep, now);
+            // The kernel drops the FDB entries of a group with it and says nothing (seen on 6.18).
+            self.set_entries_of(vtep, VxlanFdb::Absent, now);
         }
     }
 
-    /// The kernel drops the FDB entries of a group with it and says nothing (seen on 6.18). The only walk over
-    /// all MACs, for something that only somebody else's deletion brings about.
-    fn lose_entries_of(&mut self, vtep: VtepId, now: Instant) {
-        let lost: Vec<(Vni, MacAddr)> = self
+    /// Records one state for every entry that points at the group of a VTEP. The only walk over all MACs, for what
+    /// only somebody else's doing brings about.
+    pub(super) fn set_entries_of(&mut self, vtep: VtepId, state: VxlanFdb, now: Instant) {
+        let entries: Vec<(Vni, MacAddr)> = self
             .tables
             .iter()
             .flat_map(|(vni, table)| table.macs.iter().map(move |(mac, entry)| (*vni, *mac, entry)))
             .filter(|(_, _, entry)| entry.vxlan == VxlanFdb::Nexthop(vtep))
             .map(|(vni, mac, _)| (vni, mac))
             .collect();
-        for (vni, mac) in lost {
-            self.set_vxlan(vni, mac, VxlanFdb::Absent);
+        for (vni, mac) in entries {
+            self.set_vxlan(vni, mac, state);
             self.settle(Key::Mac(vni, mac), now);
         }
     }

@@ -133,11 +133,6 @@ impl Vteps {
         self.get(id).map(|vtep| vtep.ip)
     }
 
-    /// The VTEP with this address, if it has a number.
-    pub fn find(&self, ip: IpAddr) -> Option<VtepId> {
-        self.by_ip.get(&ip).copied()
-    }
-
     /// Every VTEP.
     pub fn iter(&self) -> impl Iterator<Item = VtepId> {
         self.list

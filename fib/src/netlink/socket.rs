@@ -84,6 +84,11 @@ fn answer(payload: &[u8], flags: u16) -> Result<(), KernelError> {
     Err(KernelError { errno: Errno::from_raw(code.saturating_neg()), words })
 }
 
+/// Reads an answer and forgets it, for fuzzing.
+pub(super) fn read_answer(payload: &[u8], flags: u16) {
+    let _ = answer(payload, flags);
+}
+
 /// The text in the attributes behind the echoed request (or its header alone, when capped).
 fn extended_words(payload: &[u8], flags: u16) -> Option<String> {
     let echoed = if flags & NLM_F_CAPPED != 0 {

@@ -118,7 +118,8 @@ fn a_nexthop_comes_back_with_all_entries_that_went_with_it() {
             "ip nexthop flush".to_owned(),
         ] {
             repaired(&disturb, || {
-                eye.vxlan(10, mac(1)) == Some(ip("10.0.0.2")) && eye.vxlan(10, mac(99)) == Some(ip("10.0.0.2"))
+                eye.vxlan(10, mac(1)) == Some(ip("10.0.0.2"))
+                    && eye.vxlan(10, mac(99)) == Some(ip("10.0.0.2"))
             });
         }
         service.wait_consistent();
