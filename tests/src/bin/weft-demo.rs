@@ -70,10 +70,13 @@ fn show(lab: &Lab, options: &Options, start: Instant) -> Result<()> {
     title("Hosts reach each other");
     // A host asks for a MAC once a second, by default; the time would be a whole second.
     h1.ns.sysctl("net/ipv4/neigh/eth1/retrans_time_ms", "20")?;
+    // A host asks for a MAC once a second, by default; the time would be a whole second.
+    h1.ns.sysctl("net/ipv4/neigh/eth1/retrans_time_ms", "20")?;
     first_reply(&h1.ns, address("192.168.10.2")?, LIMIT)?;
     println!(
-        "  links up to first ping h1 -> h2: {} ms (three weftd, from nothing)",
-        start.elapsed().as_millis()
+        "  everything made and started in {} ms; first ping h1 -> h2 {} ms after that",
+        deployed.as_millis(),
+        (start.elapsed() - deployed).as_millis()
     );
     for (name, from, target) in [
         ("h1 -> h2", h1, "192.168.10.2"),
