@@ -29,7 +29,8 @@ pub static COMMANDS: &[Command] = &[
     Command::exec("show [ip] bgp [l2vpn evpn] neighbors [<A.B.C.D|X:X::X:X>$peer] [json]", |args| {
         Ok(ExecCommand::ShowBgpNeighbors { peer: args.get("peer")?, json: args.has("json") })
     }),
-    Command::exec("show bgp l2vpn evpn [detail] [json]", routes),
+    Command::exec("show bgp l2vpn evpn [detail] [json]", overview),
+    Command::exec("show bgp l2vpn evpn rd <all|RD$rd> [json]", overview),
     Command::exec(
         "show bgp l2vpn evpn route [detail] [type <ead|macip|multicast|es|prefix|(1-5)>$type] [self-originate] [json]",
         routes,
@@ -150,6 +151,10 @@ fn family(args: &Args<'_>) -> Option<Family> {
     args.has("evpn").then_some(Family::L2vpnEvpn)
 }
 
+fn overview(args: &Args<'_>) -> Result<ExecCommand, Reject> {
+    Ok(ExecCommand::ShowBgpEvpnRoutes(RouteQuery { overview: true, ..query(args)? }))
+}
+
 fn routes(args: &Args<'_>) -> Result<ExecCommand, Reject> {
     Ok(ExecCommand::ShowBgpEvpnRoutes(query(args)?))
 }
@@ -168,6 +173,7 @@ fn query(args: &Args<'_>) -> Result<RouteQuery, Reject> {
         prefix: args.get("prefix")?,
         vtep: args.get("vtep")?,
         self_originate: args.has("self-originate"),
+        overview: false,
         json: args.has("json"),
     })
 }

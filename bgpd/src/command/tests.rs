@@ -122,7 +122,19 @@ fn shows_become_typed_commands() {
             ExecCommand::ShowBgpSummary { family: None, sessions: SessionFilter::Any, json: true },
         ),
         ("show bgp neighbors 192.0.2.1", ExecCommand::ShowBgpNeighbors { peer: Some(address), json: false }),
-        ("show bgp l2vpn evpn", ExecCommand::ShowBgpEvpnRoutes(RouteQuery::default())),
+        (
+            "show bgp l2vpn evpn",
+            ExecCommand::ShowBgpEvpnRoutes(RouteQuery { overview: true, ..Default::default() }),
+        ),
+        ("show bgp l2vpn evpn route", ExecCommand::ShowBgpEvpnRoutes(RouteQuery::default())),
+        (
+            "show bgp l2vpn evpn rd 10.0.0.1:2",
+            ExecCommand::ShowBgpEvpnRoutes(RouteQuery {
+                overview: true,
+                rd: Some("10.0.0.1:2".parse().unwrap()),
+                ..Default::default()
+            }),
+        ),
         (
             "show bgp l2vpn evpn route detail type macip json",
             ExecCommand::ShowBgpEvpnRoutes(RouteQuery {

@@ -64,9 +64,6 @@ impl Core {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let rib_peer = RibPeer::new(&peer.settings, &live.negotiated, requires_policy);
         peer.live = Some(live);
-        if self.logs_neighbours() {
-            info!("{}: session established", self.name(id));
-        }
         if let Err(refusal) = self.rib.peer_up(id, rib_peer, now) {
             self.refused(id, &refusal, now);
         }
@@ -76,9 +73,8 @@ impl Core {
         if !self.peers.is_live(id, session) {
             return;
         }
-        if self.logs_neighbours() {
-            let kept = if reason.retain { "; its routes are kept for graceful restart" } else { "" };
-            info!("{}: session down: {}{kept}", self.name(id), reason.text);
+        if reason.retain && self.logs_neighbours() {
+            info!("{}: its routes are kept for graceful restart", self.name(id));
         }
         let Some(peer) = self.peers.get_mut(id) else { return };
         let restart = peer.live.take().and_then(|live| live.negotiated.graceful_restart);

@@ -6,15 +6,14 @@
 //! ```
 //!
 //! One JSON object a line (`protocol`). Who may do what is decided by the peer's credentials (`access`). The socket
-//! belongs to one daemon, by a lock beside it (`socket`); a network namespace to one daemon too (`namespace`).
+//! belongs to one daemon, by a lock beside it (`socket`). That a network namespace belongs to one daemon too
+//! is seen to by `weft_fib::start`.
 
 pub mod access;
-pub mod namespace;
 pub mod protocol;
 pub mod server;
 pub mod socket;
 
-pub use namespace::{NamespaceClaim, claim_namespace};
 pub use server::{MgmtOptions, MgmtServer};
 pub use socket::{ClaimedSocket, MgmtError, claim};
 

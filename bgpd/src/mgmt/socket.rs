@@ -39,12 +39,6 @@ pub enum MgmtError {
         /// Why not.
         error: io::Error,
     },
-    /// Another daemon serves this network namespace.
-    #[error("another weftd serves this network namespace; stop it, or start this one with -n (no kernel)")]
-    NamespaceTaken,
-    /// The namespace could not be claimed.
-    #[error("cannot claim the network namespace: {0}")]
-    Namespace(io::Error),
 }
 
 /// A socket that is ours; its files go when it is dropped.

@@ -54,7 +54,7 @@ impl Rib {
         }
         let restart: Vec<(Family, Option<bool>)> =
             settings.families.iter().map(|row| (row.family, row.restart)).collect();
-        let selects_late = settings.restarting;
+        let (selects_late, resent_by) = (settings.restarting, now.checked_add(settings.stale_path_time));
         let before = self.shared.peers.slot(peer).and_then(|slot| self.shared.peers.get(slot));
         let before = before.map(|state| state.settings.clone());
         let slot = self.shared.peers.admit(peer, settings.clone()).ok_or(RibError::TooManyPeers)?;
@@ -71,9 +71,8 @@ impl Rib {
             if let Some(state) = self.shared.peers.table_mut(slot, table.place) {
                 state.end_of_rib = false;
                 state.warned = false;
-                if state.paths == 0 {
-                    state.stale_until = None;
-                }
+                // The neighbour came back in time; now it has its time to send all again.
+                state.stale_until = state.stale_until.filter(|_| state.paths > 0).and(resent_by);
             }
             // The routes kept may come from a peer of another kind or identifier now.
             if before

@@ -57,6 +57,7 @@ impl GroupKey {
             max_message,
             enhanced_refresh: _,
             restarting: _,
+            stale_path_time: _,
             families: _,
         } = peer;
         let RibPeerFamily { family, settings, policy_in: _, policy_out, next_hop, add_path, restart: _ } =

@@ -1,8 +1,7 @@
 //! The Loc-RIB of a family: paths come and go, the best one is selected, and whoever must
 //! hear of a change is marked: update subgroups, EVPN, the route target index.
 //!
-//! While a restarting speaker defers selection (RFC 4724 §4.1), only destinations with a path
-//! of our own have a best path: what we originate is needed at once and waits for nobody.
+//! A restarting speaker selects at once, too; why is said in `restart`.
 
 use super::{
     PathSource, Rib, RibError, Shared,
@@ -257,10 +256,7 @@ impl Table {
 
     /// Runs the decision (RFC 4271 §9.1.2) and tells those who must hear of a change.
     pub(super) fn reselect(&mut self, shared: &Shared, id: u32, before: Before) {
-        let best = if shared.deferral.is_some() && !self.routes.paths(id).any(|p| p.source == PeerSlot::LOCAL)
-        {
-            None
-        } else if self.routes.has_one_path(id) {
+        let best = if self.routes.has_one_path(id) {
             self.routes.first(id).eligible().then_some(0)
         } else {
             self.select(shared, id)

@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use std::{
     collections::VecDeque,
     net::{IpAddr, Ipv4Addr},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// What stands in the next hop of routes sent to a peer. A route of our own always keeps the
@@ -48,6 +48,8 @@ pub struct RibPeer {
     pub enhanced_refresh: bool,
     /// Its R bit is set: it has restarted and has no routes of ours (RFC 4724 §4.1).
     pub restarting: bool,
+    /// How long, from now on, routes kept over its restart wait for its End-of-RIB.
+    pub stale_path_time: Duration,
     /// The families agreed on.
     pub families: Vec<RibPeerFamily>,
 }
@@ -118,6 +120,7 @@ impl RibPeer {
             max_message: u16::try_from(negotiated.max_message).unwrap_or(u16::MAX),
             enhanced_refresh: negotiated.enhanced_refresh,
             restarting: restart.is_some_and(|restart| restart.remote_restarting),
+            stale_path_time: settings.graceful_restart.stale_path_time,
             families,
         }
     }
@@ -199,6 +202,7 @@ impl Peers {
             max_message: 0,
             enhanced_refresh: false,
             restarting: false,
+            stale_path_time: Duration::ZERO,
             families: FAMILIES.iter().map(|row| RibPeerFamily::new(row.family)).collect(),
         };
         Self { slots: vec![Some(Peer::new(None, own))], by_id: HashMap::default() }

@@ -1,15 +1,20 @@
 //! Graceful restart (RFC 4724, RFC 8538), both sides.
 //!
 //! A neighbour's restart: `peer_down` marks its routes as stale, they stay as good as any;
-//! its End-of-RIB sweeps what it did not send again, and so does the stale timer, which runs
-//! on over the new session (RFC 8538 §4.1 demands the bound).
+//! its End-of-RIB sweeps what it did not send again. Two times bound that: the one given to
+//! `peer_down` (in general the neighbour's restart time) until it is back, then
+//! `RibPeer::stale_path_time` until its End-of-RIB (RFC 8538 §4.1 demands the bound).
 //!
-//! Our own restart: `start_deferred` puts off the selection of what others sent until each
-//! neighbour that is waited for has sent its End-of-RIB or the time is up. Not waited for:
-//! neighbours without graceful restart and those that have restarted themselves (R bit,
-//! RFC 4724 §4.1), or two restarted speakers would wait for each other. What we originate is
-//! selected and sent at once; our End-of-RIB waits until all has been sent. The kernel must
-//! prune only when `converged`.
+//! Our own restart: `start_deferred` puts off our End-of-RIB until each neighbour that is
+//! waited for has sent its own or the time is up. Not waited for: neighbours without graceful
+//! restart and those that have restarted themselves (R bit, RFC 4724 §4.1), or two restarted
+//! speakers would wait for each other. The kernel must prune only when `converged`.
+//!
+//! Unlike RFC 4724 §4.1, routes are selected and sent as they come. The rule is there for hop
+//! by hop routing, where a choice made too early can loop. EVPN forwards in one hop to the
+//! VTEP that a route names, an early choice is put right by the next update, and receivers
+//! keep what is stale until our End-of-RIB. So a reflector that restarts while one of its
+//! clients is dead still serves all others at once.
 
 use super::{
     Rib, RibError, Shared,
@@ -20,7 +25,7 @@ use crate::peer::PeerId;
 use crate::wire::Family;
 use std::{collections::BTreeSet, time::Instant};
 
-/// Selection is deferred.
+/// Our End-of-RIB is deferred.
 #[derive(Debug, Clone)]
 pub(super) struct Deferral {
     until: Instant,
@@ -37,8 +42,8 @@ impl Shared {
 }
 
 impl Rib {
-    /// We have restarted: defers the selection of routes of others until all these neighbours
-    /// have sent their End-of-RIB, or until this time. Without neighbours nothing is deferred.
+    /// We have restarted: defers our End-of-RIB until all these neighbours have sent theirs, or
+    /// until this time. Without neighbours nothing is deferred.
     pub fn start_deferred(&mut self, awaited: impl IntoIterator<Item = (PeerId, Family)>, until: Instant) {
         self.shared.deferral = Some(Deferral { until, awaited: awaited.into_iter().collect() });
         self.end_deferral_if_complete();
@@ -77,8 +82,7 @@ impl Rib {
     fn end_deferral(&mut self) {
         self.shared.deferral = None;
         for table in &mut self.tables {
-            table.reselect_all(&mut self.shared);
-            // The End-of-RIB comes after what has been selected only now.
+            // The End-of-RIB comes after all that has been selected until now.
             for subgroup in table.subgroups.iter_mut().flatten() {
                 if let Some(dump) = &mut subgroup.dump {
                     dump.passed = false;

@@ -77,15 +77,6 @@ impl JsonStream {
         self.open('[', ']');
     }
 
-    /// All members of an object, one by one.
-    pub fn members(&mut self, object: Value) {
-        if let Value::Object(members) = object {
-            for (key, value) in members {
-                self.member(&key, value);
-            }
-        }
-    }
-
     /// Closes the innermost container; after the outermost comes the end of the line.
     pub fn end(&mut self) {
         let Some((end, filled)) = self.open.pop() else { return };
@@ -181,7 +172,7 @@ mod tests {
         stream.begin_object("d");
         stream.end();
         stream.end();
-        stream.members(json!({"e": []}));
+        stream.member("e", json!([]));
         text += &stream.finish();
         assert_eq!(text, document(&json!({"a": 1, "b": {"c": ["x\"y", true], "d": {}}, "e": []})));
     }

@@ -10,14 +10,19 @@
 //! in, text out (`text`, `json`), one file a subject. What FRR prints and Weft has no fact of
 //! is left out; what is printed is never made up.
 
+mod bgp_vni;
 mod consistency;
 mod evpn;
 mod json;
+mod memory;
+mod neighbors;
 mod page;
 mod peer_view;
+mod routes;
 mod summary;
 mod tables;
 mod text;
+mod version;
 
 pub use consistency::consistency;
 
@@ -33,8 +38,17 @@ use tables::Tables;
 /// What was asked for does not exist, the core has ended, or the reader is gone.
 pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Result<(), ExecError> {
     match command {
+        ExecCommand::ShowVersion { json } => version::show(core, json, out),
+        ExecCommand::ShowMemory { json } => memory::show(core, json, out),
         ExecCommand::ShowBgpSummary { family, sessions, json } => {
             summary::show(core, family, sessions, json, out)
+        }
+        ExecCommand::ShowBgpNeighbors { peer, json } => neighbors::show(core, peer, json, out),
+        ExecCommand::ShowBgpEvpnRoutes(query) => routes::show(core, &query, out),
+        ExecCommand::ShowBgpEvpnVniRoutes { vni, query } => routes::vni(core, vni, &query, out),
+        ExecCommand::ShowBgpEvpnVni { vni, json } => bgp_vni::show(core, vni, json, out),
+        ExecCommand::ShowBgpEvpnNeighborRoutes { peer, table, json } => {
+            routes::neighbour(core, peer, table, json, out)
         }
         ExecCommand::ShowEvpn { json } => evpn::global(core, json, out),
         ExecCommand::ShowEvpnVni { vni, detail, json } => evpn::vni(core, vni, detail, json, out),
@@ -44,6 +58,9 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
             evpn::arp_cache(core, vni, filter, detail, json, out)
         }
-        command => Err(ExecError(format!("{command:?}"))),
+        // What changes something, and what asks the kernel, is the backend's.
+        ExecCommand::ShowEvpnConsistency { .. }
+        | ExecCommand::ClearBgp { .. }
+        | ExecCommand::ClearEvpnDupAddr { .. } => Err(ExecError("not a show of the core".to_owned())),
     }
 }

@@ -78,11 +78,6 @@ pub(super) fn date(epoch: u64) -> String {
     format!("{weekday} {month} {day:>2} {hour:02}:{minute:02}:{second:02} {year}")
 }
 
-/// Milliseconds of a duration, for JSON.
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Whole seconds in milliseconds, as FRR counts most times.
 pub(super) fn whole_millis(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1000)

@@ -23,6 +23,7 @@ fn peer(kind: PeerKind, client: bool) -> RibPeer {
         max_message: 4096,
         enhanced_refresh: true,
         restarting: false,
+        stale_path_time: std::time::Duration::ZERO,
         families: vec![row],
     }
 }
@@ -175,12 +176,13 @@ fn every_knob_that_changes_what_is_sent_is_in_the_key() {
         ("policy out", |peer| peer.families[0].policy_out = false),
         ("next hop", |peer| peer.families[0].next_hop = NextHopRule::Own(Ipv4Addr::new(4, 4, 4, 4).into())),
     ];
-    let same: [(&str, Change); 10] = [
+    let same: [(&str, Change); 11] = [
         ("remote AS", |peer| peer.remote_as = 7),
         ("identifier", |peer| peer.router_id = Ipv4Addr::new(3, 3, 3, 3)),
         ("address", |peer| peer.address = Ipv4Addr::new(3, 3, 3, 3).into()),
         ("enhanced refresh", |peer| peer.enhanced_refresh = false),
         ("restarting", |peer| peer.restarting = true),
+        ("stale path time", |peer| peer.stale_path_time = std::time::Duration::MAX),
         ("restart", |peer| peer.families[0].restart = Some(true)),
         ("policy in", |peer| peer.families[0].policy_in = false),
         ("allowas-in", |peer| peer.families[0].settings.allowas_in = 3),

@@ -67,6 +67,7 @@ pub(super) fn peer(n: u8, kind: PeerKind, client: bool) -> RibPeer {
         max_message: 4096,
         enhanced_refresh: true,
         restarting: false,
+        stale_path_time: Duration::from_secs(120),
         families: vec![row],
     }
 }

@@ -217,6 +217,7 @@ impl Run {
                 let mut settings = settings_of(peer);
                 settings.families[0].restart = restart;
                 self.lab.up(id(peer), settings.clone());
+                let until = self.lab.now + settings.stale_path_time;
                 let model = self.model.peers.entry(id(peer)).or_insert_with(|| ModelPeer {
                     settings: settings.clone(),
                     up: false,
@@ -230,6 +231,7 @@ impl Run {
                 if restart != Some(true) {
                     model.routes.clear();
                 }
+                model.stale_until = model.stale_until.filter(|_| !model.routes.is_empty()).map(|_| until);
             }
             Action::EndOfRib { peer } if self.up(peer) => {
                 let mut update = empty();

@@ -106,13 +106,14 @@ fn flood(routes: u32) {
     let routes = routes / VTEPS / VNIS * VTEPS * VNIS;
     let announced = run(&mut rib, messages(routes, false));
     let memory = rib.memory();
-    let each = memory.total() as f64 / f64::from(routes);
+    // Attribute sets are shared: with few routes they are most of what a route costs.
+    let each = (memory.total() - memory.attribute_bytes) as f64 / f64::from(routes);
     println!(
-        "{routes} routes: in {:?}, out {:?} ({} octets), {each:.1} octets a route: {memory:?}",
+        "{routes} routes: in {:?}, out {:?} ({} octets), {each:.1} octets a route and its share of: {memory:?}",
         announced.input, announced.output, announced.bytes
     );
     assert_eq!((rib.best_count(EVPN), rib.counters(id(2), EVPN).sent), (routes, routes));
-    assert!(each < 75.0, "{each} octets a route");
+    assert!(each < 60.0, "{each} octets a route");
     let withdrawn = run(&mut rib, messages(routes, true));
     println!("withdrawn: in {:?}, out {:?} ({} octets)", withdrawn.input, withdrawn.output, withdrawn.bytes);
     let left = rib.memory();
@@ -121,7 +122,7 @@ fn flood(routes: u32) {
 }
 
 #[test]
-fn a_hundred_thousand_routes_are_reflected_in_75_octets_each() {
+fn a_hundred_thousand_routes_are_reflected_in_60_octets_each() {
     flood(100_000);
 }
 
