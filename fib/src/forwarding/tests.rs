@@ -690,7 +690,7 @@ fn a_fight_is_spaced_out() {
         writes += world.turn(50);
         world.now += Duration::from_millis(1);
     }
-    assert!((8..20).contains(&writes), "{writes} writes");
+    assert!((16..30).contains(&writes), "{writes} writes");
     assert!(matches!(world.notices.as_slice(), [FibNotice::Fighting { .. }]), "{:?}", world.notices);
     world.settle();
     world.check();

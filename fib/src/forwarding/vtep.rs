@@ -252,6 +252,11 @@ impl Vteps {
         self.get_mut(id).is_some_and(|vtep| !std::mem::replace(&mut vtep.dirty, true))
     }
 
+    /// Whether it waits there.
+    pub fn is_queued(&self, id: VtepId) -> bool {
+        self.get(id).is_some_and(|vtep| vtep.dirty)
+    }
+
     /// Takes that mark away.
     pub fn dequeue(&mut self, id: VtepId) {
         if let Some(vtep) = self.get_mut(id) {

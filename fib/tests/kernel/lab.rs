@@ -320,7 +320,7 @@ pub struct Ear(Monitor);
 
 impl Ear {
     pub fn new() -> Self {
-        Ear(Monitor::open(4 << 20).unwrap())
+        Ear(Monitor::open(4 << 20, None).unwrap())
     }
 
     /// Types of the neighbour and nexthop messages since the last call.
