@@ -6,7 +6,13 @@
 
 pub mod command;
 pub mod config;
+pub mod core;
 pub mod fsm;
+pub mod log;
+pub mod mgmt;
 pub mod peer;
+pub mod privileges;
+pub mod rib;
 pub mod session;
+pub mod show;
 pub mod wire;

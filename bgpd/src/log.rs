@@ -50,7 +50,10 @@ impl Log {
         let (filter, handle) = reload::Layer::new(filter);
         let outputs = Outputs::default();
         let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
-        tracing_subscriber::registry().with(filter).with(lines.with_writer(outputs.clone()).boxed()).try_init()?;
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(lines.with_writer(outputs.clone()).boxed())
+            .try_init()?;
         Ok(Self { outputs, filter: handle, env })
     }
 
@@ -69,7 +72,10 @@ impl Log {
         }
         if let Some(syslog) = &config.syslog {
             let socket = UnixDatagram::unbound().map(Arc::new).ok();
-            targets.push(Target { kind: TargetKind::Syslog(socket), level: level(syslog.level.unwrap_or(default)) });
+            targets.push(Target {
+                kind: TargetKind::Syslog(socket),
+                level: level(syslog.level.unwrap_or(default)),
+            });
         }
         if targets.is_empty() {
             targets.push(Target { kind: TargetKind::Stderr, level: level(default) });
@@ -89,7 +95,9 @@ impl Log {
 /// Syslog's eight severities on tracing's five levels.
 fn level(level: LogLevel) -> LevelFilter {
     match level {
-        LogLevel::Emergencies | LogLevel::Alerts | LogLevel::Critical | LogLevel::Errors => LevelFilter::ERROR,
+        LogLevel::Emergencies | LogLevel::Alerts | LogLevel::Critical | LogLevel::Errors => {
+            LevelFilter::ERROR
+        }
         LogLevel::Warnings => LevelFilter::WARN,
         LogLevel::Notifications | LogLevel::Informational => LevelFilter::INFO,
         LogLevel::Debugging => LevelFilter::DEBUG,
@@ -151,7 +159,11 @@ impl Write for LineWriter {
                 TargetKind::Stdout => io::stdout().write_all(line),
                 TargetKind::File(file) => (&**file).write_all(line),
                 TargetKind::Syslog(socket) => socket.as_ref().map_or(Ok(()), |socket| {
-                    let mut message = format!("<{}>weftd[{}]: ", FACILITY_DAEMON | severity(self.level), std::process::id());
+                    let mut message = format!(
+                        "<{}>weftd[{}]: ",
+                        FACILITY_DAEMON | severity(self.level),
+                        std::process::id()
+                    );
                     message.push_str(String::from_utf8_lossy(line).trim_end());
                     socket.send_to(message.as_bytes(), SYSLOG_SOCKET).map(|_| ())
                 }),

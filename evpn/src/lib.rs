@@ -20,6 +20,7 @@ mod text;
 pub mod vni;
 
 pub use community::ExtendedCommunity;
+pub use engine::Evpn;
 pub use esi::Esi;
 pub use ethernet_tag::EthernetTag;
 pub use mac_addr::MacAddr;

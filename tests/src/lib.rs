@@ -1,3 +1,26 @@
-//! What the tests of the whole share.
+//! The labs of Weft: network namespaces joined by veth pairs, daemons in them, hosts that
+//! ping through them, and the scenarios that the tests, the demo and the figures share.
+//!
+//! `netns`, `ping`, `packet`, `kernel`, `process` and `owner` are the bench; `speaker` starts
+//! Weft or FRR from one configuration; `fabric` is the L2 fabric on devices that the operator
+//! made; `clab` reads a containerlab file and makes the same nodes; `scenario` holds what is
+//! done in them, as functions of the kind of daemon.
 
+pub mod clab;
+pub mod error;
+pub mod fabric;
 pub mod fuzz;
+pub mod gobgp;
+pub mod injector;
+pub mod kernel;
+pub mod mgmt;
+pub mod netns;
+pub mod owner;
+pub mod packet;
+pub mod ping;
+pub mod process;
+pub mod scenario;
+pub mod speaker;
+pub mod wait;
+
+pub use error::{LabError, Result, ensure};

@@ -80,6 +80,8 @@ pub struct RouteQuery {
     pub vtep: Option<IpAddr>,
     /// Only routes that we originated.
     pub self_originate: bool,
+    /// Without the word `route`: FRR's older form, whose JSON is another.
+    pub overview: bool,
     /// JSON with FRR's keys.
     pub json: bool,
 }

@@ -473,3 +473,36 @@ pub struct VniConfig {
     /// Overrides the family's `advertise-default-gw`.
     pub advertise_default_gw: Option<bool>,
 }
+
+impl LogLevel {
+    /// Every level, the most severe first.
+    pub const ALL: [LogLevel; 8] = [
+        Self::Emergencies,
+        Self::Alerts,
+        Self::Critical,
+        Self::Errors,
+        Self::Warnings,
+        Self::Notifications,
+        Self::Informational,
+        Self::Debugging,
+    ];
+
+    /// FRR's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Emergencies => "emergencies",
+            Self::Alerts => "alerts",
+            Self::Critical => "critical",
+            Self::Errors => "errors",
+            Self::Warnings => "warnings",
+            Self::Notifications => "notifications",
+            Self::Informational => "informational",
+            Self::Debugging => "debugging",
+        }
+    }
+
+    /// The level of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+}

@@ -96,6 +96,11 @@ impl CoreHandle {
         answer.blocking_recv().map_err(|_| CoreGone)?
     }
 
+    /// Waits until the core has ended.
+    pub async fn gone(&self) {
+        self.requests.closed().await;
+    }
+
     /// Lets the core close all sessions and end. Returns when it has taken the request.
     ///
     /// # Errors

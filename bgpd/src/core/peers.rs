@@ -1,8 +1,8 @@
-//! The neighbours as the core keeps them: settings, the live session, and what the shows say.
+//! The neighbours as the core keeps them: settings and the live session. States, times and
+//! message counts are kept by the sessions (`session::PeerStatus`).
 
-use crate::peer::{
-    DownReason, FsmState, Negotiated, PeerId, PeerOrigin, PeerSettings, SessionId, SessionSender,
-};
+use crate::peer::{Negotiated, PeerId, PeerOrigin, PeerSettings, SessionId};
+use crate::session::SessionSender;
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
@@ -18,8 +18,13 @@ pub struct Live {
     pub negotiated: Negotiated,
     /// Where messages go.
     pub out: SessionSender,
-    /// The RIB was told that the queue is full, and waits for `Drained`.
-    pub blocked: bool,
+}
+
+/// `maximum-prefix` was exceeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldDown {
+    /// When sessions are wanted again; `None`: when an operator clears the neighbour.
+    pub until: Option<Instant>,
 }
 
 /// One neighbour.
@@ -29,18 +34,10 @@ pub struct Peer {
     pub id: PeerId,
     /// What is configured of it.
     pub settings: PeerSettings,
-    /// Where its state machine stands.
-    pub state: FsmState,
-    /// Since when it is established, or since when it is not.
-    pub since: Instant,
     /// The session, if it is up.
     pub live: Option<Live>,
-    /// How often it was established.
-    pub established: u64,
-    /// How often it went down.
-    pub dropped: u64,
-    /// Why it went down last, and when.
-    pub last_reset: Option<(Instant, DownReason)>,
+    /// Why no session is wanted although none was configured away.
+    pub held_down: Option<HeldDown>,
 }
 
 /// All neighbours, by id and by address.
@@ -48,29 +45,30 @@ pub struct Peer {
 pub struct Peers {
     by_id: BTreeMap<PeerId, Peer>,
     by_address: HashMap<IpAddr, PeerId>,
+    next: u32,
 }
 
 impl Peers {
+    /// An id that no configured neighbour ever had. The upper half of the number space is the
+    /// sessions', for dynamic neighbours.
+    pub fn new_id(&mut self) -> PeerId {
+        let id = PeerId(self.next);
+        self.next = self.next.wrapping_add(1) & 0x7fff_ffff;
+        id
+    }
+
     /// Adds a neighbour.
-    pub fn insert(&mut self, id: PeerId, settings: PeerSettings, now: Instant) {
+    pub fn insert(&mut self, id: PeerId, settings: PeerSettings) {
         self.by_address.insert(settings.address, id);
-        let peer = Peer {
-            id,
-            settings,
-            state: FsmState::Idle,
-            since: now,
-            live: None,
-            established: 0,
-            dropped: 0,
-            last_reset: None,
-        };
-        self.by_id.insert(id, peer);
+        self.by_id.insert(id, Peer { id, settings, live: None, held_down: None });
     }
 
     /// Forgets a neighbour.
     pub fn remove(&mut self, id: PeerId) -> Option<Peer> {
         let peer = self.by_id.remove(&id)?;
-        self.by_address.remove(&peer.settings.address);
+        if self.by_address.get(&peer.settings.address) == Some(&id) {
+            self.by_address.remove(&peer.settings.address);
+        }
         Some(peer)
     }
 
@@ -84,9 +82,9 @@ impl Peers {
         self.by_id.get_mut(&id)
     }
 
-    /// By id, if this is its live session.
-    pub fn live_mut(&mut self, id: PeerId, session: SessionId) -> Option<&mut Live> {
-        self.by_id.get_mut(&id)?.live.as_mut().filter(|live| live.session == session)
+    /// True if this is the neighbour's live session.
+    pub fn is_live(&self, id: PeerId, session: SessionId) -> bool {
+        self.get(id).and_then(|peer| peer.live.as_ref()).is_some_and(|live| live.session == session)
     }
 
     /// By address.

@@ -19,6 +19,7 @@
 mod collision;
 mod connection;
 mod ending;
+mod interface;
 mod open;
 mod timers;
 
@@ -26,6 +27,7 @@ mod timers;
 mod tests;
 
 pub use connection::ConnectionId;
+pub use interface::{Action, CallFailure, Input, Received};
 
 use crate::peer::{
     Administrative, Cease, DownReason, Endpoints, FsmState, Negotiated, PeerOrigin, PeerSettings,
@@ -38,91 +40,6 @@ use connection::{Agreement, Connection, Direction, Due, Phase};
 use ending::Cause;
 use std::time::{Duration, Instant};
 use timers::{Jitter, OPEN_WAIT, STABLE};
-
-/// A message, as much of it as the state machine needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Received {
-    /// OPEN, decoded.
-    Open(Open),
-    /// UPDATE; the session decodes it if it is still established afterwards.
-    Update,
-    /// NOTIFICATION.
-    Notification(Notification),
-    /// KEEPALIVE.
-    Keepalive,
-    /// ROUTE-REFRESH.
-    RouteRefresh,
-}
-
-impl Received {
-    /// The message type's number, the data of FSM errors (RFC 6608 §3).
-    fn number(&self) -> u8 {
-        match self {
-            Received::Open(_) => 1,
-            Received::Update => 2,
-            Received::Notification(_) => 3,
-            Received::Keepalive => 4,
-            Received::RouteRefresh => 5,
-        }
-    }
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Sessions are wanted.
-    Start,
-    /// No session until `Start`.
-    Stop(Cease),
-    /// End what there is and begin again.
-    Reset(Cease),
-    /// These are the settings now.
-    Reconfigure(Box<PeerSettings>),
-    /// The attempt of `Action::Connect` has succeeded.
-    Connected(ConnectionId, Endpoints),
-    /// It has failed.
-    ConnectFailed(ConnectionId),
-    /// The neighbour has connected; the id is from `PeerFsm::name_connection`.
-    Accepted(ConnectionId, Endpoints),
-    /// A message came.
-    Received(ConnectionId, Received),
-    /// Something came that calls for this NOTIFICATION.
-    Malformed(ConnectionId, Notification),
-    /// Octets came that could not be looked at yet, because the core is behind: the
-    /// neighbour is alive.
-    Heard(ConnectionId),
-    /// TCP has taken something that was to be sent.
-    Written(ConnectionId),
-    /// TCP was closed or broke, for this reason.
-    Closed(ConnectionId, String),
-    /// `PeerFsm::poll_deadline` has come.
-    Deadline,
-}
-
-/// What to do, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Call the neighbour.
-    Connect(ConnectionId),
-    /// Send an OPEN.
-    SendOpen(ConnectionId, Box<Open>),
-    /// Send a KEEPALIVE.
-    SendKeepalive(ConnectionId),
-    /// Send a NOTIFICATION; `Close` follows.
-    SendNotification(ConnectionId, Notification),
-    /// Close the connection, or give up the attempt, after what was to be sent before.
-    Close(ConnectionId),
-    /// The session is up on this connection.
-    Established(ConnectionId, Box<Negotiated>),
-    /// The session is over.
-    Down(DownReason),
-    /// A connection ended before it carried a session, for the log and the shows.
-    Failed(String),
-    /// The state is another.
-    State(FsmState),
-    /// A dynamic neighbour is to be forgotten; the last action.
-    Gone,
-}
 
 /// The attempt to call.
 #[derive(Debug)]
@@ -260,9 +177,9 @@ impl PeerFsm {
             Input::Reset(cease) => self.reset(&cease, now),
             Input::Reconfigure(settings) => self.reconfigure(*settings, now),
             Input::Connected(id, endpoints) => self.connected(id, endpoints, now),
-            Input::ConnectFailed(id) => {
+            Input::ConnectFailed(id, failure) => {
                 if matches!(self.dial, Dial::Calling { id: calling, .. } if calling == id) {
-                    self.wait_to_call(now);
+                    self.wait_to_call(now, failure);
                 }
             }
             Input::Accepted(id, endpoints) => self.accepted(id, endpoints, now),
@@ -278,7 +195,7 @@ impl PeerFsm {
                 if self.find(id).is_some() {
                     self.end(id, Cause::Tcp(reason), now);
                 } else if matches!(self.dial, Dial::Calling { id: calling, .. } if calling == id) {
-                    self.wait_to_call(now);
+                    self.wait_to_call(now, CallFailure::Remote);
                 }
             }
             Input::Deadline => self.deadline(now),
@@ -316,11 +233,21 @@ impl PeerFsm {
             && !self.settings.families.is_empty()
     }
 
-    /// Leaves Idle, if allowed.
+    /// Leaves Idle, if allowed; or calls now instead of later.
     fn admit(&mut self, now: Instant) {
-        if self.is_allowed() && !matches!(self.mode, Mode::Running) {
-            self.failures = 0;
-            self.begin(now);
+        if !self.is_allowed() {
+            return;
+        }
+        match (&self.mode, &self.dial) {
+            (Mode::Running, Dial::Waiting { .. }) => {
+                self.attempts = 0;
+                self.call(now);
+            }
+            (Mode::Running, _) => {}
+            (Mode::Stopped | Mode::IdleHold { .. }, _) => {
+                self.failures = 0;
+                self.begin(now);
+            }
         }
     }
 
@@ -420,7 +347,7 @@ impl PeerFsm {
         self.act(Action::Connect(id));
     }
 
-    fn wait_to_call(&mut self, now: Instant) {
+    fn wait_to_call(&mut self, now: Instant, failure: CallFailure) {
         self.dial = Dial::Off;
         if self.settings.passive || self.is_dynamic() || !self.connections.is_empty() {
             return;
@@ -428,7 +355,11 @@ impl PeerFsm {
         if self.attempts == 0 {
             return self.call(now);
         }
-        let wait = timers::retry_wait(self.attempts, self.settings.timers.connect_retry);
+        let connect_retry = match failure {
+            CallFailure::Local => self.settings.timers.connect_retry.min(timers::LOCAL_RETRY),
+            CallFailure::Remote => self.settings.timers.connect_retry,
+        };
+        let wait = timers::retry_wait(self.attempts, connect_retry);
         self.dial = Dial::Waiting { at: now + self.jitter.apply(wait) };
     }
 
@@ -631,7 +562,7 @@ impl PeerFsm {
                 self.forget();
             }
         } else if !matches!(self.dial, Dial::Calling { .. }) {
-            self.wait_to_call(now);
+            self.wait_to_call(now, CallFailure::Remote);
         }
     }
 
@@ -677,7 +608,7 @@ impl PeerFsm {
             Dial::Waiting { at } if at <= now => self.call(now),
             Dial::Calling { id, until } if until <= now => {
                 self.act(Action::Close(id));
-                self.wait_to_call(now);
+                self.wait_to_call(now, CallFailure::Remote);
             }
             _ => {}
         }

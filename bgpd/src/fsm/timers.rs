@@ -10,6 +10,8 @@ const SEND_HOLD_FLOOR: Duration = Duration::from_secs(8 * 60);
 /// The first wait after a call that failed; each later one is twice as long, up to the
 /// connect-retry time. Short, so that two daemons that start together need no second.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// The longest wait after a call that failed on this machine.
+pub(super) const LOCAL_RETRY: Duration = Duration::from_secs(1);
 /// A call is given at least this long before it is given up and made again.
 const SHORTEST_CALL: Duration = Duration::from_secs(2);
 /// The first wait in Idle after an error (RFC 4271 §8.1.1, IdleHoldTime); doubled each time.

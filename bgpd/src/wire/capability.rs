@@ -303,3 +303,91 @@ fn cut(text: &str, most: usize) -> &str {
     let end = (0..=text.len().min(most)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
     text.get(..end).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn octets(capability: &Capability) -> Vec<u8> {
+        let mut out = Vec::new();
+        capability.encode(&mut out);
+        out
+    }
+
+    #[test]
+    fn every_capability_has_its_octets() {
+        let graceful = GracefulRestart {
+            restarting: true,
+            notification: true,
+            restart_time: 120,
+            families: vec![GracefulRestartFamily { afi: 25, safi: 70, forwarding_preserved: true }],
+        };
+        let add_path = |mode| AddPath { afi: 25, safi: 70, mode };
+        for (capability, expected) in [
+            (Capability::Multiprotocol { afi: 25, safi: 70 }, &[1, 4, 0, 25, 0, 70][..]),
+            (Capability::RouteRefresh, &[2, 0]),
+            (
+                Capability::ExtendedNextHop(vec![ExtendedNextHop { afi: 1, safi: 1, next_hop_afi: 2 }]),
+                &[5, 6, 0, 1, 0, 1, 0, 2],
+            ),
+            (Capability::ExtendedMessage, &[6, 0]),
+            (Capability::GracefulRestart(graceful), &[64, 6, 0xc0, 120, 0, 25, 70, 0x80]),
+            (Capability::GracefulRestart(GracefulRestart::default()), &[64, 2, 0, 0]),
+            (Capability::FourOctetAs(4_200_000_001), &[65, 4, 0xfa, 0x56, 0xea, 0x01]),
+            (Capability::AddPath(vec![add_path(AddPathMode::Receive)]), &[69, 4, 0, 25, 70, 1]),
+            (Capability::AddPath(vec![add_path(AddPathMode::Send)]), &[69, 4, 0, 25, 70, 2]),
+            (Capability::AddPath(vec![add_path(AddPathMode::Both)]), &[69, 4, 0, 25, 70, 3]),
+            (Capability::EnhancedRouteRefresh, &[70, 0]),
+            (
+                Capability::Fqdn { hostname: "leaf1".into(), domain: "lab".into() },
+                b"\x49\x0a\x05leaf1\x03lab",
+            ),
+            (
+                Capability::Unknown { code: 71, value: vec![0, 25, 70, 0, 0, 0, 9] },
+                &[71, 7, 0, 25, 70, 0, 0, 0, 9],
+            ),
+        ] {
+            assert_eq!(octets(&capability), expected);
+            assert_eq!(Capability::decode(expected[0], &expected[2..]), Ok(capability));
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_length_is_malformed() {
+        for (code, value) in [
+            (1, &[0, 25, 70][..]),
+            (1, &[0, 25, 0, 70, 0]),
+            (5, &[0, 1, 0, 1, 0]),
+            (64, &[]),
+            (64, &[0x40]),
+            (64, &[0, 120, 0, 25, 70]),
+            (65, &[0, 0, 1]),
+            (69, &[0, 25, 70]),
+        ] {
+            let malformed = MalformedCapability { code, length: value.len() };
+            assert_eq!(Capability::decode(code, value), Err(malformed), "capability {code}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_kept_but_not_used() {
+        // RFC 7911 §4: a mode that is not assigned.
+        let raw = Capability::Unknown { code: 69, value: vec![0, 25, 70, 4] };
+        assert_eq!(Capability::decode(69, &[0, 25, 70, 4]), Ok(raw));
+        // A name longer than the capability.
+        let raw = Capability::Unknown { code: 73, value: vec![9, b'x'] };
+        assert_eq!(Capability::decode(73, &[9, b'x']), Ok(raw));
+        // Flags tolerate a value.
+        assert_eq!(Capability::decode(2, &[1, 2]), Ok(Capability::RouteRefresh));
+    }
+
+    #[test]
+    fn long_values_are_cut_to_what_the_length_octet_can_say() {
+        let long = Capability::Fqdn { hostname: "é".repeat(200), domain: "d".repeat(300) };
+        let bytes = octets(&long);
+        assert_eq!(usize::from(bytes[1]), bytes.len() - 2);
+        assert!(matches!(Capability::decode(73, &bytes[2..]), Ok(Capability::Fqdn { .. })));
+        let family = AddPath { afi: 25, safi: 70, mode: AddPathMode::Both };
+        assert_eq!(octets(&Capability::AddPath(vec![family; 100])).len(), 2 + 252);
+    }
+}

@@ -132,3 +132,103 @@ impl FrameDecoder {
         Ok(Some(Frame { kind, bytes: buffer.split_to(usize::from(length)).freeze() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::notification::ErrorCode;
+
+    fn header(length: u16, kind: u8) -> [u8; 19] {
+        let mut header = [0xff; 19];
+        header[16..18].copy_from_slice(&length.to_be_bytes());
+        header[18] = kind;
+        header
+    }
+
+    fn error(header: &[u8; 19], max: u16) -> ((u8, u8), Vec<u8>) {
+        let notification = decode_header(header, max).unwrap_err();
+        (notification.error.numbers(), notification.data)
+    }
+
+    #[test]
+    fn a_marker_that_is_not_all_ones_is_1_1() {
+        let mut bytes = header(19, 4);
+        bytes[15] = 0xfe;
+        assert_eq!(error(&bytes, MAX_LENGTH), ((1, 1), vec![]));
+    }
+
+    #[test]
+    fn a_bad_length_is_1_2_with_that_length() {
+        for (length, kind, max) in [
+            (18u16, 4, MAX_LENGTH),
+            (0, 2, MAX_LENGTH),
+            (4097, 2, MAX_LENGTH),
+            (20, 4, MAX_LENGTH),
+            (28, 1, MAX_LENGTH),
+            (22, 2, MAX_LENGTH),
+            (20, 3, MAX_LENGTH),
+            // RFC 8654 §4: OPEN and KEEPALIVE stay small.
+            (4097, 1, MAX_EXTENDED_LENGTH),
+            (20, 4, MAX_EXTENDED_LENGTH),
+        ] {
+            let data = length.to_be_bytes().to_vec();
+            assert_eq!(error(&header(length, kind), max), ((1, 2), data), "length {length} type {kind}");
+        }
+    }
+
+    #[test]
+    fn a_bad_type_is_1_3_with_that_type() {
+        for kind in [0, 6, 255] {
+            assert_eq!(error(&header(19, kind), MAX_LENGTH), ((1, 3), vec![kind]));
+        }
+    }
+
+    #[test]
+    fn lengths_at_the_edge_are_good() {
+        for (length, kind, max) in [
+            (19, 4, MAX_LENGTH),
+            (29, 1, MAX_LENGTH),
+            (4096, 1, MAX_EXTENDED_LENGTH),
+            (23, 2, MAX_LENGTH),
+            (4096, 2, MAX_LENGTH),
+            (65535, 2, MAX_EXTENDED_LENGTH),
+            (21, 3, MAX_LENGTH),
+            (65535, 3, MAX_EXTENDED_LENGTH),
+            (23, 5, MAX_LENGTH),
+        ] {
+            assert_eq!(decode_header(&header(length, kind), max).map(|(_, length)| length), Ok(length));
+        }
+    }
+
+    #[test]
+    fn messages_are_found_however_the_stream_is_cut() {
+        let mut stream = header(19, 4).to_vec();
+        stream.extend_from_slice(&header(23, 2));
+        stream.extend_from_slice(&[0; 4]);
+        stream.extend_from_slice(&header(19, 4));
+        for step in 1..stream.len() {
+            let (mut decoder, mut buffer, mut found) = (FrameDecoder::new(), BytesMut::new(), Vec::new());
+            for piece in stream.chunks(step) {
+                buffer.extend_from_slice(piece);
+                while let Some(frame) = decoder.next_frame(&mut buffer).unwrap() {
+                    found.push((frame.kind, frame.bytes.len(), frame.body().len()));
+                }
+            }
+            use MessageType::{Keepalive, Update};
+            assert_eq!(found, [(Keepalive, 19, 0), (Update, 23, 4), (Keepalive, 19, 0)]);
+            assert!(buffer.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_large_message_is_taken_once_the_limit_is_raised() {
+        let mut stream = header(5000, 2).to_vec();
+        stream.resize(5000, 0);
+        let mut decoder = FrameDecoder::new();
+        let refused = decoder.next_frame(&mut BytesMut::from(&stream[..])).unwrap_err();
+        assert_eq!(refused.error, ErrorCode::from_numbers(1, 2));
+        decoder.set_max_length(MAX_EXTENDED_LENGTH);
+        let frame = decoder.next_frame(&mut BytesMut::from(&stream[..])).unwrap().unwrap();
+        assert_eq!(frame.bytes.len(), 5000);
+    }
+}

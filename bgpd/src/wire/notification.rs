@@ -385,3 +385,108 @@ impl fmt::Display for Notification {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Message;
+
+    #[test]
+    fn every_number_comes_back() {
+        for code in 0..=255 {
+            for subcode in 0..=255 {
+                assert_eq!(ErrorCode::from_numbers(code, subcode).numbers(), (code, subcode));
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_frr() {
+        for (code, subcode, name) in [
+            (1, 1, "Message Header Error/Connection Not Synchronized"),
+            (1, 2, "Message Header Error/Bad Message Length"),
+            (1, 3, "Message Header Error/Bad Message Type"),
+            (2, 0, "OPEN Message Error/Unspecific"),
+            (2, 1, "OPEN Message Error/Unsupported Version Number"),
+            (2, 2, "OPEN Message Error/Bad Peer AS"),
+            (2, 3, "OPEN Message Error/Bad BGP Identifier"),
+            (2, 4, "OPEN Message Error/Unsupported Optional Parameter"),
+            (2, 6, "OPEN Message Error/Unacceptable Hold Time"),
+            (2, 7, "OPEN Message Error/Unsupported Capability"),
+            (2, 11, "OPEN Message Error/Role Mismatch"),
+            (3, 1, "UPDATE Message Error/Malformed Attribute List"),
+            (3, 9, "UPDATE Message Error/Optional Attribute Error"),
+            (3, 11, "UPDATE Message Error/Malformed AS_PATH"),
+            (4, 0, "Hold Timer Expired"),
+            (5, 3, "Finite State Machine Error/Receive Unexpected Message in Established State"),
+            (6, 2, "Cease/Administrative Shutdown"),
+            (6, 7, "Cease/Connection Collision Resolution"),
+            (6, 9, "Cease/Hard Reset"),
+            (6, 99, "Cease/Unknown subcode 99"),
+            (7, 1, "ROUTE-REFRESH Message Error/Invalid Message Length"),
+            (8, 0, "Send Hold Timer Expired"),
+            (77, 3, "Unknown error 77/3"),
+        ] {
+            assert_eq!(ErrorCode::from_numbers(code, subcode).to_string(), name);
+        }
+    }
+
+    #[test]
+    fn the_octets_are_code_subcode_data() {
+        let notification = Notification::with_data(MessageHeaderError::BadMessageLength, &[0x10, 0x01]);
+        let bytes = Message::Notification(notification.clone()).to_bytes();
+        assert_eq!(bytes[16..], [0, 23, 3, 1, 2, 0x10, 0x01]);
+        assert_eq!(Notification::decode(&bytes[19..]), Some(notification));
+    }
+
+    #[test]
+    fn a_shutdown_communication_has_a_length_octet() {
+        let notification =
+            Notification::cease_with_communication(Cease::AdministrativeShutdown, "maintenance é");
+        assert_eq!(notification.data, b"\x0emaintenance \xc3\xa9");
+        assert_eq!(notification.to_string(), "Cease/Administrative Shutdown \"maintenance é\"");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_the_edge_of_a_character() {
+        let notification =
+            Notification::cease_with_communication(Cease::AdministrativeReset, &"é".repeat(200));
+        assert_eq!(notification.data[0], 254);
+        assert_eq!(notification.data.len(), 255);
+        assert_eq!(notification.communication(), Some("é".repeat(127)));
+    }
+
+    #[test]
+    fn bad_text_does_no_harm() {
+        let data = |data: &[u8]| Notification::with_data(Cease::AdministrativeShutdown, data).communication();
+        assert_eq!(data(&[]), None);
+        assert_eq!(data(&[0]), None);
+        assert_eq!(data(b"\x05abc"), None, "longer than the message");
+        assert_eq!(data(b"\x02a\xff"), Some("a\u{fffd}".into()));
+        assert_eq!(data(b"\x06a\x1b[2J\n"), Some("a\\u{1b}[2J\\n".into()));
+        assert_eq!(data("\u{3}\u{202e}".as_bytes()), Some("\\u{202e}".into()));
+        assert_eq!(data(b"\x01ab and more"), Some("a".into()));
+    }
+
+    #[test]
+    fn a_hard_reset_wraps_its_cause() {
+        let cause = Notification::cease_with_communication(Cease::AdministrativeShutdown, "bye");
+        let reset = cause.clone().into_hard_reset();
+        assert_eq!(reset.data, b"\x06\x02\x03bye");
+        assert!(reset.is_hard_reset());
+        assert_eq!(reset.hard_reset_cause(), Some(cause));
+        assert_eq!(reset.to_string(), "Cease/Hard Reset (Cease/Administrative Shutdown) \"bye\"");
+        // One that wraps itself, and one without a cause.
+        assert_eq!(reset.into_hard_reset().communication(), None);
+        assert_eq!(Notification::new(Cease::HardReset).hard_reset_cause(), None);
+    }
+
+    #[test]
+    fn data_never_makes_a_message_too_long() {
+        let long = Notification::with_data(UpdateError::OptionalAttribute, &[7; 9000]);
+        assert_eq!(Message::Notification(long.clone()).to_bytes().len(), 4096);
+        assert_eq!(Message::Notification(long.into_hard_reset()).to_bytes().len(), 4096);
+        let by_hand = Notification { error: ErrorCode::HOLD_TIMER_EXPIRED, data: vec![0; 70000] };
+        assert_eq!(Message::Notification(by_hand).to_bytes().len(), 4096);
+    }
+}

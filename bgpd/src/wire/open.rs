@@ -146,3 +146,129 @@ fn decode_parameters(mut reader: Reader<'_>) -> Result<Vec<Capability>, Notifica
     }
     Ok(capabilities)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{FrameDecoder, Message};
+
+    const ID: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+    const FRONT: [u8; 9] = [4, 0xfd, 0xe8, 0, 90, 10, 0, 0, 1];
+
+    fn body(parameters: &[u8]) -> Vec<u8> {
+        [&FRONT[..], parameters].concat()
+    }
+
+    fn error(body: &[u8]) -> ((u8, u8), Vec<u8>) {
+        let notification = Open::decode(body).unwrap_err();
+        (notification.error.numbers(), notification.data)
+    }
+
+    #[test]
+    fn the_octets_are_those_of_rfc_4271() {
+        let open = Open::new(
+            65000,
+            90,
+            ID,
+            vec![Capability::Multiprotocol { afi: 25, safi: 70 }, Capability::FourOctetAs(65000)],
+        );
+        let bytes = Message::Open(open.clone()).to_bytes();
+        let expected = body(&[14, 2, 12, 1, 4, 0, 25, 0, 70, 65, 4, 0, 0, 0xfd, 0xe8]);
+        assert_eq!(bytes[16..19], [0, 43, 1]);
+        assert_eq!(bytes[19..], expected);
+        assert_eq!(Open::decode(&expected), Ok(open));
+    }
+
+    #[test]
+    fn an_as_above_65535_is_as_trans_with_the_capability() {
+        let open = Open::new(4_200_000_001, 180, ID, vec![Capability::FourOctetAs(4_200_000_001)]);
+        assert_eq!(open.my_as, 23456);
+        assert_eq!(open.asn(), 4_200_000_001);
+        let plain = Open::decode(&body(&[0])).unwrap();
+        assert_eq!((plain.asn(), plain.four_octet_as(), plain.capabilities.len()), (65000, None, 0));
+    }
+
+    #[test]
+    fn capabilities_may_come_in_many_parameters_unknown_and_twice() {
+        let open = Open::decode(&body(&[18, 2, 2, 2, 0, 2, 2, 2, 0, 2, 2, 99, 0, 2, 2, 2, 0, 2, 0])).unwrap();
+        let unknown = Capability::Unknown { code: 99, value: vec![] };
+        let refresh = Capability::RouteRefresh;
+        assert_eq!(open.capabilities, [refresh.clone(), refresh.clone(), unknown, refresh]);
+    }
+
+    #[test]
+    fn errors_are_those_of_rfc_4271_section_6_2() {
+        assert_eq!(error(&[3, 0, 1, 0, 90, 10, 0, 0, 1, 0]), ((2, 1), vec![0, 4]));
+        assert_eq!(error(&[4, 0, 0, 0, 90, 10, 0, 0, 1, 0]), ((2, 2), vec![]));
+        assert_eq!(error(&[4, 0, 1, 0, 90, 0, 0, 0, 0, 0]), ((2, 3), vec![]));
+        for hold in [1, 2] {
+            assert_eq!(error(&[4, 0, 1, 0, hold, 10, 0, 0, 1, 0]), ((2, 6), vec![]));
+        }
+        // RFC 7607 §2, in the capability too.
+        assert_eq!(error(&body(&[8, 2, 6, 65, 4, 0, 0, 0, 0])).0, (2, 2));
+        for parameters in [&[4, 1, 2, 0, 0][..], &[2, 7, 0]] {
+            assert_eq!(error(&body(parameters)).0, (2, 4), "unknown parameter");
+        }
+    }
+
+    #[test]
+    fn malformed_parameters_are_2_0() {
+        for parameters in [
+            &[][..],
+            &[5],
+            &[1, 2],
+            &[2, 2, 1],
+            &[3, 2, 1, 1],
+            &[4, 2, 2, 1, 4],
+            &[0, 0],
+            &[255, 255],
+            &[255, 255, 0],
+            &[255, 255, 0, 4, 2, 0, 2, 2],
+            &[255, 255, 0, 9, 2, 0, 2, 2, 0],
+            // Capabilities that are known but of a wrong length.
+            &[7, 2, 5, 65, 3, 0, 0, 1],
+            &[7, 2, 5, 1, 3, 0, 25, 70],
+        ] {
+            assert_eq!(error(&body(parameters)).0, (2, 0), "{parameters:?}");
+        }
+    }
+
+    #[test]
+    fn hold_times_0_and_3_are_good() {
+        for hold in [0, 3] {
+            let open = Open::decode(&[4, 0, 1, 0, hold, 10, 0, 0, 1, 0]).unwrap();
+            assert_eq!(open.hold_time, u16::from(hold));
+        }
+    }
+
+    #[test]
+    fn the_extended_form_is_taken_at_any_length() {
+        // RFC 9072 §2: the first length octet does not matter unless it is 0.
+        for length in [255, 1] {
+            let open = Open::decode(&body(&[length, 255, 0, 5, 2, 0, 2, 2, 0])).unwrap();
+            assert_eq!(open.capabilities, [Capability::RouteRefresh]);
+        }
+        assert!(Open::decode(&body(&[255, 255, 0, 0])).unwrap().capabilities.is_empty());
+    }
+
+    #[test]
+    fn the_extended_form_is_sent_when_255_octets_do_not_do() {
+        let filler = |length| Capability::Unknown { code: 200, value: vec![7; length] };
+        // One of 251 octets makes 253 with its header, 255 with the parameter's.
+        for (open, extended) in [(vec![filler(251)], false), (vec![filler(251), filler(0)], true)] {
+            let open = Open::new(65000, 90, ID, open);
+            let bytes = Message::Open(open.clone()).to_bytes();
+            assert_eq!(bytes[29] == 255, extended);
+            assert_eq!(Open::decode(&bytes[19..]), Ok(open));
+        }
+    }
+
+    #[test]
+    fn an_open_never_exceeds_4096_octets() {
+        let filler = Capability::Unknown { code: 200, value: vec![7; 255] };
+        let bytes = Message::Open(Open::new(65000, 90, ID, vec![filler; 40])).to_bytes();
+        assert!(bytes.len() <= 4096);
+        let frame = FrameDecoder::new().next_frame(&mut BytesMut::from(&bytes[..])).unwrap().unwrap();
+        assert_eq!(Open::decode(&frame.body()).unwrap().capabilities.len(), 15);
+    }
+}

@@ -62,3 +62,50 @@ impl RouteRefresh {
         out.extend_from_slice(&[a, b, subtype, self.safi]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{FrameDecoder, Message};
+
+    fn frame(body: &[u8]) -> Frame {
+        let mut bytes = BytesMut::from(&[0xff; 16][..]);
+        bytes.extend_from_slice(&(19 + u16::try_from(body.len()).unwrap()).to_be_bytes());
+        bytes.extend_from_slice(&[5]);
+        bytes.extend_from_slice(body);
+        FrameDecoder::new().next_frame(&mut bytes).unwrap().unwrap()
+    }
+
+    #[test]
+    fn every_subtype_has_its_octets() {
+        for (kind, subtype) in [
+            (RefreshKind::Normal, 0),
+            (RefreshKind::Begin, 1),
+            (RefreshKind::End, 2),
+            (RefreshKind::Other(9), 9),
+        ] {
+            let refresh = RouteRefresh { afi: 25, safi: 70, kind };
+            let bytes = Message::RouteRefresh(refresh).to_bytes();
+            assert_eq!(bytes[16..], [0, 23, 5, 0, 25, subtype, 70]);
+            assert_eq!(RouteRefresh::decode(&frame(&bytes[19..])), Ok(refresh));
+        }
+    }
+
+    #[test]
+    fn borr_and_eorr_of_another_length_are_7_1_with_the_message() {
+        for subtype in [1, 2] {
+            for body in [&[0, 25, subtype][..], &[0, 25, subtype, 70, 0], &[0, 25, subtype, 70, 1, 2, 3, 4]] {
+                let frame = frame(body);
+                let error = RouteRefresh::decode(&frame).unwrap_err();
+                assert_eq!(error.error.numbers(), (7, 1));
+                assert_eq!(error.data, frame.bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn filters_after_a_plain_request_are_not_read() {
+        let refresh = RouteRefresh::decode(&frame(&[0, 25, 0, 70, 1, 64, 0, 0])).unwrap();
+        assert_eq!(refresh.kind, RefreshKind::Normal);
+    }
+}

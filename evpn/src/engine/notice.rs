@@ -94,6 +94,13 @@ pub enum Notice {
         /// The L2VNI.
         vni: Vni,
     },
+    /// One MAC has more addresses, or routes, than are kept for one; those beyond are not used.
+    TooManyAddresses {
+        /// The L2VNI.
+        vni: Vni,
+        /// The MAC.
+        mac: MacAddr,
+    },
     /// All 65,535 numbers for route distinguishers are taken: this VNI needs a manual RD.
     NoRouteDistinguisher {
         /// The L2VNI.
@@ -129,6 +136,9 @@ impl fmt::Display for Notice {
             }
             Self::HeldNeighboursFull { vni } => {
                 write!(f, "VNI {vni}: too many addresses without a known MAC; the oldest are forgotten")
+            }
+            Self::TooManyAddresses { vni, mac } => {
+                write!(f, "VNI {vni}: MAC {mac} has too many addresses; those beyond are not used")
             }
             Self::NoRouteDistinguisher { vni } => {
                 write!(f, "VNI {vni}: no number left for a route distinguisher; configure `rd`")

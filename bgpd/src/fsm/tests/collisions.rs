@@ -174,9 +174,8 @@ fn duel(seed: u64) {
     let mut names: [[Option<ConnectionId>; 2]; 2] = Default::default();
     let mut queues: [[std::collections::VecDeque<Parcel>; 2]; 2] = Default::default();
     let mut pending = vec![];
-    for s in 0..2 {
-        let actions = sides[s].input(Input::Start);
-        pending.push((s, actions));
+    for (s, side) in sides.iter_mut().enumerate() {
+        pending.push((s, side.input(Input::Start)));
     }
     for _ in 0..400 {
         while let Some((s, actions)) = pending.pop() {

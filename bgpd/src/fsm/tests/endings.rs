@@ -35,7 +35,7 @@ fn ceases_have_their_subcodes() {
     ] {
         let (actions, bench) = ended(without_restart(theirs(HIGHER_ID)), |_| Input::Stop(cease));
         assert_eq!(sent(&actions), Some(codes));
-        assert_eq!(down(&actions).unwrap().retain, false);
+        assert!(!down(&actions).unwrap().retain);
         assert_eq!((bench.fsm.state(), bench.fsm.poll_deadline()), (FsmState::Idle, None));
     }
 }
@@ -159,5 +159,5 @@ fn a_stop_takes_back_the_call() {
     let actions = bench.input(Input::Stop(Cease::PeerDeconfigured));
     assert_eq!(actions, [Action::Close(id), Action::State(FsmState::Idle)]);
     assert_eq!(bench.fsm.poll_deadline(), None);
-    assert_eq!(bench.input(Input::ConnectFailed(id)), []);
+    assert_eq!(bench.input(Input::ConnectFailed(id, CallFailure::Remote)), []);
 }

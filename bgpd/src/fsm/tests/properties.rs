@@ -155,7 +155,7 @@ fn run(dynamic: bool, seed: u64, steps: Vec<Step>) {
                     sockets.open.insert(id);
                     Input::Connected(id, endpoints())
                 } else {
-                    Input::ConnectFailed(id)
+                    Input::ConnectFailed(id, CallFailure::Remote)
                 }
             }),
             Step::Open { on, kind } => {

@@ -26,7 +26,10 @@ fn refused_calls_are_repeated_fast_then_slower_up_to_connect_retry() {
     settings.timers.connect_retry = Duration::from_secs(10);
     let (mut bench, mut id) = Bench::calling(settings);
     for whole in [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0] {
-        assert_eq!(bench.input(Input::ConnectFailed(id)), [Action::State(FsmState::Active)]);
+        assert_eq!(
+            bench.input(Input::ConnectFailed(id, CallFailure::Remote)),
+            [Action::State(FsmState::Active)]
+        );
         let (took, actions) = bench.expire();
         assert!(between(took, whole * 0.75, whole), "{took:?} for {whole}");
         let [Action::Connect(next), Action::State(FsmState::Connect)] = actions[..] else {
@@ -34,6 +37,28 @@ fn refused_calls_are_repeated_fast_then_slower_up_to_connect_retry() {
         };
         id = next;
     }
+}
+
+#[test]
+fn calls_that_fail_on_this_machine_are_repeated_every_second() {
+    let (mut bench, mut id) = Bench::calling(settings());
+    for whole in [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0] {
+        bench.input(Input::ConnectFailed(id, CallFailure::Local));
+        let (took, actions) = bench.expire();
+        assert!(between(took, whole * 0.75, whole), "{took:?} for {whole}");
+        let Action::Connect(next) = actions[0] else { panic!("{actions:?}") };
+        id = next;
+    }
+}
+
+#[test]
+fn a_second_start_ends_the_wait_for_the_next_call() {
+    let (mut bench, id) = Bench::calling(settings());
+    assert_eq!(bench.input(Input::Start), [], "the call is under way");
+    bench.input(Input::ConnectFailed(id, CallFailure::Remote));
+    assert!(matches!(bench.input(Input::Start)[0], Action::Connect(_)));
+    let (mut bench, _) = Bench::established();
+    assert_eq!(bench.input(Input::Start), []);
 }
 
 #[test]
@@ -73,7 +98,7 @@ fn a_stopped_neighbour_is_rejected() {
 #[test]
 fn an_incoming_connection_ends_the_wait_for_the_next_call() {
     let (mut bench, id) = Bench::calling(settings());
-    bench.input(Input::ConnectFailed(id));
+    bench.input(Input::ConnectFailed(id, CallFailure::Remote));
     let (incoming, _) = bench.accept();
     let (took, actions) = bench.expire();
     assert_eq!(took, Duration::from_secs(240), "the wait for the OPEN is the only timer");

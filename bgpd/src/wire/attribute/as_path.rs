@@ -202,3 +202,103 @@ impl AsPath {
         AsPath(merged)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::AsSegmentKind::{ConfedSequence, ConfedSet, Sequence, Set};
+    use super::*;
+
+    fn path(segments: &[(AsSegmentKind, &[u32])]) -> AsPath {
+        AsPath(segments.iter().map(|&(kind, asns)| AsSegment { kind, asns: asns.to_vec() }).collect())
+    }
+
+    fn octets(path: &AsPath, four_octet: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        path.emit(four_octet, &mut out);
+        out
+    }
+
+    #[test]
+    fn both_widths_have_their_octets() {
+        let both = path(&[(Sequence, &[65000, 70000]), (Set, &[1])]);
+        let wide = [2, 2, 0, 0, 0xfd, 0xe8, 0, 1, 0x11, 0x70, 1, 1, 0, 0, 0, 1];
+        assert_eq!(octets(&both, true), wide);
+        assert_eq!(AsPath::parse(&wide, true), Ok(both.clone()));
+        let narrow = [2, 2, 0xfd, 0xe8, 0x5b, 0xa0, 1, 1, 0, 1];
+        assert_eq!(octets(&both, false), narrow);
+        let trans = path(&[(Sequence, &[65000, 23456]), (Set, &[1])]);
+        assert_eq!(AsPath::parse(&narrow, false), Ok(trans.clone()));
+        assert_eq!(trans.merged_with(both.as4_path().unwrap()), both);
+    }
+
+    #[test]
+    fn lengths_and_neighbours() {
+        let mut path =
+            path(&[(ConfedSequence, &[1, 2]), (Sequence, &[3, 4]), (Set, &[5, 6]), (ConfedSet, &[7])]);
+        assert_eq!((path.length(), path.neighbour(), path.count(6)), (3, Some(3), 1));
+        path.prepend(9, 2);
+        assert_eq!((path.length(), path.neighbour()), (5, Some(9)));
+        assert_eq!(AsPath::default().neighbour(), None);
+    }
+
+    #[test]
+    fn prepending_keeps_a_segment_below_256() {
+        let mut long = path(&[(Sequence, &[1; 254])]);
+        long.prepend(2, 1);
+        assert_eq!(long.0.len(), 1);
+        long.prepend(2, 1);
+        assert_eq!((long.0.len(), long.length()), (2, 256));
+        long.prepend(3, 0);
+        assert_eq!(long.0.len(), 2);
+    }
+
+    #[test]
+    fn long_segments_are_split_on_the_wire() {
+        let wire = octets(&path(&[(Sequence, &[7; 300])]), true);
+        assert_eq!((wire[1], wire[2 + 255 * 4 + 1]), (255, 45));
+        assert_eq!(AsPath::parse(&wire, true).unwrap().length(), 300);
+    }
+
+    #[test]
+    fn malformed_paths() {
+        for value in [
+            &[2][..],
+            &[2, 0],
+            &[0, 1, 0, 0, 0, 1],
+            &[5, 1, 0, 0, 0, 1],
+            &[2, 2, 0, 0, 0, 1],
+            &[2, 1, 0, 0, 0, 1, 2],
+            &[2, 1, 0, 0, 0, 0],
+        ] {
+            assert!(AsPath::parse(value, true).is_err(), "{value:?}");
+        }
+        assert_eq!(AsPath::parse(&[], true), Ok(AsPath::default()));
+    }
+
+    #[test]
+    fn merging_follows_rfc_6793_section_4_2_3() {
+        let merge = |path: AsPath, as4: AsPath| path.merged_with(as4);
+        // What the AS_PATH has more comes first.
+        let front = path(&[(Sequence, &[10, 20, 23456, 23456])]);
+        let as4 = path(&[(Sequence, &[70000, 80000])]);
+        assert_eq!(merge(front, as4.clone()), path(&[(Sequence, &[10, 20, 70000, 80000])]));
+        // A longer AS4_PATH is a lie.
+        let short = path(&[(Sequence, &[10])]);
+        assert_eq!(merge(short.clone(), as4), short);
+        // A set counts one, confederation segments do not count and stay in front.
+        let mixed = path(&[(ConfedSequence, &[5]), (Set, &[1, 2]), (Sequence, &[23456])]);
+        let merged = merge(mixed, path(&[(Sequence, &[70000])]));
+        assert_eq!(merged, path(&[(ConfedSequence, &[5]), (Set, &[1, 2]), (Sequence, &[70000])]));
+        // RFC 6793 §6: confederation segments of an AS4_PATH are dropped.
+        let merged = merge(path(&[(Sequence, &[23456])]), path(&[(ConfedSet, &[1]), (Sequence, &[70000])]));
+        assert_eq!(merged, path(&[(Sequence, &[70000])]));
+    }
+
+    #[test]
+    fn as4_path_is_sent_only_when_needed() {
+        assert_eq!(path(&[(Sequence, &[1, 65535])]).as4_path(), None);
+        assert_eq!(path(&[(ConfedSequence, &[70000])]).as4_path(), None);
+        let mixed = path(&[(ConfedSequence, &[1]), (Sequence, &[70000])]);
+        assert_eq!(mixed.as4_path(), Some(path(&[(Sequence, &[70000])])));
+    }
+}

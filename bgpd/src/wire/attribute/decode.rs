@@ -4,10 +4,11 @@
 
 use super::as_path::AsPath;
 use super::{
-    Aggregator, AttributeSet, Malformed, Origin, RawAttribute, code, community, pmsi, tunnel_encapsulation,
+    Aggregator, AttributeSet, Malformed, Origin, RawAttribute, code, community, tunnel_encapsulation,
 };
 use crate::wire::update::{DecodeContext, IssueAction, IssueReason, SessionKind};
 use std::net::{IpAddr, Ipv4Addr};
+use weft_evpn::pmsi::PmsiTunnel;
 
 /// Why an attribute did not get into the set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +104,7 @@ impl Collector {
                 _ => self.as4_path = Some(AsPath::parse(value, true)?),
             },
             code::AS4_AGGREGATOR => self.as4_aggregator = Some(Aggregator::parse(value, true)?),
-            code::PMSI_TUNNEL => set.pmsi = Some(pmsi::parse(value)?),
+            code::PMSI_TUNNEL => set.pmsi = Some(PmsiTunnel::parse(value).map_err(|_| Malformed::Length)?),
             code::IPV6_EXTENDED_COMMUNITIES => {
                 set.ipv6_ext_communities = community::parse_ipv6_extended(value)?
             }

@@ -2,7 +2,7 @@
 //! §5), without MP_REACH_NLRI and MP_UNREACH_NLRI, which carry the NLRI. Whether an attribute
 //! may go to a peer has been decided before; what is in the set is written.
 
-use super::{AttributeSet, code, pmsi};
+use super::{AttributeSet, code};
 
 /// Appends one attribute: its flags get the extended-length bit only if `value` writes more
 /// than 255 octets.
@@ -50,7 +50,7 @@ pub(in crate::wire) fn emit_set(set: &AttributeSet, four_octet_as: bool, out: &m
         }
     }
     if let Some(tunnel) = &set.pmsi {
-        emitter.known(code::PMSI_TUNNEL, true, |out| pmsi::emit(tunnel, out));
+        emitter.known(code::PMSI_TUNNEL, true, |out| tunnel.emit(out));
     }
     emitter.list(code::IPV6_EXTENDED_COMMUNITIES, set.ipv6_ext_communities.iter().copied());
     emitter.list(

@@ -8,7 +8,6 @@ mod community;
 mod decode;
 mod encode;
 pub(super) mod multiprotocol;
-mod pmsi;
 mod tunnel_encapsulation;
 
 pub use aggregator::Aggregator;

@@ -1,0 +1,66 @@
+# Weft: what there is to do. `make` alone lists it.
+# Every target installs what it needs (tests/setup.sh), starts no service and leaves nothing behind.
+
+SHELL := /bin/sh
+export PATH := $(PATH):$(HOME)/.cargo/bin
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+# Seconds for each fuzz target in `make fuzz`.
+FUZZ_SECONDS ?= 20
+
+.PHONY: help build demo test lint fuzz figures clean setup setup-build
+
+help:
+	@echo 'make build     release binaries: weftd and weft'
+	@echo 'make demo      two leaves, a reflector, hosts; a host moves under ping (root)'
+	@echo 'make test      all tests: unit, property, wire, kernel labs, interop with FRR and GoBGP (root)'
+	@echo 'make lint      formatting, clippy with warnings denied, licences'
+	@echo 'make fuzz      each fuzz target for $(FUZZ_SECONDS) s (FUZZ_SECONDS=N)'
+	@echo 'make figures   the figures of the labs, Weft beside FRR (root)'
+	@echo 'make clean     removes what was built'
+
+setup-build:
+	@tests/setup.sh build
+
+setup:
+	@tests/setup.sh labs
+
+build: setup-build
+	cargo build --release --locked --bin weftd --bin weft
+
+demo: setup
+	@echo 'demo: building (release)'
+	cargo build --release --locked --bin weftd --bin weft --bin weft-demo
+	@WEFT_BIN_DIR='$(TARGET)/release' '$(TARGET)/release/weft-demo'
+
+# The binaries first: the labs run them, and no test build makes them.
+test: setup
+	@echo 'test: building'
+	cargo build --locked --workspace --bins
+	@echo 'test: running'
+	@export WEFT_BIN_DIR='$(TARGET)/debug'; \
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --workspace --no-fail-fast; \
+	else cargo test --locked --workspace --no-fail-fast -- --test-threads 2; fi
+
+lint: setup-build
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check licenses bans sources; \
+	else echo 'lint: no cargo-deny here; checking licences with tests/tests/licences.rs'; \
+	  cargo test --locked -q -p weft-tests --test licences; fi
+
+# Guided by coverage where nightly and cargo-fuzz are; otherwise mutated input, as in `make test`.
+fuzz: setup-build
+	@if cargo +nightly fuzz --version >/dev/null 2>&1; then \
+	  for target in $$(cargo +nightly fuzz list --fuzz-dir tests/fuzz); do \
+	    echo "fuzz: $$target, guided by coverage"; \
+	    cargo +nightly fuzz run --fuzz-dir tests/fuzz "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	  done; \
+	else echo 'fuzz: no nightly with cargo-fuzz here; mutated input'; \
+	  WEFT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --release -p weft-tests --lib fuzz -- --nocapture; fi
+
+figures: setup
+	cargo build --release --locked --bin weftd --bin weft --bin weft-figures
+	@WEFT_BIN_DIR='$(TARGET)/release' '$(TARGET)/release/weft-figures'
+
+clean:
+	cargo clean

@@ -1,0 +1,209 @@
+//! A configuration becomes the running one: what cannot be had is found first, then only the
+//! differences are applied, so that a session is reset only where it must be.
+
+use super::{Core, settings};
+use crate::{
+    command::ExecError,
+    config::{Bgp, Config},
+    peer::{Administrative, Cease, PeerId, PeerSettings, SessionCommand},
+    rib::{BestpathSettings, Rib, RibPeer, RibSettings},
+    wire::{Family, Message, RouteRefresh, refresh::RefreshKind},
+};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+use tracing::{info, warn};
+use weft_evpn::engine::Input;
+use weft_fib::FibRequest;
+
+/// What a configuration asks of each part; making it is the part of applying that can fail.
+struct Plan {
+    peers: BTreeMap<IpAddr, PeerSettings>,
+    ranges: Vec<crate::peer::ListenRange>,
+    evpn: weft_evpn::engine::EvpnConfig,
+    rib: Option<RibSettings>,
+}
+
+impl Core {
+    fn plan(&self, config: &Config) -> Result<Plan, settings::NoRouterId> {
+        Ok(Plan {
+            peers: settings::peers(config, &self.facts)?,
+            ranges: settings::listen_ranges(config, &self.facts)?,
+            evpn: settings::evpn(config, &self.facts)?,
+            rib: match &config.bgp {
+                Some(bgp) => {
+                    Some(rib_settings(bgp, settings::router_id(bgp, &self.facts)?, self.fib.is_some()))
+                }
+                None => None,
+            },
+        })
+    }
+
+    /// Makes `config` the running configuration.
+    ///
+    /// # Errors
+    /// The system cannot do what it asks; nothing was applied.
+    pub(super) fn apply(&mut self, config: Config, now: Instant) -> Result<(), ExecError> {
+        let plan = self.plan(&config).map_err(|error| ExecError(error.to_string()))?;
+        self.log.apply(&config.log).map_err(|error| ExecError(error.to_string()))?;
+        let asn = |config: &Config| config.bgp.as_ref().map(|bgp| bgp.asn);
+        if asn(&self.config) != asn(&config) {
+            // Another AS is another speaker: the old one says goodbye, then the new one begins
+            // with empty tables.
+            let nobody = Config { bgp: None, ..self.config.clone() };
+            let farewell = self.plan(&nobody).map_err(|error| ExecError(error.to_string()))?;
+            self.carry_out(nobody, farewell, now);
+            self.settle(now);
+            self.rib = Rib::new(plan.rib.clone().unwrap_or_else(no_bgp), now);
+        }
+        self.carry_out(config, plan, now);
+        Ok(())
+    }
+
+    /// The part that cannot fail.
+    fn carry_out(&mut self, config: Config, plan: Plan, now: Instant) {
+        self.config = config;
+        let ask = self.rib.set_settings(plan.rib.unwrap_or_else(no_bgp));
+        for peer in ask {
+            self.ask_again(peer, Family::L2vpnEvpn);
+        }
+        if self.sessions_started {
+            self.apply_peers(plan.peers);
+            self.sessions.set_listen_ranges(plan.ranges, self.listen_limit());
+        }
+        self.evpn.handle(Input::Config(plan.evpn), now, &mut self.outputs);
+        if let Some(fib) = &self.fib {
+            fib.send(FibRequest::Config(settings::fib(&self.config)));
+        }
+    }
+
+    fn apply_peers(&mut self, mut wanted: BTreeMap<IpAddr, PeerSettings>) {
+        for (address, id) in self.peers.configured() {
+            match wanted.remove(&address) {
+                None => {
+                    self.sessions.remove(id, Cease::PeerDeconfigured);
+                    self.rib.remove_peer(id);
+                    self.peers.remove(id);
+                }
+                Some(settings) => self.reconfigure(id, settings),
+            }
+        }
+        for settings in wanted.into_values() {
+            let id = self.peers.new_id();
+            self.peers.insert(id, settings.clone());
+            self.sessions.add(id, settings);
+            self.command(id, SessionCommand::Start);
+        }
+    }
+
+    fn reconfigure(&mut self, id: PeerId, settings: PeerSettings) {
+        let requires_policy = self.ebgp_requires_policy();
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        if peer.settings != settings {
+            peer.settings = settings.clone();
+            self.command(id, SessionCommand::Reconfigure(Box::new(settings)));
+        }
+        let Some(peer) = self.peers.get(id) else { return };
+        let Some(live) = &peer.live else { return };
+        let rib_peer = RibPeer::new(&peer.settings, &live.negotiated, requires_policy);
+        for family in self.rib.set_peer(id, rib_peer).unwrap_or_default() {
+            self.ask_again(id, family);
+        }
+    }
+
+    /// Asks a neighbour for all its routes again, if it can be asked.
+    pub(super) fn ask_again(&self, id: PeerId, family: Family) {
+        let Some(live) = self.peers.get(id).and_then(|peer| peer.live.as_ref()) else { return };
+        if !live.negotiated.route_refresh {
+            info!(
+                "{}: does not offer route refresh; its routes are judged anew when it sends them",
+                self.name(id)
+            );
+            return;
+        }
+        let message = Message::RouteRefresh(RouteRefresh {
+            afi: family.row().afi,
+            safi: family.row().safi,
+            kind: RefreshKind::Normal,
+        })
+        .to_bytes();
+        if live.out.try_send(message).is_err() {
+            warn!("{}: too busy to be asked for its routes; clear it soft again", self.name(id));
+        }
+    }
+
+    /// Tells a session something.
+    pub(super) fn command(&self, id: PeerId, command: SessionCommand) {
+        if let Err(error) = self.sessions.command(id, command) {
+            warn!("{}: {error}", self.name(id));
+        }
+    }
+
+    /// Tells the sessions what has changed in the facts.
+    pub(super) fn reconfigure_peers(&mut self) {
+        let Ok(peers) = settings::peers(&self.config, &self.facts) else { return };
+        for (address, id) in self.peers.configured() {
+            let Some(settings) = peers.get(&address) else { continue };
+            if let Some(peer) = self.peers.get_mut(id) {
+                peer.settings = settings.clone();
+            }
+            self.command(id, SessionCommand::Reconfigure(Box::new(settings.clone())));
+        }
+        if let Ok(ranges) = settings::listen_ranges(&self.config, &self.facts) {
+            self.sessions.set_listen_ranges(ranges, self.listen_limit());
+        }
+    }
+
+    /// The neighbours get their sessions. Called once, when the kernel is known.
+    pub(super) fn start_sessions(&mut self, now: Instant) {
+        self.sessions_started = true;
+        // `apply` has already found that there is a router id.
+        let Ok(plan) = self.plan(&self.config) else { return };
+        if self.facts.restarting
+            && let Some(bgp) = &self.config.bgp
+        {
+            let wait = bgp.graceful_restart.select_defer_time.unwrap_or(super::SELECT_DEFER_SECONDS);
+            let until = now + Duration::from_secs(u64::from(wait));
+            self.apply_peers(plan.peers);
+            self.rib.start_deferred(self.graceful_neighbours(), until);
+        } else {
+            self.apply_peers(plan.peers);
+        }
+        self.sessions.set_listen_ranges(plan.ranges, self.listen_limit());
+    }
+}
+
+impl Core {
+    /// The configured neighbours whose End-of-RIB tells that they have sent all.
+    fn graceful_neighbours(&self) -> Vec<(PeerId, Family)> {
+        let graceful = self.peers.iter().filter(|peer| {
+            peer.settings.graceful_restart.enabled && peer.settings.administrative == Administrative::Up
+        });
+        graceful.flat_map(|peer| peer.settings.families.keys().map(|family| (peer.id, *family))).collect()
+    }
+}
+
+/// The tables of a daemon without `router bgp`: nobody speaks to it, and it imports nothing.
+pub(super) fn no_bgp() -> RibSettings {
+    RibSettings::new(0, std::net::Ipv4Addr::UNSPECIFIED)
+}
+
+fn rib_settings(bgp: &Bgp, router_id: std::net::Ipv4Addr, kernel: bool) -> RibSettings {
+    let knobs = &bgp.best_path;
+    RibSettings {
+        cluster_id: bgp.cluster_id.unwrap_or(router_id),
+        bestpath: BestpathSettings {
+            ignore_as_path: knobs.as_path_ignore,
+            compare_router_id: knobs.compare_routerid,
+            missing_med_as_worst: knobs.med_missing_as_worst,
+            always_compare_med: knobs.always_compare_med,
+            deterministic_med: knobs.deterministic_med,
+            ..BestpathSettings::default()
+        },
+        default_local_pref: bgp.default_local_preference.unwrap_or(100),
+        import: kernel && (bgp.evpn.advertise_all_vni || !bgp.evpn.vnis.is_empty()),
+        ..RibSettings::new(bgp.asn, router_id)
+    }
+}

@@ -1,0 +1,122 @@
+//! What sessions and kernel say, carried into RIB and EVPN.
+
+use super::{
+    Core,
+    peers::{HeldDown, Live},
+};
+use crate::{
+    peer::{Cease, DownReason, PeerId, SessionCommand, SessionEvent, SessionId},
+    rib::{RibError, RibPeer},
+};
+use std::time::Instant;
+use tracing::{debug, error, info, warn};
+use weft_evpn::engine::Input;
+use weft_fib::{FibEvent, FibNotice};
+
+impl Core {
+    /// A session speaks.
+    pub(super) fn session_event(&mut self, event: SessionEvent, now: Instant) {
+        match event {
+            SessionEvent::Established { peer, session, negotiated, out } => {
+                self.established(peer, Live { session, negotiated: *negotiated, out }, now);
+            }
+            SessionEvent::Update { peer, session, update } => {
+                if !self.peers.is_live(peer, session) {
+                    return;
+                }
+                match self.rib.update(peer, &update, now) {
+                    Ok(verdict) => {
+                        if let Some(warning) = verdict.warning {
+                            warn!("{}: {warning}", self.name(peer));
+                        }
+                    }
+                    Err(refusal) => self.refused(peer, &refusal, now),
+                }
+            }
+            SessionEvent::RouteRefresh { peer, session, family, kind } => {
+                if !self.peers.is_live(peer, session) {
+                    return;
+                }
+                if let Err(refusal) = self.rib.route_refresh(peer, family, kind, now) {
+                    debug!("{}: route refresh: {refusal}", self.name(peer));
+                }
+            }
+            SessionEvent::Drained { peer, session } => {
+                if self.peers.is_live(peer, session) {
+                    self.rib.peer_drained(peer);
+                }
+            }
+            SessionEvent::Down { peer, session, reason } => self.down(peer, session, &reason, now),
+            SessionEvent::State { peer, state } => debug!("{}: {state}", self.name(peer)),
+            SessionEvent::NewDynamicPeer { peer, settings } => {
+                info!("{} connected from a listen range", settings.address);
+                self.peers.insert(peer, *settings);
+            }
+            SessionEvent::DynamicPeerGone { peer } => {
+                self.rib.remove_peer(peer);
+                self.peers.remove(peer);
+            }
+        }
+    }
+
+    fn established(&mut self, id: PeerId, live: Live, now: Instant) {
+        let requires_policy = self.ebgp_requires_policy();
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        let rib_peer = RibPeer::new(&peer.settings, &live.negotiated, requires_policy);
+        peer.live = Some(live);
+        if let Err(refusal) = self.rib.peer_up(id, rib_peer, now) {
+            self.refused(id, &refusal, now);
+        }
+    }
+
+    fn down(&mut self, id: PeerId, session: SessionId, reason: &DownReason, now: Instant) {
+        if !self.peers.is_live(id, session) {
+            return;
+        }
+        if reason.retain && self.logs_neighbours() {
+            info!("{}: its routes are kept for graceful restart", self.name(id));
+        }
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        let restart = peer.live.take().and_then(|live| live.negotiated.graceful_restart);
+        let keep_until = restart.filter(|_| reason.retain).map(|restart| now + restart.restart_time);
+        self.rib.peer_down(id, keep_until);
+    }
+
+    /// The RIB refuses something of a neighbour.
+    fn refused(&mut self, id: PeerId, refusal: &RibError, now: Instant) {
+        error!("{}: {refusal}", self.name(id));
+        if let RibError::MaximumPrefixReached { family, maximum, .. } = refusal {
+            let cease = Cease::MaximumPrefixes { family: *family, limit: maximum.limit };
+            self.command(id, SessionCommand::Stop { cease });
+            if let Some(peer) = self.peers.get_mut(id) {
+                peer.held_down = Some(HeldDown { until: maximum.restart.map(|after| now + after) });
+            }
+        }
+    }
+
+    /// The kernel side speaks.
+    pub(super) fn fib_event(&mut self, event: FibEvent, now: Instant) {
+        match event {
+            FibEvent::Local(events) => {
+                for event in events {
+                    self.evpn.handle(Input::Local(event), now, &mut self.outputs);
+                }
+                self.evpn_outputs(now);
+            }
+            FibEvent::Ready { adopted } => {
+                if adopted > 0 {
+                    info!("{adopted} entries of an earlier run adopted from the kernel");
+                    self.facts.restarting = true;
+                }
+                self.kernel_ready(now);
+            }
+            FibEvent::Notice(notice @ (FibNotice::Resync { .. } | FibNotice::NoNexthops { .. })) => {
+                info!("{notice}")
+            }
+            FibEvent::Notice(notice) => warn!("{notice}"),
+            FibEvent::Failed(reason) => {
+                error!("the kernel side has failed: {reason}; nothing is programmed any more, restart weftd");
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a turn ends with: changed best paths go to EVPN, what EVPN says goes to RIB and kernel,
+//! what neighbours must hear goes to their sessions.
+
+use super::Core;
+use crate::{
+    rib::{Change, PathSource},
+    wire::{AttributeSet, Family},
+};
+use std::time::Instant;
+use tracing::{info, warn};
+use weft_evpn::{
+    RouteTargetMatch,
+    engine::{Input, Notice, Origination, Output, RoutePath},
+    nlri::EvpnRoute,
+};
+use weft_fib::FibRequest;
+
+/// Changes of best paths that are taken from the RIB at once.
+const CHANGES: usize = 1024;
+/// Buffers handed to sessions before the queues are looked at again.
+const TRANSMISSIONS: usize = 256;
+
+impl Core {
+    /// Carries everything through until nothing is left to do, or, with a large table, for a
+    /// bounded time. True if there is more to do at once.
+    pub(super) fn settle(&mut self, now: Instant) -> bool {
+        self.evpn_outputs(now);
+        let changes = self.rib.take_changes(CHANGES);
+        let more_changes = changes.len() == CHANGES;
+        for change in &changes {
+            self.route_changed(change, now);
+        }
+        self.evpn_outputs(now);
+        let more_to_send = self.transmit(now);
+        // Not before EVPN has heard of every best path, or the kernel side would prune what is
+        // still wanted.
+        if self.rib.converged() && !more_changes {
+            self.converged();
+        }
+        more_changes || more_to_send
+    }
+
+    /// A best path changed: EVPN hears of those that came from neighbours.
+    fn route_changed(&mut self, change: &Change, now: Instant) {
+        if change.family != Family::L2vpnEvpn {
+            return;
+        }
+        // The RIB holds only what the codec has read, so a failure here is a route that nobody
+        // could import either.
+        let Ok((route, _)) = EvpnRoute::parse(&change.nlri()) else { return };
+        let path = change.path.as_ref().filter(|path| path.source != PathSource::Local).and_then(|path| {
+            Some(RoutePath {
+                next_hop: path.attributes.next_hop?,
+                ext_communities: &path.attributes.ext_communities,
+                pmsi: path.attributes.pmsi.as_ref(),
+            })
+        });
+        self.evpn.handle(Input::Route { route: &route, path }, now, &mut self.outputs);
+    }
+
+    /// Carries out what EVPN says, until it says nothing more.
+    pub(super) fn evpn_outputs(&mut self, now: Instant) {
+        while !self.outputs.is_empty() {
+            let mut forward = Vec::new();
+            for output in std::mem::take(&mut self.outputs) {
+                match output {
+                    Output::Originate(origination) => self.originate(origination, now),
+                    Output::Withdraw(route) => self.withdraw(&route),
+                    Output::Forward(change) => forward.push(change),
+                    Output::Import(targets) => self.import(&targets, now),
+                    Output::Notice(notice) => log_notice(&notice),
+                }
+            }
+            if let Some(fib) = &self.fib
+                && !forward.is_empty()
+            {
+                fib.send(FibRequest::Forward(forward));
+            }
+        }
+    }
+
+    fn originate(&mut self, origination: Origination, now: Instant) {
+        let mut nlri = Vec::new();
+        origination.route.emit(&mut nlri);
+        let attributes = AttributeSet {
+            next_hop: Some(origination.next_hop),
+            ext_communities: origination.ext_communities,
+            pmsi: origination.pmsi,
+            ..AttributeSet::default()
+        };
+        if let Err(error) = self.rib.originate(Family::L2vpnEvpn, &nlri, attributes, now) {
+            warn!("a route of ours could not be originated: {error}");
+        }
+    }
+
+    fn withdraw(&mut self, route: &EvpnRoute) {
+        let mut nlri = Vec::new();
+        route.emit(&mut nlri);
+        if let Err(error) = self.rib.withdraw_local(Family::L2vpnEvpn, &nlri) {
+            warn!("a route of ours could not be withdrawn: {error}");
+        }
+    }
+
+    fn import(&mut self, targets: &[RouteTargetMatch], now: Instant) {
+        for change in self.rib.best_routes_matching(targets) {
+            self.route_changed(&change, now);
+        }
+    }
+
+    /// Hands what is encoded to the sessions. True if there is more.
+    fn transmit(&mut self, now: Instant) -> bool {
+        for _ in 0..TRANSMISSIONS {
+            let Some(transmission) = self.rib.next_transmit(now) else { return false };
+            for peer in transmission.peers {
+                let live = self.peers.get(peer).and_then(|peer| peer.live.as_ref());
+                let taken = live.is_some_and(|live| live.out.try_send(transmission.bytes.clone()).is_ok());
+                if !taken {
+                    self.rib.peer_blocked(peer, transmission.bytes.clone(), now);
+                }
+            }
+        }
+        true
+    }
+
+    /// The first convergence is over: the kernel side may delete what nobody wants, and new
+    /// sessions no longer say that we have restarted.
+    fn converged(&mut self) {
+        if self.converged || !self.kernel_known {
+            return;
+        }
+        self.converged = true;
+        info!("converged");
+        if let Some(fib) = &self.fib {
+            fib.send(FibRequest::Converged);
+        }
+        if self.facts.restarting {
+            self.facts.restarting = false;
+            self.reconfigure_peers();
+        }
+    }
+}
+
+fn log_notice(notice: &Notice) {
+    match notice {
+        Notice::DuplicateCleared { .. } => info!("{notice}"),
+        _ => warn!("{notice}"),
+    }
+}

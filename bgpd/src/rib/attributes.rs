@@ -1,0 +1,152 @@
+//! Attribute sets, each distinct one stored once however many routes carry it.
+//!
+//! A route holds a 4-octet id. A set costs about 450 octets with its vectors; a million
+//! routes of 64 VTEPs and 100 VNIs share 6,400 of them. A peer that sends a different set
+//! with each route costs that much a route: `maximum-prefix` is the bound for it.
+
+use super::slab::Slab;
+use crate::wire::AttributeSet;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::{hash::BuildHasher, sync::Arc};
+
+/// A set in the interner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct AttributeId(pub(super) u32);
+
+impl AttributeId {
+    /// No set: where it stands in a path, there is no path.
+    pub(super) const NONE: AttributeId = AttributeId(u32::MAX);
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    set: Option<Arc<AttributeSet>>,
+    references: u32,
+}
+
+/// The sets in use.
+#[derive(Debug)]
+pub(super) struct AttributeInterner {
+    entries: Slab<Entry, 8>,
+    index: HashTable<u32>,
+    hasher: RandomState,
+    nothing: Arc<AttributeSet>,
+}
+
+impl AttributeInterner {
+    pub(super) fn new() -> Self {
+        Self {
+            entries: Slab::new(),
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            nothing: Arc::default(),
+        }
+    }
+
+    /// The id of an equal set, with one more reference.
+    pub(super) fn intern(&mut self, set: &Arc<AttributeSet>) -> AttributeId {
+        let hash = self.hasher.hash_one(&**set);
+        let entries = &self.entries;
+        let equal = |&id: &u32| {
+            entries.get(id).set.as_ref().is_some_and(|other| Arc::ptr_eq(other, set) || **other == **set)
+        };
+        if let Some(&id) = self.index.find(hash, equal) {
+            self.retain(AttributeId(id));
+            return AttributeId(id);
+        }
+        let id = self.entries.insert(Entry { set: Some(Arc::clone(set)), references: 1 });
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        self.index.insert_unique(hash, id, |&id| stored_hash(entries, hasher, id));
+        AttributeId(id)
+    }
+
+    pub(super) fn retain(&mut self, id: AttributeId) {
+        if let Some(entry) = self.entries.get_mut(id.0) {
+            entry.references += 1;
+        }
+    }
+
+    /// Gives one reference back; the set is freed with the last.
+    pub(super) fn release(&mut self, id: AttributeId) {
+        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        entry.references = entry.references.saturating_sub(1);
+        if entry.references > 0 {
+            return;
+        }
+        if let Some(set) = &entry.set {
+            let hash = self.hasher.hash_one(&**set);
+            if let Ok(found) = self.index.find_entry(hash, |&other| other == id.0) {
+                found.remove();
+            }
+        }
+        self.entries.remove(id.0);
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        if self.index.capacity() > 64 && self.index.len() < self.index.capacity() / 4 {
+            self.index.shrink_to(self.index.len() * 2, |&id| stored_hash(entries, hasher, id));
+        }
+    }
+
+    /// The set; the empty one for `NONE`.
+    pub(super) fn get(&self, id: AttributeId) -> &Arc<AttributeSet> {
+        self.entries.get(id.0).set.as_ref().unwrap_or(&self.nothing)
+    }
+
+    /// Sets in use.
+    pub(super) fn len(&self) -> u32 {
+        self.entries.len()
+    }
+
+    /// Octets allocated, those of the sets' own vectors included.
+    pub(super) fn bytes(&self) -> usize {
+        let sets: usize =
+            self.index.iter().filter_map(|&id| self.entries.get(id).set.as_deref()).map(set_bytes).sum();
+        self.entries.bytes() + self.index.capacity() * 5 + sets
+    }
+}
+
+fn stored_hash(entries: &Slab<Entry, 8>, hasher: &RandomState, id: u32) -> u64 {
+    entries.get(id).set.as_deref().map_or(0, |set| hasher.hash_one(set))
+}
+
+/// What one set costs on the heap.
+fn set_bytes(set: &AttributeSet) -> usize {
+    size_of::<AttributeSet>()
+        + 16
+        + set
+            .as_path
+            .0
+            .iter()
+            .map(|segment| size_of_val(segment) + segment.asns.capacity() * 4)
+            .sum::<usize>()
+        + set.communities.capacity() * 4
+        + set.cluster_list.capacity() * 4
+        + set.ext_communities.capacity() * 8
+        + set.pmsi.as_ref().map_or(0, |pmsi| pmsi.identifier.capacity())
+        + set.large_communities.capacity() * 12
+        + set.ipv6_ext_communities.capacity() * 20
+        + set.unknown.iter().map(|unknown| size_of_val(unknown) + unknown.value.capacity()).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_sets_are_one_and_the_last_reference_frees_it() {
+        let mut interner = AttributeInterner::new();
+        let set = |med| Arc::new(AttributeSet { med: Some(med), ..AttributeSet::default() });
+        let (a, b, c) = (interner.intern(&set(1)), interner.intern(&set(2)), interner.intern(&set(1)));
+        assert_eq!((a, interner.len()), (c, 2));
+        assert_ne!(a, b);
+        interner.release(a);
+        assert_eq!(interner.get(a).med, Some(1));
+        interner.release(a);
+        assert_eq!((interner.len(), interner.get(a).med, interner.get(b).med), (1, None, Some(2)));
+        for med in 0..1000 {
+            interner.intern(&set(med));
+        }
+        assert_eq!((interner.len(), interner.get(b).med), (1000, Some(2)));
+        assert!(interner.bytes() > 100_000);
+    }
+}

@@ -1,0 +1,191 @@
+//! What of the Loc-RIB a peer is told, and with which attributes: iBGP split horizon and
+//! reflection (RFC 4456 §8, §10), the AS border (RFC 4271 §5, RFC 4360 §6, RFC 7432), the
+//! well-known communities (RFC 1997) and RFC 8212.
+//!
+//! The rules know a peer only by its `GroupKey`: whatever makes a difference to what is sent
+//! is in it, so that peers with the same key can share one encoded message. That a peer is
+//! not told its own routes is not here: the update group leaves it out.
+
+use super::peers::{NextHopRule, RibPeer, RibPeerFamily};
+use crate::peer::{PeerFamily, PeerKind};
+use crate::wire::attribute::{AsSegment, AsSegmentKind, AttributeSet};
+use crate::wire::{EncodeContext, Family};
+use std::{net::Ipv4Addr, sync::Arc};
+
+/// NO_EXPORT (RFC 1997).
+const NO_EXPORT: u32 = 0xffff_ff01;
+/// NO_ADVERTISE (RFC 1997).
+const NO_ADVERTISE: u32 = 0xffff_ff02;
+/// NO_EXPORT_SUBCONFED (RFC 1997); without confederations the same as NO_EXPORT.
+const NO_EXPORT_SUBCONFED: u32 = 0xffff_ff03;
+
+/// Everything of a peer that makes a difference to what it is sent in a family.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GroupKey {
+    /// The family.
+    pub family: Family,
+    /// iBGP or eBGP.
+    pub kind: PeerKind,
+    /// `route-reflector-client`; false for eBGP.
+    pub client: bool,
+    /// The AS that is prepended; ours in general, but `local-as` may differ.
+    pub local_as: u32,
+    /// AS numbers have 4 octets.
+    pub four_octet_as: bool,
+    /// Octets that a message may have.
+    pub max_message: u16,
+    /// NLRI have path identifiers.
+    pub add_path: bool,
+    /// RFC 8212 allows to send.
+    pub policy_out: bool,
+    /// What stands in the next hop.
+    pub next_hop: NextHopRule,
+}
+
+impl GroupKey {
+    /// The key of a peer in a family. Every field of `RibPeer`, `RibPeerFamily` and
+    /// `PeerFamily` is named here, so that a new one cannot be forgotten: those bound to `_`
+    /// change nothing in what is sent.
+    pub fn of(peer: &RibPeer, row: &RibPeerFamily) -> Self {
+        let RibPeer {
+            kind,
+            local_as,
+            remote_as: _,
+            router_id: _,
+            address: _,
+            four_octet_as,
+            max_message,
+            enhanced_refresh: _,
+            restarting: _,
+            stale_path_time: _,
+            families: _,
+        } = peer;
+        let RibPeerFamily { family, settings, policy_in: _, policy_out, next_hop, add_path, restart: _ } =
+            row;
+        let PeerFamily {
+            route_reflector_client,
+            allowas_in: _,
+            maximum_prefix: _,
+            soft_reconfiguration_inbound: _,
+        } = settings;
+        Self {
+            family: *family,
+            kind: *kind,
+            client: *route_reflector_client && *kind == PeerKind::Internal,
+            local_as: *local_as,
+            four_octet_as: *four_octet_as,
+            max_message: *max_message,
+            add_path: *add_path,
+            policy_out: *policy_out,
+            next_hop: *next_hop,
+        }
+    }
+
+    /// What the encoder must know.
+    pub fn encode_context(&self) -> EncodeContext {
+        EncodeContext {
+            four_octet_as: self.four_octet_as,
+            add_path: if self.add_path { vec![self.family] } else { Vec::new() },
+            max_length: self.max_message,
+        }
+    }
+}
+
+/// Where a route comes from, as far as the rules care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origination {
+    /// This speaker.
+    Local,
+    /// An iBGP peer.
+    Internal {
+        /// It is a client of ours.
+        client: bool,
+        /// Its BGP identifier.
+        router_id: Ipv4Addr,
+    },
+    /// An eBGP peer.
+    External,
+}
+
+/// What of ours the rules need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speaker {
+    /// CLUSTER_ID.
+    pub cluster_id: Ipv4Addr,
+    /// The LOCAL_PREF of routes without one.
+    pub default_local_pref: u32,
+    /// Routes of clients are reflected to clients (`bgp client-to-client reflection`).
+    pub client_to_client: bool,
+}
+
+/// True if the peers of the group may be told of a route.
+pub fn may_send(speaker: &Speaker, key: &GroupKey, from: Origination, attributes: &AttributeSet) -> bool {
+    if !key.policy_out || attributes.communities.contains(&NO_ADVERTISE) {
+        return false;
+    }
+    match key.kind {
+        PeerKind::External => !attributes
+            .communities
+            .iter()
+            .any(|&community| matches!(community, NO_EXPORT | NO_EXPORT_SUBCONFED)),
+        PeerKind::Internal => match from {
+            Origination::Internal { client, .. } if client && key.client => speaker.client_to_client,
+            Origination::Internal { client, .. } => client || key.client,
+            Origination::Local | Origination::External => true,
+        },
+    }
+}
+
+/// The attributes with which the peers of the group are told of a route that they may be.
+/// Unknown attributes have been sorted out by the decoder (RFC 4271 §5) and go on as they are.
+pub fn outbound(
+    speaker: &Speaker,
+    key: &GroupKey,
+    from: Origination,
+    attributes: &Arc<AttributeSet>,
+) -> Arc<AttributeSet> {
+    let mut set = AttributeSet::clone(attributes);
+    if let NextHopRule::Own(address) = key.next_hop
+        && from != Origination::Local
+    {
+        set.next_hop = Some(address);
+    }
+    match key.kind {
+        PeerKind::Internal => {
+            if let Origination::Internal { router_id, .. } = from {
+                set.originator_id.get_or_insert(router_id);
+                set.cluster_list.insert(0, speaker.cluster_id);
+            } else {
+                set.local_pref.get_or_insert(speaker.default_local_pref);
+            }
+        }
+        PeerKind::External => {
+            prepend(&mut set, key.local_as);
+            set.local_pref = None;
+            set.originator_id = None;
+            set.cluster_list.clear();
+            set.ext_communities.retain(|community| community.is_transitive());
+            set.ipv6_ext_communities
+                .retain(|community| community.first().is_none_or(|first| first & 0x40 == 0));
+            if from != Origination::Local {
+                set.med = None;
+            }
+        }
+    }
+    Arc::new(set)
+}
+
+/// RFC 4271 §5.1.2: at the front of the first AS_SEQUENCE, or in a new one. Confederation
+/// segments, which do not leave the confederation, are dropped.
+fn prepend(set: &mut AttributeSet, asn: u32) {
+    let segments = &mut set.as_path.0;
+    segments.retain(|s| !matches!(s.kind, AsSegmentKind::ConfedSequence | AsSegmentKind::ConfedSet));
+    match segments.first_mut() {
+        Some(AsSegment { kind: AsSegmentKind::Sequence, asns }) if asns.len() < 255 => asns.insert(0, asn),
+        _ => segments.insert(0, AsSegment { kind: AsSegmentKind::Sequence, asns: vec![asn] }),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/export.rs"]
+mod tests;

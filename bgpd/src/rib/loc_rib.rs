@@ -1,0 +1,462 @@
+//! The Loc-RIB of a family: paths come and go, the best one is selected, and whoever must
+//! hear of a change is marked: update subgroups, EVPN, the route target index.
+//!
+//! A restarting speaker selects at once, too; why is said in `restart`.
+
+use super::{
+    PathSource, Rib, RibError, Shared,
+    attributes::AttributeId,
+    decision::{Candidate, select},
+    destination::{Best, DestinationTable, Path, PathFlags, PeerSlot},
+    export::Origination,
+    id_set::IdSet,
+    octets::NO_OCTETS,
+    place,
+    rt_index::RtIndex,
+    settings::RibSettings,
+    update_group::Subgroup,
+};
+use crate::peer::PeerKind;
+use crate::wire::{AttributeSet, Family};
+use smallvec::SmallVec;
+use std::{net::IpAddr, sync::Arc, time::Instant};
+use weft_evpn::{
+    RouteTargetMatch,
+    nlri::{NlriKey, NlriRest},
+};
+
+/// The route type of MAC/IP routes, whose selection has rules of its own.
+const MAC_IP: u8 = 2;
+
+/// A best path, for those who import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BestPath {
+    /// From whom.
+    pub source: PathSource,
+    /// The attributes as received (or originated).
+    pub attributes: Arc<AttributeSet>,
+}
+
+/// A destination whose best path is another than it was, or gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its family.
+    pub family: Family,
+    /// Its key.
+    pub key: NlriKey,
+    /// The rest of the NLRI of the best path; when it is gone, that of the last one, so that
+    /// `nlri` can be made of it.
+    pub rest: NlriRest,
+    /// The best path now.
+    pub path: Option<BestPath>,
+}
+
+impl Change {
+    /// The NLRI in wire form.
+    pub fn nlri(&self) -> Vec<u8> {
+        let mut wire = Vec::new();
+        (self.family.row().join)(&self.key, &self.rest, &mut wire);
+        wire
+    }
+}
+
+/// How a destination looked before something was done to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    best: Option<Best>,
+    source: PeerSlot,
+}
+
+/// A path as it comes in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival<'a> {
+    pub(super) source: PeerSlot,
+    pub(super) path_id: u32,
+    pub(super) key: &'a [u8],
+    pub(super) rest: &'a [u8],
+    pub(super) attributes: AttributeId,
+    /// Flags of `PathFlags::REFUSED`.
+    pub(super) refused: u8,
+    /// Seconds since the RIB began.
+    pub(super) now: u32,
+}
+
+/// A family's destinations and those who watch them.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) family: Family,
+    pub(super) place: usize,
+    pub(super) routes: DestinationTable,
+    pub(super) subgroups: Vec<Option<Subgroup>>,
+    /// What EVPN has not heard of yet.
+    pub(super) changes: Option<IdSet>,
+    changes_cursor: u32,
+    pub(super) rt_index: Option<RtIndex>,
+    /// Grows with each change of a best path: FRR's table version.
+    pub(super) version: u64,
+    /// Destinations with a best path.
+    pub(super) best_count: u32,
+}
+
+impl Table {
+    pub(super) fn new(family: Family, settings: &RibSettings) -> Self {
+        Self {
+            family,
+            place: place(family),
+            routes: DestinationTable::new(family),
+            subgroups: Vec::new(),
+            changes: settings.import.then(IdSet::default),
+            changes_cursor: 0,
+            rt_index: settings.import.then(RtIndex::default),
+            version: 0,
+            best_count: 0,
+        }
+    }
+
+    pub(super) fn before(&self, id: u32) -> Before {
+        Before { best: self.routes.best(id), source: self.routes.last_source(id) }
+    }
+
+    /// Adds or replaces a path. True if the source had no such path before.
+    pub(super) fn announce(&mut self, shared: &mut Shared, arrival: &Arrival<'_>) -> bool {
+        let &Arrival { source, path_id, attributes, refused, now, .. } = arrival;
+        let id = self.routes.find_or_insert(arrival.key);
+        let rest = shared.rests.intern(arrival.rest);
+        let old = self.routes.find_path(id, source, path_id).copied();
+        if let Some(old) = old
+            && (old.attributes, old.rest) == (attributes, rest)
+        {
+            shared.rests.release(rest);
+            self.judge(shared, id, source, path_id, refused, PathFlags::STALE | PathFlags::REFRESHING);
+            return false;
+        }
+        let before = self.before(id);
+        shared.attributes.retain(attributes);
+        let mut path = Path::new(source, path_id, attributes, rest);
+        (path.since, path.flags) = (now, PathFlags(refused));
+        let replaced = self.routes.put_path(id, path);
+        if let Some(peer) = shared.peers.table_mut(source, self.place) {
+            peer.routes.insert(id);
+            peer.paths += u32::from(old.is_none());
+            peer.accepted += u32::from(refused == 0);
+            peer.accepted -= u32::from(old.is_some_and(|old| old.eligible()));
+        }
+        self.reselect(shared, id, before);
+        if replaced.exists() {
+            shared.attributes.release(replaced.attributes);
+        }
+        if replaced.rest != NO_OCTETS {
+            shared.rests.release(replaced.rest);
+        }
+        old.is_none()
+    }
+
+    /// Sets why a path may not be used, and clears other flags.
+    pub(super) fn judge(
+        &mut self,
+        shared: &mut Shared,
+        id: u32,
+        source: PeerSlot,
+        path_id: u32,
+        refused: u8,
+        clear: u8,
+    ) {
+        let before = self.before(id);
+        let (mut was, mut is) = (0, 0);
+        self.routes.for_each_path_mut(id, |path| {
+            if path.is(source, path_id) {
+                was = path.flags.0 & PathFlags::REFUSED;
+                is = refused;
+                path.flags.clear(clear | PathFlags::REFUSED);
+                path.flags.set(refused);
+            }
+        });
+        if was != is {
+            if let Some(peer) = shared.peers.table_mut(source, self.place) {
+                peer.accepted += u32::from(was != 0 && is == 0);
+                peer.accepted -= u32::from(was == 0 && is != 0);
+            }
+            self.reselect(shared, id, before);
+        }
+    }
+
+    /// Takes a path out, if it is there.
+    pub(super) fn withdraw(&mut self, shared: &mut Shared, source: PeerSlot, path_id: u32, key: &[u8]) {
+        if let Some(id) = self.routes.find_next(key) {
+            self.remove_path(shared, id, source, path_id);
+        }
+    }
+
+    pub(super) fn remove_path(&mut self, shared: &mut Shared, id: u32, source: PeerSlot, path_id: u32) {
+        let before = self.before(id);
+        let Some(gone) = self.routes.take_path(id, source, path_id) else { return };
+        let others = self.routes.paths(id).any(|path| path.source == source);
+        if let Some(peer) = shared.peers.table_mut(source, self.place) {
+            if !others {
+                peer.routes.remove(id);
+            }
+            peer.paths -= 1;
+            peer.accepted -= u32::from(gone.eligible());
+        }
+        self.reselect(shared, id, before);
+        shared.attributes.release(gone.attributes);
+        if gone.rest != NO_OCTETS {
+            shared.rests.release(gone.rest);
+        }
+        self.try_free(shared, id);
+    }
+
+    /// Takes out those of a peer's paths that have one of these flags (0: all).
+    pub(super) fn sweep(&mut self, shared: &mut Shared, source: PeerSlot, flags: u8) -> u32 {
+        let Some(peer) = shared.peers.table(source, self.place) else { return 0 };
+        let ids: Vec<u32> = peer.routes.iter().collect();
+        let mut swept = 0;
+        for id in ids {
+            let gone: SmallVec<[u32; 2]> = self
+                .routes
+                .paths(id)
+                .filter(|path| path.source == source && (flags == 0 || path.flags.has(flags)))
+                .map(|path| path.path_id)
+                .collect();
+            for path_id in gone {
+                self.remove_path(shared, id, source, path_id);
+                swept += 1;
+            }
+        }
+        swept
+    }
+
+    /// Sets a flag on all paths of a peer.
+    pub(super) fn mark(&mut self, shared: &Shared, source: PeerSlot, flag: u8) {
+        let Some(peer) = shared.peers.table(source, self.place) else { return };
+        for id in peer.routes.iter() {
+            self.routes.for_each_path_mut(id, |path| {
+                if path.source == source {
+                    path.flags.set(flag);
+                }
+            });
+        }
+    }
+
+    /// Runs the decision for all destinations.
+    pub(super) fn reselect_all(&mut self, shared: &mut Shared) {
+        let ids: Vec<u32> = self.routes.occupied().iter().collect();
+        for id in ids {
+            let before = self.before(id);
+            self.reselect(shared, id, before);
+        }
+    }
+
+    /// Everything is looked at again for every peer.
+    pub(super) fn send_all_again(&mut self) {
+        for subgroup in self.subgroups.iter_mut().flatten() {
+            subgroup.pending.union_with(self.routes.occupied());
+        }
+    }
+
+    /// Runs the decision (RFC 4271 §9.1.2) and tells those who must hear of a change.
+    pub(super) fn reselect(&mut self, shared: &Shared, id: u32, before: Before) {
+        let best = if self.routes.has_one_path(id) {
+            self.routes.first(id).eligible().then_some(0)
+        } else {
+            self.select(shared, id)
+        };
+        self.routes.set_best(id, best);
+        let after = self.routes.best(id);
+        if before.best != after {
+            self.best_changed(shared, id, before, after);
+        }
+    }
+
+    fn select(&self, shared: &Shared, id: u32) -> Option<usize> {
+        let eligible: SmallVec<[(usize, &Path); 4]> =
+            self.routes.paths(id).enumerate().filter(|(_, path)| path.eligible()).collect();
+        let candidates: SmallVec<[Candidate<'_>; 4]> =
+            eligible.iter().map(|(_, path)| self.candidate(shared, id, path)).collect();
+        let place = select(&candidates, &shared.settings.bestpath)?;
+        eligible.get(place).map(|(place, _)| *place)
+    }
+
+    /// A path as the decision sees it.
+    pub(super) fn candidate<'a>(&self, shared: &'a Shared, id: u32, path: &Path) -> Candidate<'a> {
+        let peer = shared.peers.get(path.source).map(|peer| &peer.settings);
+        Candidate {
+            attributes: shared.attributes.get(path.attributes),
+            kind: if path.source == PeerSlot::LOCAL { None } else { peer.map(|peer| peer.kind) },
+            router_id: peer.map_or(shared.settings.router_id, |peer| peer.router_id),
+            address: peer.map_or(IpAddr::V4(shared.settings.router_id), |peer| peer.address),
+            path_id: path.path_id,
+            selected: path.flags.has(PathFlags::BEST),
+            mac_ip: self.family == Family::L2vpnEvpn && self.routes.key_starts_with(id, MAC_IP),
+        }
+    }
+
+    fn best_changed(&mut self, shared: &Shared, id: u32, before: Before, after: Option<Best>) {
+        self.version += 1;
+        self.best_count += u32::from(after.is_some());
+        self.best_count -= u32::from(before.best.is_some());
+        if let Some(index) = &mut self.rt_index {
+            let communities = |best: Option<Best>| {
+                best.map_or(&[][..], |best| shared.attributes.get(best.attributes).ext_communities.as_slice())
+            };
+            index.change(id, communities(before.best), communities(after));
+        }
+        if let Some(changes) = &mut self.changes {
+            changes.insert(id);
+        }
+        // A peer does not hear of its own route. When the best path comes from another than
+        // the one last sent, the new source may hold what was sent, and the old one does not.
+        let other_source = before.source != self.routes.last_source(id);
+        for subgroup in self.subgroups.iter_mut().flatten() {
+            subgroup.pending.insert(id);
+            if other_source && subgroup.sent.contains(id) {
+                subgroup.moved.insert(id);
+            }
+        }
+    }
+
+    /// Forgets a destination that has no path and that nobody must hear of any more.
+    pub(super) fn try_free(&mut self, shared: &mut Shared, id: u32) {
+        if self.routes.first(id).exists()
+            || !self.routes.occupied().contains(id)
+            || self.changes.as_ref().is_some_and(|changes| changes.contains(id))
+            || self.subgroups.iter().flatten().any(|subgroup| subgroup.sent.contains(id))
+        {
+            return;
+        }
+        for subgroup in self.subgroups.iter_mut().flatten() {
+            subgroup.pending.remove(id);
+            subgroup.moved.remove(id);
+        }
+        let rest = self.routes.free(id);
+        if rest != NO_OCTETS {
+            shared.rests.release(rest);
+        }
+    }
+
+    /// Begins or ends to note changes and to index route targets.
+    pub(super) fn set_import(&mut self, shared: &mut Shared, import: bool) {
+        if import == self.changes.is_some() {
+            return;
+        }
+        if !import {
+            self.rt_index = None;
+            // Tombstones may have waited for EVPN only.
+            for id in self.changes.take().iter().flat_map(IdSet::iter) {
+                self.try_free(shared, id);
+            }
+            return;
+        }
+        let mut index = RtIndex::default();
+        for id in self.routes.occupied().iter() {
+            if let Some(best) = self.routes.best(id) {
+                index.change(id, &[], &shared.attributes.get(best.attributes).ext_communities);
+            }
+        }
+        self.rt_index = Some(index);
+        self.changes = Some(IdSet::default());
+    }
+
+    fn change(&self, shared: &Shared, id: u32) -> Change {
+        let first = self.routes.first(id);
+        let path = self.routes.best(id).map(|best| BestPath {
+            source: shared.path_source(best.source),
+            attributes: Arc::clone(shared.attributes.get(best.attributes)),
+        });
+        Change {
+            family: self.family,
+            key: self.routes.key(id),
+            rest: NlriRest::from_slice(shared.rests.get(first.rest)),
+            path,
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn path_source(&self, slot: PeerSlot) -> PathSource {
+        self.peers.get(slot).and_then(|peer| peer.id).map_or(PathSource::Local, PathSource::Peer)
+    }
+
+    /// Where a path comes from, as far as the rules of export care.
+    pub(super) fn origination(&self, slot: PeerSlot, family: Family) -> Origination {
+        if slot == PeerSlot::LOCAL {
+            return Origination::Local;
+        }
+        let Some(peer) = self.peers.get(slot) else { return Origination::External };
+        match peer.settings.kind {
+            PeerKind::External => Origination::External,
+            PeerKind::Internal => Origination::Internal {
+                client: peer.settings.family(family).is_some_and(|row| row.settings.route_reflector_client),
+                router_id: peer.settings.router_id,
+            },
+        }
+    }
+}
+
+impl Rib {
+    /// Originates a route, or replaces what we originate with this key.
+    pub fn originate(
+        &mut self,
+        family: Family,
+        nlri: &[u8],
+        attributes: AttributeSet,
+        now: Instant,
+    ) -> Result<(), RibError> {
+        let (key, rest) = (family.row().split)(nlri)?;
+        let now = self.shared.seconds(now);
+        let attributes = self.shared.attributes.intern(&Arc::new(attributes));
+        if let Some(table) = self.tables.get_mut(place(family)) {
+            let arrival = Arrival {
+                source: PeerSlot::LOCAL,
+                path_id: 0,
+                key: &key,
+                rest: &rest,
+                attributes,
+                refused: 0,
+                now,
+            };
+            table.announce(&mut self.shared, &arrival);
+        }
+        self.shared.attributes.release(attributes);
+        Ok(())
+    }
+
+    /// Withdraws what we originate with the key of this NLRI.
+    pub fn withdraw_local(&mut self, family: Family, nlri: &[u8]) -> Result<(), RibError> {
+        let (key, _) = (family.row().split)(nlri)?;
+        if let Some(table) = self.tables.get_mut(place(family)) {
+            table.withdraw(&mut self.shared, PeerSlot::LOCAL, 0, &key);
+        }
+        Ok(())
+    }
+
+    /// Up to `max` destinations whose best path changed since they were last given here, as
+    /// they are now. Nothing is queued: a destination that changed often is given once.
+    pub fn take_changes(&mut self, max: usize) -> Vec<Change> {
+        let mut taken = Vec::new();
+        let mut ids = Vec::new();
+        for table in &mut self.tables {
+            ids.clear();
+            if let Some(changes) = &mut table.changes {
+                changes.take(&mut table.changes_cursor, max - taken.len(), &mut ids);
+            }
+            for &id in &ids {
+                taken.push(table.change(&self.shared, id));
+                table.try_free(&mut self.shared, id);
+            }
+        }
+        taken
+    }
+
+    /// The best paths that carry a matching route target, without walking the table. Needs
+    /// `RibSettings::import`.
+    pub fn best_routes_matching(&self, matches: &[RouteTargetMatch]) -> Vec<Change> {
+        self.tables
+            .iter()
+            .flat_map(|table| {
+                let ids = table.rt_index.as_ref().map(|index| index.matching(matches)).unwrap_or_default();
+                ids.into_iter().map(|id| table.change(&self.shared, id))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,137 @@
+//! Graceful restart (RFC 4724, RFC 8538), both sides.
+//!
+//! A neighbour's restart: `peer_down` marks its routes as stale, they stay as good as any;
+//! its End-of-RIB sweeps what it did not send again. Two times bound that: the one given to
+//! `peer_down` (in general the neighbour's restart time) until it is back, then
+//! `RibPeer::stale_path_time` until its End-of-RIB (RFC 8538 §4.1 demands the bound).
+//!
+//! Our own restart: `start_deferred` puts off our End-of-RIB until each neighbour that is
+//! waited for has sent its own or the time is up. Not waited for: neighbours without graceful
+//! restart and those that have restarted themselves (R bit, RFC 4724 §4.1), or two restarted
+//! speakers would wait for each other. The kernel must prune only when `converged`.
+//!
+//! Unlike RFC 4724 §4.1, routes are selected and sent as they come. The rule is there for hop
+//! by hop routing, where a choice made too early can loop. EVPN forwards in one hop to the
+//! VTEP that a route names, an early choice is put right by the next update, and receivers
+//! keep what is stale until our End-of-RIB. So a reflector that restarts while one of its
+//! clients is dead still serves all others at once.
+
+use super::{
+    Rib, RibError, Shared,
+    destination::{PathFlags, PeerSlot},
+    place,
+};
+use crate::peer::PeerId;
+use crate::wire::Family;
+use std::{collections::BTreeSet, time::Instant};
+
+/// Our End-of-RIB is deferred.
+#[derive(Debug, Clone)]
+pub(super) struct Deferral {
+    until: Instant,
+    awaited: BTreeSet<(PeerId, Family)>,
+}
+
+impl Shared {
+    /// This neighbour's End-of-RIB is not waited for (any longer).
+    pub(super) fn forgo(&mut self, peer: PeerId, family: Family) {
+        if let Some(deferral) = &mut self.deferral {
+            deferral.awaited.remove(&(peer, family));
+        }
+    }
+}
+
+impl Rib {
+    /// We have restarted: defers our End-of-RIB until all these neighbours have sent theirs, or
+    /// until this time. Without neighbours nothing is deferred.
+    pub fn start_deferred(&mut self, awaited: impl IntoIterator<Item = (PeerId, Family)>, until: Instant) {
+        self.shared.deferral = Some(Deferral { until, awaited: awaited.into_iter().collect() });
+        self.end_deferral_if_complete();
+    }
+
+    /// Every neighbour that was waited for has sent all it has, or the time was up.
+    pub fn converged(&self) -> bool {
+        self.shared.deferral.is_none()
+    }
+
+    /// Those still waited for.
+    pub fn awaited(&self) -> impl Iterator<Item = (PeerId, Family)> + '_ {
+        self.shared.deferral.iter().flat_map(|deferral| deferral.awaited.iter().copied())
+    }
+
+    /// The neighbour has sent all it has: what is still stale goes.
+    pub fn end_of_rib(&mut self, peer: PeerId, family: Family) -> Result<(), RibError> {
+        let slot = self.established(peer)?;
+        let Some(table) = self.tables.get_mut(place(family)) else { return Ok(()) };
+        let Some(state) = self.shared.peers.table_mut(slot, table.place) else { return Ok(()) };
+        state.end_of_rib = true;
+        if state.stale_until.take().is_some() {
+            table.sweep(&mut self.shared, slot, PathFlags::STALE);
+        }
+        self.shared.forgo(peer, family);
+        self.end_deferral_if_complete();
+        Ok(())
+    }
+
+    pub(super) fn end_deferral_if_complete(&mut self) {
+        if self.shared.deferral.as_ref().is_some_and(|deferral| deferral.awaited.is_empty()) {
+            self.end_deferral();
+        }
+    }
+
+    fn end_deferral(&mut self) {
+        self.shared.deferral = None;
+        for table in &mut self.tables {
+            // The End-of-RIB comes after all that has been selected until now.
+            for subgroup in table.subgroups.iter_mut().flatten() {
+                if let Some(dump) = &mut subgroup.dump {
+                    dump.passed = false;
+                    subgroup.cursor = 0;
+                }
+            }
+        }
+    }
+
+    /// When `on_deadline` has something to do.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let tables = self.shared.peers.iter().flat_map(|(_, peer)| &peer.tables);
+        tables
+            .flat_map(|state| [state.stale_until, state.refresh_until])
+            .chain([self.shared.deferral.as_ref().map(|deferral| deferral.until), self.slow_peer_deadline()])
+            .flatten()
+            .min()
+    }
+
+    /// Does what is due: sweeps, the end of deferral, slow peers.
+    pub fn on_deadline(&mut self, now: Instant) {
+        let due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        if due(self.shared.deferral.as_ref().map(|deferral| deferral.until)) {
+            self.end_deferral();
+        }
+        for at in 0..self.tables.len() {
+            let mut sweeps: Vec<(PeerSlot, u8)> = Vec::new();
+            for (slot, peer) in self.shared.peers.iter() {
+                let Some(state) = peer.tables.get(at) else { continue };
+                if due(state.stale_until) {
+                    sweeps.push((slot, PathFlags::STALE));
+                }
+                if due(state.refresh_until) {
+                    sweeps.push((slot, PathFlags::REFRESHING));
+                }
+            }
+            let Some(table) = self.tables.get_mut(at) else { continue };
+            for (slot, flag) in sweeps {
+                if let Some(state) = self.shared.peers.table_mut(slot, at) {
+                    let timer = if flag == PathFlags::STALE {
+                        &mut state.stale_until
+                    } else {
+                        &mut state.refresh_until
+                    };
+                    *timer = None;
+                }
+                table.sweep(&mut self.shared, slot, flag);
+            }
+        }
+        self.split_slow_peers(now);
+    }
+}

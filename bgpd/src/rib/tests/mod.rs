@@ -1,0 +1,13 @@
+//! Tests of the tables as a whole: what goes in is built here, what comes out is read with
+//! the wire decoder, as a neighbour would. The parts have their tests beside them.
+
+mod adjacency;
+mod groups;
+mod inbound;
+mod lab;
+mod model;
+mod property;
+mod reflection;
+mod restart;
+mod shows;
+mod smoke;

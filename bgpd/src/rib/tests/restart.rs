@@ -1,0 +1,203 @@
+//! Graceful restart, both sides.
+
+use super::lab::{EVPN, Lab, announce, attributes, client, empty, id, mac_ip, settings};
+use crate::rib::{PathSource, RibPeer};
+use crate::wire::update::Update;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(120);
+
+fn end_of_rib() -> Update {
+    Update { end_of_rib: Some(EVPN), ..empty() }
+}
+
+/// Client 1 has two routes, client 2 holds them.
+fn lab() -> Lab {
+    let mut lab = Lab::with([(1, client(1)), (2, client(2))]);
+    lab.update(1, &announce(attributes(1), &[mac_ip(1, 10), mac_ip(2, 10)]));
+    lab.drain();
+    lab
+}
+
+fn with_restart(restart: Option<bool>) -> RibPeer {
+    let mut peer = client(1);
+    peer.families[0].restart = restart;
+    peer
+}
+
+#[test]
+fn a_restarting_neighbour_s_routes_stay_and_what_it_does_not_send_again_goes_at_its_end_of_rib() {
+    let mut lab = lab();
+    lab.down(id(1), Some(LONG));
+    lab.drain();
+    assert_eq!((lab.peers[&id(2)].view.len(), lab.rib.counters(id(1), EVPN).stale), (2, 2));
+    lab.pass(LONG / 2);
+    lab.up(id(1), client(1));
+    lab.update(1, &announce(attributes(1), &[mac_ip(1, 10)]));
+    lab.drain();
+    assert_eq!((lab.peers[&id(2)].view.len(), lab.rib.counters(id(1), EVPN).stale), (2, 1));
+    assert_eq!(lab.peers[&id(2)].announced, 2, "the same route is no news");
+    lab.update(1, &end_of_rib());
+    lab.drain();
+    assert!(lab.holds(2, &mac_ip(1, 10)).is_some() && lab.holds(2, &mac_ip(2, 10)).is_none());
+    assert_eq!(lab.rib.next_deadline(), None);
+}
+
+#[test]
+fn who_comes_back_at_the_last_moment_has_time_to_send_all_again() {
+    let mut lab = lab();
+    lab.down(id(1), Some(LONG));
+    lab.pass(LONG - Duration::from_secs(1));
+    lab.up(id(1), client(1));
+    assert_eq!(lab.rib.next_deadline(), Some(lab.now + client(1).stale_path_time));
+    lab.pass(LONG / 2);
+    lab.drain();
+    assert_eq!(lab.peers[&id(2)].view.len(), 2);
+    lab.pass(LONG / 2);
+    lab.drain();
+    assert!(lab.peers[&id(2)].view.is_empty());
+}
+
+#[test]
+fn the_stale_timer_bounds_it_with_and_without_a_new_session() {
+    for comes_back in [false, true] {
+        let mut lab = lab();
+        lab.down(id(1), Some(LONG));
+        assert_eq!(lab.rib.next_deadline(), Some(lab.now + LONG));
+        if comes_back {
+            lab.up(id(1), client(1));
+        }
+        lab.pass(LONG - Duration::from_secs(1));
+        lab.drain();
+        assert_eq!(lab.peers[&id(2)].view.len(), 2);
+        lab.pass(Duration::from_secs(1));
+        lab.drain();
+        assert!(lab.peers[&id(2)].view.is_empty());
+    }
+}
+
+#[test]
+fn without_the_f_bit_or_without_the_capability_stale_routes_go_at_once() {
+    for restart in [Some(false), None] {
+        let mut lab = lab();
+        lab.down(id(1), Some(LONG));
+        lab.up(id(1), with_restart(restart));
+        lab.drain();
+        assert!(lab.peers[&id(2)].view.is_empty(), "{restart:?}");
+    }
+}
+
+#[test]
+fn nothing_is_kept_of_a_neighbour_without_graceful_restart_or_after_a_hard_reset() {
+    let mut lab = lab();
+    lab.down(id(1), None);
+    lab.drain();
+    assert!(lab.peers[&id(2)].view.is_empty());
+    lab.up(id(1), with_restart(None));
+    lab.update(1, &announce(attributes(1), &[mac_ip(1, 10)]));
+    lab.down(id(1), Some(LONG));
+    lab.drain();
+    assert!(lab.peers[&id(2)].view.is_empty());
+}
+
+#[test]
+fn what_was_stale_already_goes_with_the_second_restart() {
+    let mut lab = lab();
+    lab.down(id(1), Some(LONG));
+    lab.up(id(1), client(1));
+    lab.update(1, &announce(attributes(1), &[mac_ip(1, 10)]));
+    lab.down(id(1), Some(LONG));
+    lab.drain();
+    assert!(lab.holds(2, &mac_ip(1, 10)).is_some() && lab.holds(2, &mac_ip(2, 10)).is_none());
+}
+
+#[test]
+fn a_stale_path_is_as_good_as_any_other() {
+    let mut lab = Lab::with([(1, client(1)), (2, client(2)), (3, client(3))]);
+    let route = [mac_ip(1, 10)];
+    lab.update(1, &announce(attributes(1), &route));
+    lab.update(2, &announce(attributes(1), &route));
+    lab.down(id(1), Some(LONG));
+    let view = lab.rib.route(EVPN, &route[0]).expect("a route").expect("there");
+    assert_eq!((view.paths[0].source, view.paths[0].stale), (PathSource::Peer(id(1)), true));
+}
+
+#[test]
+fn a_session_that_replaces_one_that_was_never_seen_to_end() {
+    let mut lab = lab();
+    lab.up(id(1), client(1));
+    lab.drain();
+    assert!(lab.peers[&id(2)].view.is_empty());
+    assert_eq!(lab.peers[&id(1)].ends_of_rib, 1);
+}
+
+#[test]
+fn our_end_of_rib_waits_for_all_neighbours_but_routes_go_out_at_once() {
+    let mut lab = Lab::new(settings());
+    lab.rib.start_deferred([(id(1), EVPN), (id(2), EVPN)], lab.now + LONG);
+    lab.rib.originate(EVPN, &mac_ip(9, 10), attributes(9), lab.now).expect("a route");
+    lab.up(id(1), client(1));
+    lab.up(id(2), client(2));
+    lab.update(1, &announce(attributes(1), &[mac_ip(1, 10)]));
+    lab.drain();
+    assert!(lab.holds(1, &mac_ip(9, 10)).is_some() && lab.holds(2, &mac_ip(9, 10)).is_some());
+    assert!(lab.holds(2, &mac_ip(1, 10)).is_some() && lab.peers[&id(2)].ends_of_rib == 0);
+    assert_eq!(lab.rib.take_changes(10).len(), 2);
+    lab.update(1, &end_of_rib());
+    assert!(!lab.rib.converged());
+    assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(2), EVPN)]);
+    lab.update(2, &end_of_rib());
+    assert!(lab.rib.converged());
+    let transmit = lab.rib.next_transmit(lab.now).expect("now");
+    for peer in transmit.peers {
+        lab.peers.get_mut(&peer).expect("up").receive(&transmit.bytes);
+        let receiver = &lab.peers[&peer];
+        assert!(
+            receiver.ends_of_rib == 0 || receiver.view.len() >= usize::from(peer == id(2)),
+            "routes first"
+        );
+    }
+    lab.drain();
+    assert!(lab.holds(2, &mac_ip(1, 10)).is_some());
+    assert!(lab.peers.values().all(|receiver| receiver.ends_of_rib == 1));
+}
+
+#[test]
+fn our_restart_waits_no_longer_than_the_time_and_not_for_those_who_wait_themselves() {
+    let mut lab = Lab::new(settings());
+    let until = lab.now + LONG;
+    let all = [1, 2, 3].map(|n| (id(n), EVPN));
+    lab.rib.start_deferred(all, until);
+    let mut restarting = client(1);
+    restarting.restarting = true;
+    lab.up(id(1), restarting);
+    let mut without = client(2);
+    without.families[0].restart = None;
+    lab.up(id(2), without);
+    assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(3), EVPN)]);
+    assert_eq!(lab.rib.next_deadline(), Some(until));
+    lab.pass(LONG);
+    assert!(lab.rib.converged() && lab.rib.next_deadline().is_none());
+    lab.drain();
+    assert_eq!(lab.peers[&id(1)].ends_of_rib, 1);
+    lab.rib.start_deferred([], until);
+    assert!(lab.rib.converged(), "nobody to wait for");
+    lab.rib.start_deferred([(id(3), EVPN)], until);
+    lab.rib.remove_peer(id(3));
+    assert!(lab.rib.converged(), "it is not configured any more");
+}
+
+#[test]
+fn a_route_with_paths_of_ours_and_others_is_selected_before_our_end_of_rib() {
+    let mut lab = Lab::new(settings());
+    lab.rib.start_deferred([(id(1), EVPN)], lab.now + LONG);
+    lab.up(id(1), client(1));
+    let mut moved = attributes(1);
+    moved.ext_communities.push(weft_evpn::ExtendedCommunity::mac_mobility(
+        weft_evpn::community::MacMobility { sticky: false, sequence: 4 },
+    ));
+    lab.update(1, &announce(moved, &[mac_ip(1, 10)]));
+    lab.rib.originate(EVPN, &mac_ip(1, 10), attributes(9), lab.now).expect("a route");
+    let change = lab.rib.take_changes(10).pop().expect("selected");
+    assert_eq!(change.path.map(|path| path.source), Some(PathSource::Peer(id(1))), "by its sequence");
+}

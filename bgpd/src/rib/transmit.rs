@@ -1,0 +1,410 @@
+//! From pending destinations to messages. A batch of a subgroup's pending destinations is
+//! judged by the rules of `export`, sorted by what can share a message (recipients, attribute
+//! set), and encoded once for all recipients: withdrawals first, then announcements.
+//!
+//! A batch ends with the pending set or at 4096 destinations or 1 MiB, so that what is
+//! encoded and not taken yet is bounded. A route alone goes out alone, at once.
+
+use super::{
+    Rib, Shared,
+    attributes::AttributeId,
+    destination::PeerSlot,
+    export::{may_send, outbound},
+    loc_rib::Table,
+    update_group::{Marker, Subgroup},
+};
+use crate::peer::PeerId;
+use crate::wire::{EncodedAttributes, Message, RouteRefresh, refresh::RefreshKind};
+use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
+use std::time::Instant;
+
+/// Destinations in a batch.
+const BATCH: usize = 4096;
+/// Octets at which a transmission is closed and another begun.
+const TRANSMISSION: usize = 64 * 1024;
+/// Octets at which a batch ends early.
+const BATCH_OCTETS: usize = 1024 * 1024;
+/// The path identifier that we give to the only path we send.
+const PATH_ID: u32 = 1;
+
+/// Whole messages for some neighbours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// To each of these.
+    pub peers: SmallVec<[PeerId; 4]>,
+    /// One or more whole messages.
+    pub bytes: Bytes,
+}
+
+/// Which members of a subgroup something is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum To {
+    All,
+    AllBut(PeerSlot),
+    Only(PeerSlot),
+}
+
+/// Memory that is used again from batch to batch.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    ids: Vec<u32>,
+    withdrawals: Vec<(To, u32)>,
+    announcements: Vec<(To, AttributeId, PeerSlot, u32)>,
+    attributes: EncodedAttributes,
+}
+
+impl Rib {
+    /// The next messages to hand to sessions; `None` when nothing is left to do now.
+    pub fn next_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        loop {
+            while let Some(mut transmit) = self.ready.pop_front() {
+                let Transmit { peers, bytes } = &mut transmit;
+                let shared = &mut self.shared;
+                peers.retain(|id| {
+                    let peer = shared.peers.slot(*id).and_then(|slot| shared.peers.get_mut(slot));
+                    match peer {
+                        Some(peer) if peer.blocked.is_some() => {
+                            peer.held.push_back(bytes.clone());
+                            false
+                        }
+                        other => other.is_some(),
+                    }
+                });
+                if !transmit.peers.is_empty() {
+                    return Some(transmit);
+                }
+            }
+            let (table, subgroup) = self.next_work()?;
+            self.fill(table, subgroup, now);
+        }
+    }
+
+    /// A neighbour's session is full and did not take these bytes, which are kept for it.
+    /// Nothing is given for the neighbour until `peer_drained`.
+    pub fn peer_blocked(&mut self, peer: PeerId, refused: Bytes, now: Instant) {
+        let Some(slot) = self.shared.peers.slot(peer) else { return };
+        let Some(state) = self.shared.peers.get_mut(slot).filter(|state| state.up) else { return };
+        state.held.push_back(refused);
+        if state.blocked.replace(state.blocked.unwrap_or(now)).is_none() {
+            self.count_blocked(slot, |blocked| *blocked += 1);
+        }
+    }
+
+    /// A neighbour's session has room again.
+    pub fn peer_drained(&mut self, peer: PeerId) {
+        let Some(slot) = self.shared.peers.slot(peer) else { return };
+        let Some(state) = self.shared.peers.get_mut(slot) else { return };
+        if state.blocked.take().is_none() {
+            return;
+        }
+        while let Some(bytes) = state.held.pop_back() {
+            self.ready.push_front(Transmit { peers: SmallVec::from_slice(&[peer]), bytes });
+        }
+        self.count_blocked(slot, |blocked| *blocked -= 1);
+    }
+
+    fn count_blocked(&mut self, slot: PeerSlot, count: impl Fn(&mut usize)) {
+        for table in &mut self.tables {
+            let at = self.shared.peers.table(slot, table.place).and_then(|state| state.subgroup);
+            if let Some(subgroup) = at.and_then(|at| table.subgroup_mut(at)) {
+                count(&mut subgroup.blocked);
+            }
+        }
+    }
+
+    /// The next subgroup that has something to send and can, after the last one.
+    fn next_work(&mut self) -> Option<(usize, usize)> {
+        let deferred = self.shared.deferral.is_some();
+        let works = |&(_, subgroup): &(_, &Option<Subgroup>)| {
+            subgroup.as_ref().is_some_and(|subgroup| subgroup.blocked == 0 && subgroup.has_work(deferred))
+        };
+        let all = || {
+            self.tables.iter().enumerate().flat_map(|(table, rows)| {
+                rows.subgroups.iter().enumerate().map(move |(at, subgroup)| ((table, at), subgroup))
+            })
+        };
+        let found = all().filter(|(at, _)| *at > self.turn).find(works).or_else(|| all().find(works));
+        let (at, _) = found?;
+        self.turn = at;
+        Some(at)
+    }
+
+    /// Encodes a batch of a subgroup into `ready`.
+    fn fill(&mut self, table: usize, at: usize, now: Instant) {
+        let Some(table) = self.tables.get_mut(table) else { return };
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut batch = Batch::new(&mut self.ready);
+        table.begin_dump(&self.shared, at, &mut batch);
+        let complete = table.judge_batch(&self.shared, at, &mut scratch);
+        table.encode_withdrawals(&mut self.shared, at, &scratch, &mut batch);
+        let left = table.encode_announcements(&mut self.shared, at, &mut scratch, &mut batch);
+        table.end_dump(&self.shared, at, complete && !left, &mut batch);
+        batch.flush(table.subgroup(at), &self.shared);
+        table.try_merge(&mut self.shared, at, now);
+        self.scratch = scratch;
+    }
+}
+
+impl Subgroup {
+    /// Nobody is left when the only member is the source.
+    fn is_nobody(&self, to: To) -> bool {
+        matches!(to, To::AllBut(_)) && self.members.len() == 1
+    }
+}
+
+impl Table {
+    fn begin_dump(&mut self, shared: &Shared, at: usize, batch: &mut Batch<'_>) {
+        let family = self.family;
+        let Some(subgroup) = self.subgroup_mut(at) else { return };
+        let Some(dump) = &mut subgroup.dump else { return };
+        dump.started = true;
+        if std::mem::take(&mut dump.begin_refresh) {
+            batch.to(To::All, Some(subgroup), shared);
+            refresh(family, RefreshKind::Begin, &mut batch.out);
+        }
+    }
+
+    /// Takes a batch of pending destinations and decides what each member is told of them.
+    /// True if each destination that was there when the dump began has been visited.
+    fn judge_batch(&mut self, shared: &Shared, at: usize, scratch: &mut Scratch) -> bool {
+        let Scratch { ids, withdrawals, announcements, .. } = scratch;
+        ids.clear();
+        withdrawals.clear();
+        announcements.clear();
+        let (family, routes) = (self.family, &self.routes);
+        let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return true };
+        let complete = subgroup.pending.take(&mut subgroup.cursor, BATCH, ids);
+        let speaker = shared.settings.speaker();
+        let is_member = |slot: PeerSlot| {
+            shared.peers.table(slot, self.place).is_some_and(|state| state.subgroup == Some(at))
+        };
+        // Routes come in runs with one source and one attribute set.
+        let mut last: Option<(PeerSlot, AttributeId, bool, To)> = None;
+        for &id in ids.iter() {
+            let sent = subgroup.sent.contains(id);
+            let moved = sent && subgroup.moved.contains(id);
+            let best = routes.best(id).map(|best| match last {
+                Some((source, attributes, may, to))
+                    if (source, attributes) == (best.source, best.attributes) =>
+                {
+                    (best, may, to)
+                }
+                _ => {
+                    let origination = shared.origination(best.source, family);
+                    let set = shared.attributes.get(best.attributes);
+                    let may = may_send(&speaker, &subgroup.key, origination, set);
+                    let to = if is_member(best.source) { To::AllBut(best.source) } else { To::All };
+                    last = Some((best.source, best.attributes, may, to));
+                    (best, may, to)
+                }
+            });
+            match best {
+                Some((best, true, to)) => {
+                    if moved && let To::AllBut(source) = to {
+                        withdrawals.push((To::Only(source), id));
+                    }
+                    announcements.push((to, best.attributes, best.source, id));
+                }
+                _ if !sent => {
+                    subgroup.moved.remove(id);
+                }
+                _ => {
+                    // The source of what was sent does not hold it.
+                    let source = routes.last_source(id);
+                    let to = if !moved && is_member(source) { To::AllBut(source) } else { To::All };
+                    withdrawals.push((to, id));
+                }
+            }
+        }
+        withdrawals.sort_by_key(|&(to, _)| to);
+        let key = |&(to, attributes, source, _): &(To, AttributeId, PeerSlot, u32)| (to, attributes, source);
+        if !announcements.is_sorted_by_key(key) {
+            announcements.sort_by_key(key);
+        }
+        complete
+    }
+
+    fn encode_withdrawals(
+        &mut self,
+        shared: &mut Shared,
+        at: usize,
+        scratch: &Scratch,
+        batch: &mut Batch<'_>,
+    ) {
+        for run in scratch.withdrawals.chunk_by(|a, b| a.0 == b.0) {
+            let Some(&(to, _)) = run.first() else { continue };
+            let (family, routes) = (self.family, &self.routes);
+            let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return };
+            let mut rest = run;
+            if subgroup.is_nobody(to) {
+                for &(_, id) in run {
+                    subgroup.sent.remove(id);
+                    subgroup.moved.remove(id);
+                }
+                rest = &[];
+            }
+            while !rest.is_empty() {
+                batch.to(to, Some(subgroup), shared);
+                let mut packer = subgroup.encoder.withdraw(family, &mut batch.out);
+                let (now, later) = rest.split_at(rest.len().min(ROUTES_BETWEEN_FLUSHES));
+                for &(_, id) in now {
+                    // A withdrawal has no attributes and always fits.
+                    let _ = packer.push(PATH_ID, &routes.key(id), shared.rests.get(routes.first(id).rest));
+                    if !matches!(to, To::Only(_)) {
+                        subgroup.sent.remove(id);
+                        subgroup.moved.remove(id);
+                    }
+                }
+                packer.finish();
+                rest = later;
+            }
+            for &(_, id) in run {
+                self.try_free(shared, id);
+            }
+        }
+        for &id in &scratch.ids {
+            self.try_free(shared, id);
+        }
+    }
+
+    /// True if the batch became too long, and the rest is pending again.
+    fn encode_announcements(
+        &mut self,
+        shared: &mut Shared,
+        at: usize,
+        scratch: &mut Scratch,
+        batch: &mut Batch<'_>,
+    ) -> bool {
+        let Scratch { announcements, attributes: encoded, withdrawals, .. } = scratch;
+        withdrawals.clear();
+        let (family, routes) = (self.family, &self.routes);
+        let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return false };
+        let speaker = shared.settings.speaker();
+        let mut left = false;
+        for run in announcements.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
+            let Some(&(to, attributes, source, first)) = run.first() else { continue };
+            if batch.octets > BATCH_OCTETS {
+                for &(_, _, _, id) in run {
+                    subgroup.pending.insert(id);
+                }
+                subgroup.cursor = if left { subgroup.cursor.min(first) } else { first };
+                left = true;
+                continue;
+            }
+            if subgroup.is_nobody(to) {
+                for &(_, _, _, id) in run {
+                    subgroup.sent.insert(id);
+                    subgroup.moved.remove(id);
+                }
+                continue;
+            }
+            let origination = shared.origination(source, family);
+            let set = outbound(&speaker, &subgroup.key, origination, shared.attributes.get(attributes));
+            encoded.set(&set, subgroup.encoder.context());
+            let mut rest = run;
+            while !rest.is_empty() {
+                batch.to(to, Some(subgroup), shared);
+                let (now, later) = rest.split_at(rest.len().min(ROUTES_BETWEEN_FLUSHES));
+                rest = later;
+                let mut refused = 0;
+                match subgroup.encoder.announce(family, encoded, &mut batch.out) {
+                    Ok(mut packer) => {
+                        for &(_, _, _, id) in now {
+                            let nlri_rest = shared.rests.get(routes.first(id).rest);
+                            if packer.push(PATH_ID, &routes.key(id), nlri_rest).is_ok() {
+                                subgroup.sent.insert(id);
+                                subgroup.moved.remove(id);
+                            } else {
+                                withdrawals.push((To::All, id));
+                                refused += 1;
+                            }
+                        }
+                        packer.finish();
+                    }
+                    Err(_) => {
+                        withdrawals.extend(now.iter().map(|&(_, _, _, id)| (To::All, id)));
+                        refused = now.len();
+                    }
+                }
+                if refused > 0 {
+                    tracing::debug!(%family, refused, "routes whose attributes leave no room are withdrawn");
+                }
+            }
+        }
+        // What cannot be told is withdrawn from those who hold something else.
+        withdrawals.retain(|&(_, id)| subgroup.sent.contains(id));
+        self.encode_withdrawals(shared, at, scratch, batch);
+        left
+    }
+
+    fn end_dump(&mut self, shared: &Shared, at: usize, complete: bool, batch: &mut Batch<'_>) {
+        let (family, deferred) = (self.family, shared.deferral.is_some());
+        let Some(subgroup) = self.subgroup_mut(at) else { return };
+        let Some(mut dump) = subgroup.dump.take() else { return };
+        dump.passed |= complete;
+        if !dump.passed || deferred {
+            subgroup.dump = Some(dump);
+            return;
+        }
+        for end in dump.ends {
+            batch.to(To::All, Some(subgroup), shared);
+            match end {
+                Marker::EndOfRib => subgroup.encoder.end_of_rib(family, &mut batch.out),
+                Marker::EndOfRefresh => refresh(family, RefreshKind::End, &mut batch.out),
+            }
+        }
+    }
+}
+
+/// How many routes are packed before the length of a transmission is looked at again.
+const ROUTES_BETWEEN_FLUSHES: usize = 1024;
+
+fn refresh(family: crate::wire::Family, kind: RefreshKind, out: &mut BytesMut) {
+    let row = family.row();
+    let message = Message::RouteRefresh(RouteRefresh { afi: row.afi, safi: row.safi, kind });
+    out.extend_from_slice(&message.to_bytes());
+}
+
+/// Messages being written for the same recipients, in order.
+struct Batch<'a> {
+    ready: &'a mut std::collections::VecDeque<Transmit>,
+    to: To,
+    out: BytesMut,
+    /// Octets of the whole batch so far.
+    octets: usize,
+}
+
+impl<'a> Batch<'a> {
+    fn new(ready: &'a mut std::collections::VecDeque<Transmit>) -> Self {
+        Self { ready, to: To::All, out: BytesMut::new(), octets: 0 }
+    }
+
+    /// What is written next is for these.
+    fn to(&mut self, to: To, subgroup: Option<&Subgroup>, shared: &Shared) {
+        if self.to != to || self.out.len() >= TRANSMISSION {
+            self.flush(subgroup, shared);
+            self.to = to;
+        }
+    }
+
+    fn flush(&mut self, subgroup: Option<&Subgroup>, shared: &Shared) {
+        if self.out.is_empty() {
+            return;
+        }
+        let bytes = self.out.split().freeze();
+        self.octets += bytes.len();
+        let to = self.to;
+        let recipients =
+            subgroup.into_iter().flat_map(|subgroup| &subgroup.members).filter(|&&slot| match to {
+                To::All => true,
+                To::AllBut(source) => slot != source,
+                To::Only(source) => slot == source,
+            });
+        let peers: SmallVec<[PeerId; 4]> =
+            recipients.filter_map(|&slot| shared.peers.get(slot)?.id).collect();
+        if !peers.is_empty() {
+            self.ready.push_back(Transmit { peers, bytes });
+        }
+    }
+}

@@ -1,0 +1,615 @@
+//! The task of one neighbour: it moves octets between the neighbour's connections and the
+//! state machine, and routes between the session and the core.
+//!
+//! Back-pressure: an event that the core's channel does not take goes to `backlog`; while
+//! something is there, nothing more is read from the neighbour (TCP slows it down), but
+//! writing, timers and commands go on. Before a hold timer may expire, what has arrived is
+//! read: a neighbour is not silent only because we were slow.
+
+use super::{
+    Shared,
+    dial::{self, DialError},
+    link::Link,
+    outbound::{self, SessionQueue},
+    report::{LogLimit, hex},
+    status::StatusCell,
+};
+use crate::{
+    fsm::{Action, ConnectionId, Input, PeerFsm, Received},
+    peer::{
+        Cease, DownReason, Endpoints, FsmState, Negotiated, PeerId, PeerKind, PeerSettings, RefreshKind,
+        SessionCommand, SessionEvent, SessionId,
+    },
+    wire::{
+        DecodeContext, Family, Frame, Message, MessageType, Notification, RouteRefresh, SessionKind, refresh,
+    },
+};
+use bytes::Bytes;
+use socket2::SockRef;
+use std::{
+    collections::VecDeque,
+    future::{Future, pending, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::TcpStream,
+    sync::mpsc,
+    task::JoinSet,
+    time::{sleep_until, timeout},
+};
+use tracing::{debug, info, warn};
+
+/// How long the core may take for the last events of a neighbour that is removed.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
+/// Reads before a hold timer is declared expired.
+const LAST_READS: usize = 16;
+
+/// What a task is told.
+#[derive(Debug)]
+pub(super) enum Control {
+    /// By the core.
+    Command(SessionCommand),
+    /// To end all sessions, and itself.
+    Remove(Cease),
+}
+
+/// The other ends of a task's channels.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    pub control: mpsc::Receiver<Control>,
+    pub incoming: mpsc::Receiver<TcpStream>,
+}
+
+type Call = Pin<Box<dyn Future<Output = Result<TcpStream, DialError>> + Send>>;
+
+/// The established session.
+struct Session {
+    id: SessionId,
+    connection: ConnectionId,
+    queue: SessionQueue,
+    negotiated: Arc<Negotiated>,
+}
+
+/// Why the task woke up.
+enum Wake {
+    Control(Option<Control>),
+    Accepted(TcpStream),
+    Called(ConnectionId, Result<TcpStream, DialError>),
+    Ready,
+    Queued(Bytes),
+    Sent,
+    CoreGone,
+    Deadline,
+}
+
+/// The task.
+pub(super) struct PeerTask {
+    peer: PeerId,
+    shared: Arc<Shared>,
+    fsm: PeerFsm,
+    links: Vec<Link>,
+    call: Option<(ConnectionId, Call)>,
+    session: Option<Session>,
+    events: mpsc::Sender<SessionEvent>,
+    backlog: VecDeque<SessionEvent>,
+    mailbox: Mailbox,
+    status: Arc<StatusCell>,
+    closing: JoinSet<()>,
+    limit: LogLimit,
+    finished: bool,
+}
+
+impl PeerTask {
+    pub fn new(
+        peer: PeerId,
+        shared: Arc<Shared>,
+        settings: PeerSettings,
+        mailbox: Mailbox,
+        status: Arc<StatusCell>,
+    ) -> Self {
+        let mut fsm = PeerFsm::new(settings, shared.seed(peer));
+        if let Some(time) = shared.options.send_hold {
+            fsm.set_send_hold(time);
+        }
+        Self {
+            peer,
+            events: shared.events.clone(),
+            shared,
+            fsm,
+            links: Vec::new(),
+            call: None,
+            session: None,
+            backlog: VecDeque::new(),
+            mailbox,
+            status,
+            closing: JoinSet::new(),
+            limit: LogLimit::new(Instant::now()),
+            finished: false,
+        }
+    }
+
+    /// A neighbour from a listen range: the core is told first, and it starts by itself.
+    pub fn announce(&mut self) {
+        let settings = Box::new(self.fsm.settings().clone());
+        self.emit(SessionEvent::NewDynamicPeer { peer: self.peer, settings });
+        self.input(Input::Start, Instant::now());
+    }
+
+    /// Runs until the neighbour is removed, or forgotten.
+    pub async fn run(mut self) {
+        loop {
+            let now = Instant::now();
+            self.process(now);
+            self.pump(now);
+            // Here and not only in `wait`: under a flood there is always something to read.
+            if self.fsm.poll_deadline().is_some_and(|at| at <= now) {
+                self.deadline(now);
+                continue;
+            }
+            while self.closing.try_join_next().is_some() {}
+            if self.finished {
+                break;
+            }
+            let wake = self.wait().await;
+            self.wake(wake);
+        }
+        self.finish().await;
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let Self { fsm, links, call, session, events, backlog, mailbox, .. } = self;
+        let behind = !backlog.is_empty();
+        let deadline = fsm.poll_deadline();
+        let room = session.as_ref().is_some_and(|session| {
+            links.iter().any(|link| link.id == session.connection && link.writer.has_room())
+        });
+        let ready = poll_fn(|cx| {
+            let mut any = false;
+            for link in links.iter() {
+                any |= link.poll_ready(!behind, cx).is_ready();
+            }
+            if any { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let called = async {
+            match call {
+                Some((id, call)) => (*id, call.await),
+                None => pending().await,
+            }
+        };
+        let queued = async {
+            match session {
+                Some(session) if room => session.queue.next().await,
+                _ => pending().await,
+            }
+        };
+        let due = async {
+            match deadline {
+                Some(at) => sleep_until(at.into()).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            control = mailbox.control.recv() => Wake::Control(control),
+            permit = events.reserve(), if behind => match (permit, backlog.pop_front()) {
+                (Ok(permit), Some(event)) => {
+                    permit.send(event);
+                    Wake::Sent
+                }
+                (Ok(_), None) => Wake::Sent,
+                (Err(_), _) => Wake::CoreGone,
+            },
+            Some(stream) = mailbox.incoming.recv() => Wake::Accepted(stream),
+            (id, outcome) = called => Wake::Called(id, outcome),
+            () = ready => Wake::Ready,
+            messages = queued => Wake::Queued(messages),
+            () = due => Wake::Deadline,
+        }
+    }
+
+    fn wake(&mut self, wake: Wake) {
+        let now = Instant::now();
+        match wake {
+            Wake::Control(Some(Control::Command(command))) => self.command(command, now),
+            Wake::Control(Some(Control::Remove(cease))) => self.remove(cease, now),
+            Wake::Control(None) | Wake::CoreGone => {
+                self.backlog.clear();
+                self.remove(Cease::AdministrativeShutdown(None), now);
+            }
+            Wake::Accepted(stream) => self.accepted(stream, now),
+            Wake::Called(id, outcome) => self.called(id, outcome, now),
+            Wake::Ready => {
+                if self.backlog.is_empty() {
+                    for link in &mut self.links {
+                        link.read();
+                    }
+                }
+            }
+            Wake::Queued(messages) => self.queue(messages),
+            Wake::Sent => {}
+            Wake::Deadline => self.deadline(now),
+        }
+    }
+
+    fn remove(&mut self, cease: Cease, now: Instant) {
+        self.input(Input::Stop(cease), now);
+        self.finished = true;
+    }
+
+    async fn finish(mut self) {
+        for event in std::mem::take(&mut self.backlog) {
+            if !matches!(timeout(LAST_EVENTS, self.events.send(event)).await, Ok(Ok(()))) {
+                break;
+            }
+        }
+        self.shared.forget(self.peer, &self.status);
+        while self.closing.join_next().await.is_some() {}
+    }
+
+    fn name(&self) -> String {
+        let settings = self.fsm.settings();
+        match &settings.interface {
+            Some(interface) if super::sockopt::is_link_local(settings.address) => {
+                format!("{}%{interface}", settings.address)
+            }
+            _ => settings.address.to_string(),
+        }
+    }
+
+    fn link(&mut self, id: ConnectionId) -> Option<&mut Link> {
+        self.links.iter_mut().find(|link| link.id == id)
+    }
+
+    /// To the core, or to the backlog if the core is behind.
+    fn emit(&mut self, event: SessionEvent) {
+        if self.backlog.is_empty() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(event)) => self.backlog.push_back(event),
+                // `wait` finds out, too; there is nobody to tell.
+                Err(mpsc::error::TrySendError::Closed(event)) => self.backlog.push_back(event),
+            }
+        } else {
+            self.backlog.push_back(event);
+        }
+    }
+
+    // What comes in.
+
+    fn command(&mut self, command: SessionCommand, now: Instant) {
+        let input = match command {
+            SessionCommand::Start => Input::Start,
+            SessionCommand::Stop { cease } => Input::Stop(cease),
+            SessionCommand::Reset { cease } => Input::Reset(cease),
+            SessionCommand::Reconfigure(settings) => Input::Reconfigure(settings),
+        };
+        self.input(input, now);
+    }
+
+    fn accepted(&mut self, stream: TcpStream, now: Instant) {
+        if let Err(error) = dial::prepare(SockRef::from(&stream), self.fsm.settings()) {
+            return warn!("neighbor {}: connection refused: {error}", self.name());
+        }
+        let Some(endpoints) = endpoints(&stream) else { return };
+        let id = self.fsm.name_connection();
+        self.links.push(Link::new(id, stream));
+        self.input(Input::Accepted(id, endpoints), now);
+    }
+
+    fn called(&mut self, id: ConnectionId, outcome: Result<TcpStream, DialError>, now: Instant) {
+        self.call = None;
+        match outcome {
+            Ok(stream) => match endpoints(&stream) {
+                Some(endpoints) => {
+                    self.links.push(Link::new(id, stream));
+                    self.input(Input::Connected(id, endpoints), now);
+                }
+                None => self.input(Input::ConnectFailed(id, crate::fsm::CallFailure::Remote), now),
+            },
+            Err(error) => {
+                self.failed(&error.to_string());
+                self.input(Input::ConnectFailed(id, error.place()), now);
+            }
+        }
+    }
+
+    /// Looks at the messages that have arrived, until the core is behind.
+    fn process(&mut self, now: Instant) {
+        let ids: Vec<_> = self.links.iter().map(|link| link.id).collect();
+        for id in ids {
+            while self.backlog.is_empty() {
+                let Some(link) = self.link(id) else { break };
+                match link.next_frame() {
+                    Ok(Some(frame)) => self.frame(id, &frame, now),
+                    Ok(None) => {
+                        if let Some(reason) = link.end() {
+                            self.input(Input::Closed(id, reason), now);
+                        }
+                        break;
+                    }
+                    Err(bad) => self.malformed(id, bad.notification, &bad.octets, now),
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, id: ConnectionId, frame: &Frame, now: Instant) {
+        self.status.count_received(frame.kind as u8);
+        if frame.kind == MessageType::Update {
+            self.input(Input::Received(id, Received::Update), now);
+            return self.update(id, frame, now);
+        }
+        let Some(link) = self.link(id) else { return };
+        let message = match link.decoder.decode(frame) {
+            Ok((message, _)) => message,
+            Err(notification) => {
+                // RFC 7313 §5: the error is only for those who agreed on enhanced refresh.
+                let enhanced =
+                    self.session.as_ref().is_none_or(|session| session.negotiated.enhanced_refresh);
+                if frame.kind == MessageType::RouteRefresh && !enhanced {
+                    return;
+                }
+                return self.malformed(id, notification, &frame.bytes, now);
+            }
+        };
+        let received = match message {
+            Message::Open(open) => Received::Open(open),
+            Message::Notification(notification) => Received::Notification(notification),
+            Message::Keepalive => Received::Keepalive,
+            Message::RouteRefresh(refresh) => {
+                self.input(Input::Received(id, Received::RouteRefresh), now);
+                return self.route_refresh(id, refresh);
+            }
+            Message::Update(_) => Received::Update,
+        };
+        self.input(Input::Received(id, received), now);
+    }
+
+    /// The id of the session that this connection carries.
+    fn session_on(&self, id: ConnectionId) -> Option<&Session> {
+        self.session.as_ref().filter(|session| session.connection == id)
+    }
+
+    fn update(&mut self, id: ConnectionId, frame: &Frame, now: Instant) {
+        let Some(session) = self.session_on(id).map(|session| session.id) else { return };
+        let Some(link) = self.link(id) else { return };
+        match link.decoder.decode_update(frame) {
+            Ok(decoded) => {
+                if !decoded.issues.is_empty()
+                    && let Some(suppressed) = self.limit.take(now)
+                {
+                    let issues: Vec<_> = decoded.issues.iter().map(ToString::to_string).collect();
+                    warn!(
+                        "neighbor {}: malformed UPDATE: {}{}; message {}",
+                        self.name(),
+                        issues.join("; "),
+                        not_logged(suppressed),
+                        hex(&frame.bytes)
+                    );
+                }
+                self.emit(SessionEvent::Update { peer: self.peer, session, update: decoded.update });
+            }
+            Err(notification) => self.malformed(id, notification, &frame.bytes, now),
+        }
+    }
+
+    fn route_refresh(&mut self, id: ConnectionId, refresh: RouteRefresh) {
+        let offered = self.fsm.settings().capabilities;
+        let Some(session) = self.session_on(id) else { return };
+        let Some(family) = Family::from_numbers(refresh.afi, refresh.safi) else { return };
+        let kind = match refresh.kind {
+            refresh::RefreshKind::Normal if offered.route_refresh => RefreshKind::Normal,
+            refresh::RefreshKind::Begin if session.negotiated.enhanced_refresh => RefreshKind::Begin,
+            refresh::RefreshKind::End if session.negotiated.enhanced_refresh => RefreshKind::End,
+            // RFC 2918 §4, RFC 7313 §5: what was not agreed on, or is not known, is ignored.
+            _ => return,
+        };
+        if session.negotiated.families.contains(&family) {
+            let (peer, session) = (self.peer, session.id);
+            self.emit(SessionEvent::RouteRefresh { peer, session, family, kind });
+        }
+    }
+
+    fn malformed(&mut self, id: ConnectionId, notification: Notification, octets: &[u8], now: Instant) {
+        if let Some(suppressed) = self.limit.take(now) {
+            warn!(
+                "neighbor {}: malformed message: {notification}{}; octets {}",
+                self.name(),
+                not_logged(suppressed),
+                hex(octets)
+            );
+        }
+        self.input(Input::Malformed(id, notification), now);
+    }
+
+    fn deadline(&mut self, now: Instant) {
+        let silent: Vec<_> = self.fsm.about_to_expire(now).collect();
+        for id in silent {
+            for _ in 0..LAST_READS {
+                let behind = !self.backlog.is_empty();
+                let Some(link) = self.link(id) else { break };
+                if (behind && link.has_unread()) || !link.read() {
+                    break;
+                }
+                self.process(now);
+            }
+            self.process(now);
+            let behind = !self.backlog.is_empty();
+            if behind && self.link(id).is_some_and(|link| link.has_unread()) {
+                self.input(Input::Heard(id), now);
+            }
+        }
+        self.input(Input::Deadline, now);
+    }
+
+    // What goes out.
+
+    fn queue(&mut self, messages: Bytes) {
+        let Some(connection) = self.session.as_ref().map(|session| session.connection) else { return };
+        self.status.count_sent(&messages);
+        if let Some(link) = self.link(connection) {
+            link.writer.push(messages);
+        }
+    }
+
+    /// Moves messages from the queue to the socket, as far as both allow.
+    fn pump(&mut self, now: Instant) {
+        loop {
+            let mut moved = false;
+            if let Some(session) = &mut self.session
+                && let Some(link) = self.links.iter_mut().find(|link| link.id == session.connection)
+            {
+                while link.writer.has_room()
+                    && let Some(messages) = session.queue.try_next()
+                {
+                    self.status.count_sent(&messages);
+                    link.writer.push(messages);
+                    moved = true;
+                }
+                self.status.set_out_queue(session.queue.waiting());
+                if session.queue.drained() {
+                    let (peer, session) = (self.peer, session.id);
+                    self.emit(SessionEvent::Drained { peer, session });
+                }
+            }
+            let mut wrote = Vec::new();
+            for link in &mut self.links {
+                if !link.writer.is_empty() && link.flush() {
+                    wrote.push(link.id);
+                }
+            }
+            if wrote.is_empty() {
+                return;
+            }
+            for id in wrote {
+                self.input(Input::Written(id), now);
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    // The state machine.
+
+    fn input(&mut self, input: Input, now: Instant) {
+        for action in self.fsm.handle(input, now) {
+            self.act(action, now);
+        }
+    }
+
+    fn act(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::Connect(id) => {
+                let settings = self.fsm.settings().clone();
+                self.call = Some((id, Box::pin(async move { dial::call(&settings).await })));
+            }
+            Action::SendOpen(id, open) => self.send(id, &Message::Open(*open)),
+            Action::SendKeepalive(id) => self.send(id, &Message::Keepalive),
+            Action::SendNotification(id, notification) => {
+                self.send(id, &Message::Notification(notification));
+                if let Some(link) = self.link(id) {
+                    link.writer.keep_urgent();
+                    link.last_words = true;
+                }
+            }
+            Action::Close(id) => self.close(id),
+            Action::Established(id, negotiated) => self.established(id, *negotiated, now),
+            Action::Down(reason) => self.down(reason, now),
+            Action::Failed(reason) => self.failed(&reason),
+            Action::State(state) => self.state(state),
+            Action::Gone => {
+                self.emit(SessionEvent::DynamicPeerGone { peer: self.peer });
+                self.finished = true;
+            }
+        }
+    }
+
+    fn send(&mut self, id: ConnectionId, message: &Message) {
+        let octets = message.to_bytes();
+        self.status.count_sent(&octets);
+        if let Some(link) = self.link(id) {
+            link.writer.push_urgent(octets);
+        }
+    }
+
+    fn close(&mut self, id: ConnectionId) {
+        if self.call.as_ref().is_some_and(|(call, _)| *call == id) {
+            self.call = None;
+        }
+        let Some(at) = self.links.iter().position(|link| link.id == id) else { return };
+        let link = self.links.swap_remove(at);
+        if link.last_words {
+            self.closing.spawn(link.finish());
+        }
+    }
+
+    fn established(&mut self, id: ConnectionId, negotiated: Negotiated, now: Instant) {
+        info!(
+            "neighbor {}: session established (AS {}, identifier {}, hold time {} s)",
+            self.name(),
+            negotiated.remote_as,
+            negotiated.remote_id,
+            negotiated.hold_time.as_secs()
+        );
+        if let Some(link) = self.link(id) {
+            link.set_max_receive(negotiated.max_receive);
+            link.decoder.set_context(DecodeContext {
+                four_octet_as: negotiated.four_octet_as,
+                families: negotiated.families.clone(),
+                add_path: negotiated.add_path.clone(),
+                kind: match negotiated.kind {
+                    PeerKind::Internal => SessionKind::Internal,
+                    PeerKind::External => SessionKind::External,
+                },
+                max_length: u16::try_from(negotiated.max_receive).unwrap_or(u16::MAX),
+            });
+        }
+        let (out, queue) = outbound::channel();
+        let shared = Arc::new(negotiated.clone());
+        let session = self.shared.next_session();
+        self.status.established(shared.clone(), now);
+        self.session = Some(Session { id: session, connection: id, queue, negotiated: shared });
+        self.emit(SessionEvent::Established {
+            peer: self.peer,
+            session,
+            negotiated: Box::new(negotiated),
+            out,
+        });
+    }
+
+    fn down(&mut self, reason: DownReason, now: Instant) {
+        let Some(session) = self.session.take() else { return };
+        let kept = if reason.retain { " (its routes are kept for its restart)" } else { "" };
+        info!("neighbor {}: session down: {}{kept}", self.name(), reason.text);
+        self.status.set_out_queue(0);
+        self.status.down(reason.clone(), now);
+        self.emit(SessionEvent::Down { peer: self.peer, session: session.id, reason });
+    }
+
+    /// Logs why an attempt came to nothing, once for each reason.
+    fn failed(&mut self, reason: &str) {
+        if self.status.failed(reason) {
+            warn!("neighbor {}: {reason}", self.name());
+        } else {
+            debug!("neighbor {}: {reason}", self.name());
+        }
+    }
+
+    fn state(&mut self, state: FsmState) {
+        debug!("neighbor {}: {state}", self.name());
+        self.status.set_state(state);
+        self.emit(SessionEvent::State { peer: self.peer, state });
+    }
+}
+
+fn endpoints(stream: &TcpStream) -> Option<Endpoints> {
+    Some(Endpoints { local: stream.local_addr().ok()?, remote: stream.peer_addr().ok()? })
+}
+
+fn not_logged(suppressed: u64) -> String {
+    if suppressed == 0 { String::new() } else { format!(" ({suppressed} more were not logged)") }
+}

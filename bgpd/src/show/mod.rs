@@ -1,0 +1,66 @@
+//! What the operator reads: tables and JSON in the layouts and with the keys of FRR, so that
+//! habits and scripts keep working.
+//!
+//! ```text
+//!  management thread: show ─▶ core.ask(a page) ─▶ text ─▶ sink ─▶ core.ask(the next page) …
+//! ```
+//!
+//! The core is asked for one page at a time (`page`) and renders or copies it between two
+//! turns; the thread of the management socket waits for the reader. Rendering is pure: views
+//! in, text out (`text`, `json`), one file a subject. What FRR prints and Weft has no fact of
+//! is left out; what is printed is never made up.
+
+mod bgp_vni;
+mod consistency;
+mod evpn;
+mod json;
+mod memory;
+mod neighbors;
+mod page;
+mod peer_view;
+mod routes;
+mod summary;
+mod tables;
+mod text;
+mod version;
+
+pub use consistency::consistency;
+
+use crate::{
+    command::{ExecCommand, ExecError, Sink},
+    core::CoreHandle,
+};
+use tables::Tables;
+
+/// Carries out a show command.
+///
+/// # Errors
+/// What was asked for does not exist, the core has ended, or the reader is gone.
+pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Result<(), ExecError> {
+    match command {
+        ExecCommand::ShowVersion { json } => version::show(core, json, out),
+        ExecCommand::ShowMemory { json } => memory::show(core, json, out),
+        ExecCommand::ShowBgpSummary { family, sessions, json } => {
+            summary::show(core, family, sessions, json, out)
+        }
+        ExecCommand::ShowBgpNeighbors { peer, json } => neighbors::show(core, peer, json, out),
+        ExecCommand::ShowBgpEvpnRoutes(query) => routes::show(core, &query, out),
+        ExecCommand::ShowBgpEvpnVniRoutes { vni, query } => routes::vni(core, vni, &query, out),
+        ExecCommand::ShowBgpEvpnVni { vni, json } => bgp_vni::show(core, vni, json, out),
+        ExecCommand::ShowBgpEvpnNeighborRoutes { peer, table, json } => {
+            routes::neighbour(core, peer, table, json, out)
+        }
+        ExecCommand::ShowEvpn { json } => evpn::global(core, json, out),
+        ExecCommand::ShowEvpnVni { vni, detail, json } => evpn::vni(core, vni, detail, json, out),
+        ExecCommand::ShowEvpnMac { vni, filter, detail, json } => {
+            evpn::mac(core, vni, filter, detail, json, out)
+        }
+        ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
+            evpn::arp_cache(core, vni, filter, detail, json, out)
+        }
+        // What changes something, and what asks the kernel, is the backend's.
+        ExecCommand::ShowEvpnConsistency { .. }
+        | ExecCommand::ClearBgp { .. }
+        | ExecCommand::ClearEvpnDupAddr { .. } => Err(ExecError("not a show of the core".to_owned())),
+    }
+}

@@ -1,0 +1,334 @@
+//! `show bgp l2vpn evpn route vni N|all …`: the routes of a MAC-VRF, its own and those that it
+//! imports, without their RDs: what several VTEPs advertise of one MAC are paths of one route.
+//!
+//! Weft has no such table: a route is used where it stands in the global one. So this goes
+//! through the global table for the keys of the VNI, orders them, and comes back for each
+//! route. `>` marks the path that the MAC-VRF follows, by mobility and all.
+
+use super::{
+    FAMILY, detail,
+    entry::{Entry, Sender},
+    filter::Filter,
+    json, table,
+};
+use crate::{
+    command::{ExecError, Sink, exec::RouteQuery},
+    core::{Core, CoreHandle},
+    rib::{Listing, PathSource, RouteView, Scope},
+    show::{
+        json::JsonStream,
+        page::{PAGE, Pages, no_instance, stream},
+        tables::Tables,
+    },
+};
+use std::{cmp::Reverse, net::IpAddr, vec};
+use weft_evpn::{
+    RouteDistinguisher, RouteTargetMatch, Vni,
+    engine::{MacPlace, NeighbourPlace},
+    nlri::{EvpnRoute, NlriKey},
+};
+
+/// Routes looked at in a page of the search.
+const SEARCH: usize = 4 * PAGE;
+
+/// What a MAC-VRF takes.
+#[derive(Debug, Clone)]
+struct Vrf {
+    vni: Vni,
+    rd: Option<RouteDistinguisher>,
+    import: Vec<RouteTargetMatch>,
+}
+
+impl Vrf {
+    fn of(core: &Core, vni: Option<Vni>) -> Vec<Self> {
+        let wanted = |other| vni.is_none_or(|vni| vni == other);
+        let instances = core.evpn().instances().filter(|instance| wanted(instance.vni));
+        instances
+            .map(|instance| Self { vni: instance.vni, rd: instance.rd, import: instance.import.to_vec() })
+            .collect()
+    }
+
+    fn takes(&self, route: &RouteView) -> bool {
+        let Some(best) = route.paths.iter().find(|path| path.best) else { return false };
+        if best.source == PathSource::Local {
+            return self.rd.is_some_and(|rd| route.key.get(1..9) == Some(&rd.0[..]));
+        }
+        let mut targets = best.attributes.ext_communities.iter().filter_map(|each| each.as_route_target());
+        targets.any(|target| self.import.iter().any(|import| import.matches(target)))
+    }
+}
+
+/// The order of a MAC-VRF: by type and key, then RD; and what makes two keys one route.
+fn order(key: &NlriKey) -> (Option<&u8>, &[u8], &[u8]) {
+    (key.first(), key.get(9..).unwrap_or_default(), key.get(1..9).unwrap_or_default())
+}
+
+fn same_route(a: &NlriKey, b: &NlriKey) -> bool {
+    let ((type_a, key_a, _), (type_b, key_b, _)) = (order(a), order(b));
+    (type_a, key_a) == (type_b, key_b)
+}
+
+pub(super) fn show(
+    core: &CoreHandle,
+    vni: Option<Vni>,
+    query: &RouteQuery,
+    out: &mut dyn Sink,
+) -> Result<(), ExecError> {
+    let vrfs = core.ask(move |core, _| {
+        no_instance(core)?;
+        Ok::<_, ExecError>(Vrf::of(core, vni))
+    })??;
+    if vrfs.is_empty() && vni.is_some() {
+        return if query.json { Ok(out.text("{}\n")?) } else { Err(ExecError("VNI not found".to_owned())) };
+    }
+    let mut json = query.json.then(JsonStream::object);
+    for vrf in vrfs {
+        json = one(core, vrf, vni.is_none(), query, json, out)?;
+    }
+    match json {
+        Some(json) => Ok(out.text(&json.finish())?),
+        None => Ok(()),
+    }
+}
+
+fn one(
+    core: &CoreHandle,
+    vrf: Vrf,
+    all: bool,
+    query: &RouteQuery,
+    mut json: Option<JsonStream>,
+    out: &mut dyn Sink,
+) -> Result<Option<JsonStream>, ExecError> {
+    let host = query.mac.is_some() || query.ip.is_some();
+    let vni = vrf.vni;
+    let keys = search(core, &vrf, query)?;
+    if host && keys.is_empty() {
+        if !all && json.is_none() {
+            return Err(ExecError("Network not in table".to_owned()));
+        }
+        if all {
+            return Ok(json);
+        }
+    }
+    match &mut json {
+        Some(json) if all => {
+            json.begin_object(&vni.to_string());
+            json.member("vni", vni.get());
+        }
+        None if all => out.text(&format!("\nVNI: {vni}\n\n"))?,
+        _ => {}
+    }
+    let pages = VrfPages {
+        vrf,
+        keys: keys.into_iter(),
+        filter: Filter::new(query),
+        form: if host {
+            Form::Entry
+        } else if query.detail {
+            Form::Detail
+        } else {
+            Form::Table
+        },
+        typed: query.route_type.is_some(),
+        json,
+        routes: 0,
+        paths: 0,
+    };
+    let mut pages = stream(core, pages, out)?;
+    let mut json = pages.json.take();
+    match &mut json {
+        Some(json) => {
+            if !host {
+                json.member("numPrefix", pages.routes);
+            }
+            json.member("numPaths", pages.paths);
+            if all {
+                json.end();
+            }
+        }
+        None => out.text(&pages.foot())?,
+    }
+    Ok(json)
+}
+
+/// The keys of the VRF's routes, in its order.
+fn search(core: &CoreHandle, vrf: &Vrf, query: &RouteQuery) -> Result<Vec<NlriKey>, ExecError> {
+    let (scope, filter) = (if query.self_originate { Scope::Local } else { Scope::All }, Filter::new(query));
+    let head = filter.clone();
+    let listing =
+        core.ask(move |core, _| core.rib().listing(FAMILY, scope, move |octets| head.head(octets)).ok())?;
+    let Some(listing) = listing else { return Ok(Vec::new()) };
+    let pages = SearchPages { listing: Some(listing), vrf: vrf.clone(), filter, keys: Vec::new() };
+    let mut keys = stream(core, pages, &mut String::new())?.keys;
+    keys.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+    Ok(keys)
+}
+
+#[derive(Debug)]
+pub(super) struct SearchPages {
+    listing: Option<Listing>,
+    vrf: Vrf,
+    filter: Filter,
+    keys: Vec<NlriKey>,
+}
+
+impl Pages for SearchPages {
+    fn page(&mut self, tables: &Tables<'_>, _out: &mut String) -> bool {
+        let Some(mut listing) = self.listing.take() else { return false };
+        for _ in 0..SEARCH {
+            let Some(view) = tables.rib.next_route(&mut listing) else { break };
+            let meant = view.paths.first().is_some_and(|path| {
+                EvpnRoute::parse(&view.nlri(path)).is_ok_and(|(route, _)| self.filter.route(&route))
+            });
+            if meant && self.vrf.takes(&view) {
+                self.keys.push(view.key);
+            }
+        }
+        let more = listing.remaining() > 0;
+        self.listing = Some(listing);
+        more
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Table,
+    Detail,
+    Entry,
+}
+
+#[derive(Debug)]
+struct VrfPages {
+    vrf: Vrf,
+    keys: vec::IntoIter<NlriKey>,
+    filter: Filter,
+    form: Form,
+    typed: bool,
+    json: Option<JsonStream>,
+    routes: usize,
+    paths: usize,
+}
+
+impl VrfPages {
+    /// The route that the front of the keys stands for, with the best path of each RD.
+    fn next(&mut self, tables: &Tables<'_>) -> Option<Option<Entry>> {
+        let first = self.keys.next()?;
+        let mut keys = vec![first];
+        while let (Some(next), Some(last)) = (self.keys.as_slice().first(), keys.last())
+            && same_route(next, last)
+        {
+            keys.extend(self.keys.next());
+        }
+        let mut entries = keys.iter().filter_map(|key| self.entry(tables, key));
+        let Some(mut entry) = entries.next() else { return Some(None) };
+        for other in entries {
+            entry.told.extend(other.told);
+            entry.paths.extend(other.paths);
+        }
+        entry.told.sort_by_key(|told| told.address);
+        entry.told.dedup_by_key(|told| told.address);
+        entry.rd = None;
+        let mut followed = false;
+        for path in &mut entry.paths {
+            path.view.best = !followed
+                && follows(tables, self.vrf.vni, &path.route, path.view.attributes.next_hop, &path.sender);
+            followed |= path.view.best;
+            path.view.eligible &= is_of_label(self.vrf.vni, &path.route);
+        }
+        entry.paths.sort_by_key(|path| Reverse(path.view.best));
+        if entry.paths.len() > 1 {
+            // The MAC-VRF's choice is EVPN's, not one of BGP's steps.
+            entry.reason = None;
+        }
+        Some(Some(entry))
+    }
+
+    fn entry(&self, tables: &Tables<'_>, key: &NlriKey) -> Option<Entry> {
+        let mut wire = Vec::new();
+        (FAMILY.row().join)(key, &[], &mut wire);
+        let view = tables.rib.route(FAMILY, &wire).ok()??;
+        let id = view.id;
+        let mut entry = Entry::new(tables, view, |path| path.best && self.filter.path(path))?;
+        let rd = entry.rd;
+        for path in &mut entry.paths {
+            path.imported_from = rd.filter(|_| !matches!(path.sender, Sender::Local { .. }));
+        }
+        if self.form == Form::Entry {
+            entry = entry.with_told(tables, &tables.rib.advertised_to(FAMILY, id));
+        }
+        Some(entry)
+    }
+
+    fn foot(&self) -> String {
+        let (routes, paths) = (self.routes, self.paths);
+        let typed = if self.typed { " (of requested type)" } else { "" };
+        match self.form {
+            Form::Entry => format!("\nDisplayed {paths} paths for requested prefix\n"),
+            _ if routes == 0 => format!("No EVPN prefixes exist for this VNI{typed}\n"),
+            _ => format!("\nDisplayed {routes} prefixes ({paths} paths){typed}\n\n"),
+        }
+    }
+}
+
+/// True if the label, all 24 bits, is the VNI: a MAC-VRF can use no other.
+fn is_of_label(vni: Vni, route: &EvpnRoute) -> bool {
+    match route {
+        EvpnRoute::MacIp(route) => Vni::from_label(route.label1) == Some(vni),
+        _ => true,
+    }
+}
+
+/// True if the MAC-VRF follows this path.
+fn follows(
+    tables: &Tables<'_>,
+    vni: Vni,
+    route: &EvpnRoute,
+    next_hop: Option<IpAddr>,
+    sender: &Sender,
+) -> bool {
+    let local = matches!(sender, Sender::Local { .. });
+    let EvpnRoute::MacIp(host) = route else { return true };
+    if host.ip.is_some_and(|ip| {
+        let neighbour = tables.evpn.neighbour(vni, ip);
+        neighbour.is_none_or(|view| view.mac != host.mac || view.place == NeighbourPlace::Held)
+    }) {
+        // Addresses of the bridge itself are in no table of neighbours.
+        return local;
+    }
+    match tables.evpn.mac(vni, host.mac).map(|view| view.place) {
+        Some(MacPlace::Remote { vtep, .. }) => next_hop == Some(vtep),
+        Some(MacPlace::Local { .. }) => local,
+        Some(MacPlace::Unknown) | None => local,
+    }
+}
+
+impl Pages for VrfPages {
+    fn page(&mut self, tables: &Tables<'_>, out: &mut String) -> bool {
+        for _ in 0..PAGE {
+            let Some(entry) = self.next(tables) else { break };
+            let Some(entry) = entry else { continue };
+            if self.json.is_none() && self.routes == 0 && self.form == Form::Table {
+                let (rib, columns) = (tables.rib, table::COLUMNS);
+                let legend = table::legend(rib.version(FAMILY), rib.settings().router_id);
+                *out += &format!("{legend}{columns}");
+            }
+            self.routes += 1;
+            self.paths += entry.paths.len();
+            match (&mut self.json, self.form) {
+                (Some(json), Form::Table) => {
+                    json.member(&entry.prefix, json::short(&entry, json::Paths::Nested));
+                }
+                (Some(json), Form::Detail | Form::Entry) => {
+                    json.member(&entry.prefix, json::detail(&entry, &tables.clock));
+                }
+                (None, Form::Table) => table::entry(&entry, out),
+                (None, Form::Detail) => detail::paths(&entry, &tables.clock, out),
+                (None, Form::Entry) => detail::entry(&entry, &tables.clock, out),
+            }
+        }
+        if let Some(json) = &mut self.json {
+            *out = json.take();
+        }
+        !self.keys.as_slice().is_empty()
+    }
+}

@@ -1,0 +1,11 @@
+//! What is done in the labs. Each scenario is a function of the kind of daemon, or of a
+//! running fabric of any mixture; it fails where behaviour is wrong and returns the figure
+//! where there is one. Limits on figures are the callers': tests assert them for Weft,
+//! `weft-figures` prints them for Weft and FRR.
+
+pub mod basics;
+pub mod drift;
+pub mod interop;
+pub mod movement;
+pub mod resilience;
+pub mod scale;

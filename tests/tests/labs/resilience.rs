@@ -1,0 +1,70 @@
+//! Daemons, sessions, ports and devices go and come.
+
+use crate::fabric;
+use std::time::Duration;
+use weft_tests::Result;
+use weft_tests::ping::Loss;
+use weft_tests::scenario::resilience;
+
+fn nothing_lost(loss: &Loss) {
+    assert_eq!(loss.lost, 0, "{loss}");
+}
+
+#[test]
+fn a_killed_leaf_that_restarts_at_once_loses_nothing() -> Result<()> {
+    nothing_lost(&resilience::kill_leaf(&mut fabric()?, Duration::ZERO)?);
+    Ok(())
+}
+
+#[test]
+fn a_killed_leaf_that_restarts_after_a_second_loses_nothing() -> Result<()> {
+    nothing_lost(&resilience::kill_leaf(&mut fabric()?, Duration::from_secs(1))?);
+    Ok(())
+}
+
+#[test]
+fn a_killed_reflector_loses_nothing() -> Result<()> {
+    nothing_lost(&resilience::kill_reflector(&mut fabric()?, Duration::ZERO)?);
+    Ok(())
+}
+
+#[test]
+fn clearing_all_sessions_loses_nothing() -> Result<()> {
+    nothing_lost(&resilience::clear_sessions(&mut fabric()?)?);
+    Ok(())
+}
+
+#[test]
+fn what_was_withdrawn_while_the_daemon_was_down_leaves_no_ghost() -> Result<()> {
+    let left = resilience::ghosts(&mut fabric()?, Duration::from_secs(3))?;
+    assert!(left.is_empty(), "{left:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_port_that_goes_down_takes_its_host_with_it() -> Result<()> {
+    let took = resilience::port_down(&fabric()?)?;
+    // A carrier that goes is reported by the kernel at most once a second.
+    assert!(took <= Duration::from_millis(1200), "{took:?}");
+    Ok(())
+}
+
+#[test]
+fn a_vxlan_device_that_is_made_again_serves_again() -> Result<()> {
+    let took = resilience::vxlan_recreated(&fabric()?)?;
+    assert!(took <= Duration::from_secs(1), "{took:?}");
+    Ok(())
+}
+
+#[test]
+fn a_netlink_overrun_is_survived_and_repaired() -> Result<()> {
+    let took = resilience::netlink_overrun(&mut fabric()?, 30_000)?;
+    assert!(took <= Duration::from_secs(5), "{took:?}");
+    Ok(())
+}
+
+#[test]
+fn an_address_that_no_longer_answers_is_withdrawn() -> Result<()> {
+    resilience::silent_host_ages(&fabric()?)?;
+    Ok(())
+}
