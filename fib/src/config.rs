@@ -17,8 +17,9 @@ pub struct FibConfig {
 
 /// One `bridge-domain`: a bridge and a vxlan device that Weft makes and keeps.
 ///
-/// The bridge is named `br-NAME`, shortened with a hash when it would not fit 15 characters; the vxlan device
-/// is named `vx` and the VNI. Names are settled by `devices::names`.
+/// The bridge is named `br-NAME`; where that would pass 15 characters, its first ten, a dash and four hexadecimal
+/// digits of a hash. The vxlan device is named `vx` and the VNI. Their alias, `weft: bridge-domain NAME`, says whose
+/// they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BridgeDomain {
     /// The L2VNI of its vxlan device.

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! One thread owns everything: the model of the kernel (`model`), desired and actual state with the
-//! pure difference between them (`table`, `diff`), and the sockets (`netlink`). It never blocks for longer
+//! pure difference between them (`forwarding`), and the sockets (`netlink`). It never blocks for longer
 //! than one batch of at most 250 messages, and reads the monitor socket dry after every batch. That order is
 //! what makes echoes of own writes recognisable: when a notification is looked at, the model already holds
 //! what was written before it, so an echo changes nothing and a foreign change shows as a difference. Two

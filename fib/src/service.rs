@@ -35,6 +35,8 @@ use weft_evpn::forwarding::ForwardingChange;
 const RECEIVE_BUFFER: usize = 8 << 20;
 /// An overrun while much is being written is answered when the writing is done, but not later than this.
 const RESYNC_PATIENCE: Duration = Duration::from_millis(500);
+/// Between two read-backs passes at least this time.
+const MIN_RESYNC_PAUSE: Duration = Duration::from_millis(20);
 /// A read-back for the operator waits so long for pending writes.
 const CONSISTENCY_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a flush at shutdown may take.
@@ -74,6 +76,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         last_resync: None,
         reports: Vec::new(),
         ready: false,
+        converged: false,
         _lock: lock,
     };
     std::thread::Builder::new()
@@ -115,7 +118,17 @@ struct Service {
     /// Read-backs that the operator waits for, and since when.
     reports: Vec<(Instant, oneshot::Sender<ConsistencyReport>)>,
     ready: bool,
+    /// The first convergence is over; counts once the first look at the kernel is done.
+    converged: bool,
     _lock: NamespaceLock,
+}
+
+/// Whether the socket is good and only this call failed: memory or buffers were short, or no answer came.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN | Errno::EINTR)
+    )
 }
 
 /// Whether the thread goes on.
@@ -176,7 +189,8 @@ impl Service {
             }
         }
         for ifindex in std::mem::take(&mut self.kernel.ask_links) {
-            self.kernel.ask(&mut self.connection, Query::Link { ifindex }, now)?;
+            let read = self.kernel.ask(&mut self.connection, Query::Link { ifindex }, now);
+            self.read_again_if_failed(read, now)?;
         }
         if let Some(snooping) = &mut self.snooping {
             let mut events = Vec::new();
@@ -211,9 +225,7 @@ impl Service {
             self.config = Some(config);
             self.kernel.links_changed = true;
         }
-        if requests.converged {
-            self.kernel.converge();
-        }
+        self.converged |= requests.converged;
         self.reports.extend(requests.consistency.into_iter().map(|reply| (now, reply)));
         if let Some((flush, done)) = requests.shutdown {
             if flush {
@@ -237,7 +249,8 @@ impl Service {
             }
         }
         if self.kernel.links_changed {
-            let notices = self.kernel.reconsider(&mut self.connection, &config.serve, now)?;
+            let (notices, read) = self.kernel.reconsider(&mut self.connection, &config.serve, now);
+            self.read_again_if_failed(read, now)?;
             if let Some(snooping) = &mut self.snooping {
                 snooping.set_vnis(&self.kernel.links, &self.kernel.served);
             }
@@ -258,6 +271,10 @@ impl Service {
             self.hand_over();
             self.shared.emit(FibEvent::Ready { adopted });
         }
+        // Not before all that may be pruned, and all that points at it, was seen.
+        if std::mem::take(&mut self.converged) {
+            self.kernel.converge();
+        }
         Ok(())
     }
 
@@ -273,14 +290,33 @@ impl Service {
         self.overrun = None;
         FibCounters::add(&self.shared.counters.resyncs, 1);
         self.shared.notice(FibNotice::Resync { reason: "notifications were lost" });
-        self.kernel.read_all(&mut self.connection, now)?;
+        let read = self.kernel.read_all(&mut self.connection, now);
         let end = Instant::now();
         self.last_resync = Some((end, end.saturating_duration_since(now)));
-        Ok(())
+        self.read_again_if_failed(read, now)
     }
 
     fn resync_due(&self) -> Option<Instant> {
-        self.last_resync.map(|(end, took)| end + took * 2)
+        self.last_resync.map(|(end, took)| end + (took * 2).max(MIN_RESYNC_PAUSE))
+    }
+
+    /// A dump that could not be finished is no reason to end: everything is read again after a pause. Only a broken
+    /// socket is.
+    fn read_again_if_failed(
+        &mut self,
+        read: Result<(), RequestError>,
+        now: Instant,
+    ) -> Result<(), RequestError> {
+        match read {
+            Ok(()) => Ok(()),
+            Err(RequestError::Socket(error)) if !is_passing(&error) => Err(error.into()),
+            Err(error) => {
+                info!("the kernel could not be read: {error}; trying again");
+                self.overrun.get_or_insert(now);
+                self.last_resync.get_or_insert((now, Duration::ZERO));
+                Ok(())
+            }
+        }
     }
 
     /// Plans and writes one batch, or a little more when keys with several messages did not fit.
@@ -292,7 +328,10 @@ impl Service {
         while !rest.is_empty() {
             self.ops.clear();
             self.ops.extend(rest.iter().map(|(_, op)| *op));
-            let (count, written) = self.connection.write(&self.ops)?;
+            let (count, written) = match self.connection.write(&self.ops) {
+                Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
+                other => other?,
+            };
             let (batch, later) = rest.split_at(count.min(rest.len()));
             rest = later;
             self.outcome(batch, written, now)?;
@@ -306,7 +345,7 @@ impl Service {
         let Kernel { links, forwarding, .. } = &mut self.kernel;
         if written == Written::Unknown {
             for (key, _) in batch {
-                forwarding.unanswered(*key);
+                forwarding.unanswered(*key, now);
             }
             self.overrun.get_or_insert(now);
             return Ok(());
@@ -331,7 +370,8 @@ impl Service {
             }
         }
         for query in questions {
-            self.kernel.ask(&mut self.connection, query, now)?;
+            let read = self.kernel.ask(&mut self.connection, query, now);
+            self.read_again_if_failed(read, now)?;
         }
         Ok(())
     }

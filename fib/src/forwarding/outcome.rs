@@ -163,9 +163,10 @@ impl Forwarding {
     }
 
     /// An answer never came: whether the message was carried out is not known. Deleting twice and setting twice do
-    /// no harm; setting with `Create` tells by `EEXIST` that the first one was heard.
-    pub fn unanswered(&mut self, key: Key) {
-        self.requeue(key);
+    /// no harm; setting with `Create` tells by `EEXIST` that the first one was heard. After a pause, since the kernel
+    /// was short of something.
+    pub fn unanswered(&mut self, key: Key, now: Instant) {
+        self.pace.failed(key, now);
     }
 
     fn requeue(&mut self, key: Key) {

@@ -190,13 +190,13 @@ impl Kernel {
     }
 
     /// Computes anew which VNIs are served, tells the core what changed, and reads the tables of those that came.
-    /// Gives what stands in the way of the others.
+    /// Gives what stands in the way of the others, and whether the reading was possible.
     pub(super) fn reconsider(
         &mut self,
         connection: &mut Connection,
         serve: &Serve,
         now: Instant,
-    ) -> Result<Vec<FibNotice>, RequestError> {
+    ) -> (Vec<FibNotice>, Result<(), RequestError>) {
         self.links_changed = false;
         let (up, notices) = served(&self.links, serve);
         let old = std::mem::take(&mut self.served);
@@ -235,11 +235,12 @@ impl Kernel {
             }
         }
         self.served = up;
-        if !new.is_empty() {
-            debug!("{} VNIs came up", new.len());
-            self.read_vnis(connection, &new, now)?;
+        if new.is_empty() {
+            return (notices, Ok(()));
         }
-        Ok(notices)
+        debug!("{} VNIs came up", new.len());
+        let read = self.read_vnis(connection, &new, now);
+        (notices, read)
     }
 
     /// Reads everything again: something was missed.

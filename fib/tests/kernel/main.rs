@@ -10,4 +10,5 @@ mod drift;
 mod lab;
 mod local;
 mod overrun;
+mod permission;
 mod programming;
