@@ -270,6 +270,7 @@ impl Service {
             info!("kernel read: {} VNIs up, {adopted} entries adopted", self.kernel.served.len());
             self.hand_over();
             self.shared.emit(FibEvent::Ready { adopted });
+            self.kernel.announce();
         }
         // Not before all that may be pruned, and all that points at it, was seen.
         if std::mem::take(&mut self.converged) {

@@ -34,8 +34,10 @@ pub(super) struct Kernel {
     pub(super) links_changed: bool,
     /// Links of which a notification told only a part.
     pub(super) ask_links: BTreeSet<u32>,
-    /// When adopted entries of a VNI may go.
+    /// When adopted entries may go of the VNIs that came up after the first look.
     prune_at: BTreeMap<Vni, Instant>,
+    /// The first look is done and the core knows its result.
+    announced: bool,
     converged: bool,
 }
 
@@ -48,6 +50,7 @@ impl Kernel {
             links_changed: false,
             ask_links: BTreeSet::new(),
             prune_at: BTreeMap::new(),
+            announced: false,
             converged: false,
         }
     }
@@ -229,7 +232,7 @@ impl Kernel {
             if !same {
                 self.forwarding.attach(*vni, is.vxlan(), is.bridge());
                 new.push(*vni);
-                if self.converged {
+                if self.announced {
                     self.prune_at.insert(*vni, now + ADOPTION_GRACE);
                 }
             }
@@ -251,19 +254,29 @@ impl Kernel {
         self.read_vnis(connection, &vnis, now)
     }
 
-    /// The first convergence is over.
+    /// The first look is done: the core knows of every VNI that was up by then.
+    pub(super) fn announce(&mut self) {
+        self.announced = true;
+    }
+
+    /// The first convergence is over. A VNI that came up only just now keeps what it holds a little longer.
     pub(super) fn converge(&mut self) {
         if std::mem::replace(&mut self.converged, true) {
             return;
         }
         for vni in self.forwarding.attached() {
-            self.forwarding.prune(vni);
+            if !self.prune_at.contains_key(&vni) {
+                self.forwarding.prune(vni);
+            }
         }
         self.forwarding.prune_nexthops();
     }
 
     /// Lets adopted entries go whose time has come.
     pub(super) fn prune_due(&mut self, now: Instant) {
+        if !self.converged {
+            return;
+        }
         let due: Vec<Vni> = self.prune_at.iter().filter(|(_, at)| **at <= now).map(|(vni, _)| *vni).collect();
         for vni in due {
             self.prune_at.remove(&vni);
@@ -273,7 +286,8 @@ impl Kernel {
 
     /// When something is due by itself.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.prune_at.values().copied().chain(self.forwarding.next_due()).min()
+        let prune = self.prune_at.values().copied().filter(|_| self.converged);
+        prune.chain(self.forwarding.next_due()).min()
     }
 }
 

@@ -323,12 +323,20 @@ impl Ear {
         Ear(Monitor::open(4 << 20, None).unwrap())
     }
 
-    /// Types of the neighbour and nexthop messages since the last call.
+    /// Types of the messages since the last call that were about entries with our mark. Hosts and the kernel make
+    /// others at any time.
     pub fn heard(&mut self) -> Vec<u16> {
         let mut kinds = Vec::new();
         self.0
-            .read(|header, _| {
-                if matches!(header.kind, RTM_NEWNEIGH | RTM_DELNEIGH | RTM_NEWNEXTHOP | RTM_DELNEXTHOP) {
+            .read(|header, payload| {
+                let ours = match header.kind {
+                    RTM_NEWNEIGH | RTM_DELNEIGH => NeighbourMessage::parse(payload).is_some_and(|message| {
+                        message.has(NTF_EXT_LEARNED) || message.protocol == RTPROT_BGP
+                    }),
+                    RTM_NEWNEXTHOP | RTM_DELNEXTHOP => true,
+                    _ => false,
+                };
+                if ours {
                     kinds.push(header.kind);
                 }
             })
