@@ -135,6 +135,9 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         self.kill_all();
+        // A deleted namespace loses its devices some time later, under the lock that the next lab's
+        // daemons need; devices that are deleted first are gone when this returns.
+        let _ = self.ip_batch("link set lo group 1\nlink del group 0\n");
         let _ = output("ip", ["netns", "del", &self.name]);
     }
 }

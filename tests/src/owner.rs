@@ -70,7 +70,8 @@ clean() {
     for p in $(ip netns pids "$n" 2>/dev/null); do kill -9 "$p" 2>/dev/null; done
     ip netns del "$n" 2>/dev/null
   done
-  for d in /run/frr /run/weft-labs; do rm -rf "$d/$1"*; done
+  rm -rf /run/frr/"$1"*
+  [ -n "$WEFT_LAB_KEEP" ] || rm -rf /run/weft-labs/"$1"*
   rmdir /run/weft-labs 2>/dev/null
 }
 "#;

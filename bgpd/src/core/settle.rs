@@ -32,7 +32,9 @@ impl Core {
         }
         self.evpn_outputs(now);
         let more_to_send = self.transmit(now);
-        if self.rib.converged() {
+        // Not before EVPN has heard of every best path, or the kernel side would prune what is
+        // still wanted.
+        if self.rib.converged() && !more_changes {
             self.converged();
         }
         more_changes || more_to_send

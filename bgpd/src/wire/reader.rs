@@ -1,5 +1,7 @@
-//! Takes fields from the front of a byte slice; `None` when there are too few octets.
-//! Private to the codec: its callers say what was truncated.
+//! Takes fields from the front of a byte slice with nom's parsers; `None` when there are too
+//! few octets. Private to the codec: its callers say what was truncated, and where.
+
+use nom::{IResult, Parser, bytes::complete::take, error::Error, number::complete};
 
 /// A cursor over bytes whose length is not trusted.
 #[derive(Debug, Clone, Copy)]
@@ -14,23 +16,27 @@ impl<'a> Reader<'a> {
         self.0.len()
     }
 
+    /// Runs a parser at the front; on success the cursor moves behind what it took.
+    fn parse<T>(&mut self, mut parser: impl Parser<&'a [u8], Output = T, Error = Error<&'a [u8]>>) -> Option<T> {
+        let parsed: IResult<&'a [u8], T> = parser.parse(self.0);
+        let (rest, value) = parsed.ok()?;
+        self.0 = rest;
+        Some(value)
+    }
+
     pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, tail) = self.0.split_first_chunk::<N>()?;
-        self.0 = tail;
-        Some(*head)
+        self.parse(take(N).map_opt(|octets: &[u8]| <[u8; N]>::try_from(octets).ok()))
     }
 
     pub fn u8(&mut self) -> Option<u8> {
-        self.array().map(|[octet]| octet)
+        self.parse(complete::u8)
     }
 
     pub fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
+        self.parse(complete::be_u16)
     }
 
     pub fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (head, tail) = self.0.split_at_checked(count)?;
-        self.0 = tail;
-        Some(head)
+        self.parse(take(count))
     }
 }

@@ -118,25 +118,30 @@ fn without_permission_it_says_what_it_needs() -> Result<()> {
     std::fs::write(&file, CONFIG).map_err(failed)?;
     std::fs::copy(weft_binary("weftd")?, &binary).map_err(failed)?;
     ns.run("chown", ["-R", "nobody", &dir.display().to_string()])?;
-    let output = ns
-        .command("setpriv")
-        .args([
-            "--reuid=nobody",
-            "--regid=nogroup",
-            "--clear-groups",
-            "--inh-caps=-all",
-            "--bounding-set=-all",
-        ])
-        .args(["timeout", "10"])
-        .arg(&binary)
-        .arg("-f")
-        .arg(&file)
-        .arg("--socket")
-        .arg(dir.join("weft.sock"))
-        .output()
-        .map_err(LabError::io("run weftd as nobody"));
+    let start = |port: &str| {
+        ns.command("setpriv")
+            .args([
+                "--reuid=nobody",
+                "--regid=nogroup",
+                "--clear-groups",
+                "--inh-caps=-all",
+                "--bounding-set=-all",
+            ])
+            .args(["timeout", "10"])
+            .arg(&binary)
+            .arg("-f")
+            .arg(&file)
+            .arg("--socket")
+            .arg(dir.join("weft.sock"))
+            .args(["-p", port])
+            .output()
+            .map_err(LabError::io("run weftd as nobody"))
+    };
+    let outputs = [start("179"), start("1790")];
     weft_tests::owner::remove_state_dir(&dir);
-    refused(&output?, &["CAP_NET_ADMIN"]);
+    let [low_port, high_port] = outputs;
+    refused(&low_port?, &["CAP_NET_BIND_SERVICE"]);
+    refused(&high_port?, &["CAP_NET_ADMIN"]);
     Ok(())
 }
 
