@@ -11,7 +11,8 @@ mod plan;
 mod tests;
 
 pub use execute::DeviceKeeper;
-pub use plan::{DeviceOp, Plan, plan};
+#[cfg(test)]
+use plan::{DeviceOp, plan};
 
 use crate::model::Link;
 use std::hash::BuildHasher;

@@ -255,10 +255,10 @@ impl Forwarding {
             ForwardingChange::Probe { .. } => return,
         };
         self.pace.forgive(key);
-        self.tell_conflict(key);
         if self.differs(key) {
             self.enqueue(key);
         } else {
+            self.tell_conflict(key);
             self.sweep(key);
         }
     }
@@ -299,6 +299,16 @@ impl Forwarding {
         }
     }
 
+    fn is_queued(&self, key: Key) -> bool {
+        match key {
+            Key::Vtep(vtep) => self.vteps.is_queued(vtep),
+            Key::Orphan(_) => false,
+            Key::Mac(vni, _) | Key::Neighbour(vni, _) | Key::Flood(vni, _) => {
+                self.tables.get(&vni).is_some_and(|table| table.is_dirty(key))
+            }
+        }
+    }
+
     fn dequeue(&mut self, key: Key) {
         match key {
             Key::Vtep(vtep) => self.vteps.dequeue(vtep),
@@ -333,24 +343,36 @@ impl Forwarding {
         }
         while plan.len() < budget {
             let Some(key) = self.queue.pop_front() else { break };
-            self.dequeue(key);
-            let planned = matches!(key, Key::Vtep(_)) && plan.iter().any(|(other, _)| *other == key);
-            if planned || self.pace.waits(key, now) {
-                continue;
-            }
-            // An entry that points at a group comes after the group, in the same batch.
-            if let Key::Mac(vni, mac) = key
-                && let Some(wanted) = self.tables.get(&vni).and_then(|table| table.wanted_mac(mac))
-            {
-                self.plan_vtep(wanted.vtep, now, plan);
-            }
-            let ops = self.ops(key);
+            let ops = match key {
+                Key::Vtep(vtep) => {
+                    self.vteps.dequeue(vtep);
+                    self.plan_vtep(vtep, now, plan);
+                    self.vteps.reconsider(vtep);
+                    continue;
+                }
+                Key::Mac(vni, mac) => {
+                    let entry = self.tables.get_mut(&vni).and_then(|table| table.take_mac(mac));
+                    let Some(entry) = entry.filter(|_| !self.pace.waits(key, now)) else { continue };
+                    if entry.vxlan_conflict() || entry.bridge_conflict() {
+                        self.tell_conflict(key);
+                    }
+                    // An entry that points at a group comes after the group, in the same batch.
+                    if let Some(wanted) = entry.wanted {
+                        self.plan_vtep(wanted.vtep, now, plan);
+                    }
+                    let Some(table) = self.tables.get(&vni) else { continue };
+                    table.entry_ops(mac, &entry, &self.vteps)
+                }
+                _ => {
+                    self.dequeue(key);
+                    if self.pace.waits(key, now) {
+                        continue;
+                    }
+                    self.ops(key)
+                }
+            };
             if ops.is_empty() {
                 self.sweep(key);
-                if let Key::Vtep(vtep) = key {
-                    self.vteps.reconsider(vtep);
-                }
-                continue;
             }
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }
@@ -359,13 +381,15 @@ impl Forwarding {
         }
     }
 
+    /// Appends what is to be done for a VTEP's objects, unless this batch has it already.
     fn plan_vtep(&mut self, vtep: VtepId, now: Instant, plan: &mut Vec<(Key, Op)>) {
         let key = Key::Vtep(vtep);
         if self.vteps.is_squatted(vtep) {
             self.vteps.move_away(vtep);
+            // Entries that were written in the belief that the group was ours point at somebody else's.
+            self.set_entries_of(vtep, mac::VxlanFdb::Stray, now);
         }
         let ops = self.vteps.ops(vtep);
-        // Unless another entry of the VTEP brought them into this batch already.
         if !ops.is_empty() && !self.pace.waits(key, now) && !plan.iter().any(|(other, _)| *other == key) {
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }

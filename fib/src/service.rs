@@ -49,7 +49,8 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
     may_write(&mut connection)?;
     let lock = NamespaceLock::take()?;
     let receive_buffer = options.receive_buffer.unwrap_or(RECEIVE_BUFFER);
-    let monitor = Monitor::open(receive_buffer).map_err(socket("listen to the kernel"))?;
+    let monitor =
+        Monitor::open(receive_buffer, Some(connection.port())).map_err(socket("listen to the kernel"))?;
     let snooping = options.snoop.then(Snooping::open).and_then(|opened| match opened {
         Ok(snooping) => Some(snooping),
         Err(notice) => {

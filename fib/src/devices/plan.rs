@@ -71,12 +71,17 @@ pub struct Plan {
 pub fn plan(config: &FibConfig, links: &Links) -> Plan {
     let mut plan = Plan::default();
     plan.remove_unwanted(config, links);
-    for (name, domain) in &config.bridge_domains {
-        let bridge = plan.bridge(name, domain, config.vtep_source, links);
-        if let Some(bridge) = bridge {
-            plan.vxlan(name, domain, config.vtep_source, bridge, links);
-            plan.ports(name, domain, bridge, links);
-        }
+    // All bridges first: what one lets go another may take.
+    let bridges: Vec<_> = config
+        .bridge_domains
+        .iter()
+        .filter_map(|(name, domain)| {
+            Some((name, domain, plan.bridge(name, domain, config.vtep_source, links)?))
+        })
+        .collect();
+    for (name, domain, bridge) in bridges {
+        plan.vxlan(name, domain, config.vtep_source, bridge, links);
+        plan.ports(name, domain, bridge, links);
     }
     if let Some(vtep) = config.vtep_source
         && !config.bridge_domains.is_empty()
@@ -98,14 +103,21 @@ impl Plan {
     fn remove_unwanted(&mut self, config: &FibConfig, links: &Links) {
         let unwanted = |link: &&Link| {
             let Some(domain) = domain_of(link) else { return false };
-            match (config.bridge_domains.get(domain), &link.kind) {
-                (Some(_), LinkKind::Bridge) => link.name != bridge_name(domain),
-                (Some(wanted), LinkKind::Vxlan(vxlan)) => {
-                    let family =
-                        config.vtep_source.zip(vxlan.local).is_some_and(|(a, b)| a.is_ipv4() != b.is_ipv4());
-                    vxlan.vni != Some(wanted.vni) || link.name != vxlan_name(wanted.vni) || family
+            match &link.kind {
+                LinkKind::Bridge => {
+                    !config.bridge_domains.contains_key(domain) || link.name != bridge_name(domain)
                 }
-                _ => true,
+                // One that another domain asks for now changes hands as it is.
+                LinkKind::Vxlan(vxlan) => {
+                    let asked_for = config
+                        .bridge_domains
+                        .values()
+                        .any(|wanted| vxlan.vni == Some(wanted.vni) && link.name == vxlan_name(wanted.vni));
+                    let other_family =
+                        config.vtep_source.zip(vxlan.local).is_some_and(|(a, b)| a.is_ipv4() != b.is_ipv4());
+                    !asked_for || other_family
+                }
+                LinkKind::Other => true,
             }
         };
         let mut gone: Vec<&Link> = links.iter().filter(unwanted).collect();
@@ -163,6 +175,15 @@ impl Plan {
         }
     }
 
+    /// Whether this plan takes the port off its bridge; it is free in the next one.
+    fn lets_go(&self, port: u32, master: u32) -> bool {
+        self.ops.iter().any(|op| match op {
+            DeviceOp::Master { index, master: None, .. } => *index == port,
+            DeviceOp::Delete { index, .. } => *index == master,
+            _ => false,
+        })
+    }
+
     fn vxlan(&mut self, name: &str, domain: &BridgeDomain, vtep: Option<IpAddr>, bridge: u32, links: &Links) {
         let device = vxlan_name(domain.vni);
         let Some(local) = vtep else {
@@ -212,6 +233,7 @@ impl Plan {
             let Some(link) = links.named(interface) else { continue };
             match link.master {
                 Some(master) if master == bridge => {}
+                Some(master) if self.lets_go(link.index, master) => continue,
                 Some(master) => {
                     let words = format!(
                         "it is a port of {}; `bridge-domain {name}` takes it when it is free",

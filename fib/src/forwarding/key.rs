@@ -53,6 +53,18 @@ impl Key {
 }
 
 impl Op {
+    /// Whether it takes something away.
+    pub fn is_deletion(&self) -> bool {
+        matches!(
+            self,
+            Op::VxlanDelete { .. }
+                | Op::BridgeDelete { .. }
+                | Op::FloodDelete { .. }
+                | Op::NeighbourDelete { .. }
+                | Op::NexthopDelete { .. }
+        )
+    }
+
     /// The kind of entry that the message is about.
     pub fn kind(&self) -> EntryKind {
         match self {

@@ -64,10 +64,10 @@ impl Forwarding {
         now: Instant,
     ) {
         let Some(table) = self.tables.get_mut(&vni) else { return };
-        let held = table.macs.get(&mac).is_some_and(|entry| entry.vxlan_held);
         let new = if gone {
             VxlanFdb::Absent
         } else if !message.has(NTF_EXT_LEARNED) {
+            let held = table.macs.get(&mac).is_some_and(|entry| entry.vxlan_held);
             if held { VxlanFdb::Overwritten } else { VxlanFdb::Foreign }
         } else {
             match (message.nexthop, message.address) {
@@ -76,10 +76,14 @@ impl Forwarding {
                 _ => VxlanFdb::Stray,
             }
         };
-        self.set_vxlan(vni, mac, new);
         if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.macs.get_mut(&mac)) {
             entry.stale_vxlan = false;
+            // Mostly the echo of what we wrote.
+            if entry.vxlan == new {
+                return;
+            }
         }
+        self.set_vxlan(vni, mac, new);
         self.settle(Key::Mac(vni, mac), now);
     }
 
@@ -123,7 +127,11 @@ impl Forwarding {
             return;
         };
         let new = BridgeFdb::read(message, vxlan);
-        let old = self.tables.get(&vni).and_then(|table| table.macs.get(&mac)).map(|entry| entry.bridge);
+        let entry = self.tables.get_mut(&vni).and_then(|table| table.macs.get_mut(&mac));
+        let old = entry.map(|entry| {
+            entry.stale_bridge = false;
+            entry.bridge
+        });
         let new = if !gone {
             new
         } else if old.is_some_and(|old| old.port(vxlan) == Some(message.ifindex)) {
@@ -132,10 +140,10 @@ impl Forwarding {
             // It went from a port where we had it no more.
             return;
         };
-        self.set_bridge(links, vni, mac, new);
-        if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.macs.get_mut(&mac)) {
-            entry.stale_bridge = false;
+        if old == Some(new) {
+            return;
         }
+        self.set_bridge(links, vni, mac, new);
         self.settle(Key::Mac(vni, mac), now);
     }
 
@@ -191,7 +199,10 @@ impl Forwarding {
             (false, false) => ActualFlood::Unmarked,
         };
         let old = std::mem::replace(&mut entry.actual, new);
-        if new == ActualFlood::Ours && old != new {
+        if old == new {
+            return;
+        }
+        if new == ActualFlood::Ours {
             entry.held = true;
             entry.adopted |= !entry.wanted;
         }
@@ -209,10 +220,13 @@ impl Forwarding {
         let Some(table) = self.tables.get_mut(&vni) else { return };
         let held = table.neighbours.get(ip).is_some_and(|entry| entry.held);
         let new = if gone { ActualNeighbour::Absent } else { ActualNeighbour::read(message, held) };
-        self.set_neighbour(vni, ip, new);
-        if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.neighbours.get_mut(ip)) {
+        if let Some(entry) = table.neighbours.get_mut(ip) {
             entry.stale = false;
+            if entry.actual == new {
+                return;
+            }
         }
+        self.set_neighbour(vni, ip, new);
         self.settle(Key::Neighbour(vni, ip), now);
     }
 
@@ -246,8 +260,8 @@ impl Forwarding {
 
     /// After an observation: work, or nothing, or an entry that can be forgotten.
     fn settle(&mut self, key: Key, now: Instant) {
+        self.tell_conflict(key);
         if !self.differs(key) {
-            self.tell_conflict(key);
             self.sweep(key);
             return;
         }
@@ -275,6 +289,10 @@ impl Forwarding {
     }
 
     fn repair(&mut self, key: Key, now: Instant) {
+        // One deed may come as several notifications.
+        if self.is_queued(key) {
+            return;
+        }
         self.out.repairs += 1;
         match self.pace.repair(key, now) {
             Repair::Now => self.enqueue(key),
@@ -348,22 +366,23 @@ impl Forwarding {
             self.enqueue(Key::Orphan(id));
         }
         if let Some(vtep) = change.group_lost {
-            self.lose_entries_of(vtep, now);
+            // The kernel drops the FDB entries of a group with it and says nothing (seen on 6.18).
+            self.set_entries_of(vtep, VxlanFdb::Absent, now);
         }
     }
 
-    /// The kernel drops the FDB entries of a group with it and says nothing (seen on 6.18). The only walk over
-    /// all MACs, for something that only somebody else's deletion brings about.
-    fn lose_entries_of(&mut self, vtep: VtepId, now: Instant) {
-        let lost: Vec<(Vni, MacAddr)> = self
+    /// Records one state for every entry that points at the group of a VTEP. The only walk over all MACs, for what
+    /// only somebody else's doing brings about.
+    pub(super) fn set_entries_of(&mut self, vtep: VtepId, state: VxlanFdb, now: Instant) {
+        let entries: Vec<(Vni, MacAddr)> = self
             .tables
             .iter()
             .flat_map(|(vni, table)| table.macs.iter().map(move |(mac, entry)| (*vni, *mac, entry)))
             .filter(|(_, _, entry)| entry.vxlan == VxlanFdb::Nexthop(vtep))
             .map(|(vni, mac, _)| (vni, mac))
             .collect();
-        for (vni, mac) in lost {
-            self.set_vxlan(vni, mac, VxlanFdb::Absent);
+        for (vni, mac) in entries {
+            self.set_vxlan(vni, mac, state);
             self.settle(Key::Mac(vni, mac), now);
         }
     }

@@ -29,7 +29,7 @@ impl Forwarding {
     pub fn written(&mut self, links: &Links, key: Key, op: &Op) {
         self.pace.succeeded(key);
         self.apply(links, key, op);
-        if !matches!(key, Key::Vtep(_)) {
+        if op.is_deletion() {
             self.sweep(key);
         }
     }
@@ -111,14 +111,7 @@ impl Forwarding {
         now: Instant,
     ) -> FollowUp {
         match (op, error.errno) {
-            (
-                Op::VxlanDelete { .. }
-                | Op::BridgeDelete { .. }
-                | Op::FloodDelete { .. }
-                | Op::NeighbourDelete { .. }
-                | Op::NexthopDelete { .. },
-                Errno::ENOENT,
-            ) => {
+            (op, Errno::ENOENT) if op.is_deletion() => {
                 self.written(links, key, op);
                 self.requeue(key);
                 FollowUp::None

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use weft_evpn::Vni;
 
 /// Repairs of one key within [`WINDOW`] that are made at once.
-const FREE_REPAIRS: u32 = 8;
+const FREE_REPAIRS: u32 = 16;
 /// A key that nobody touched for so long starts anew.
 const WINDOW: Duration = Duration::from_secs(10);
 const FIRST_DELAY: Duration = Duration::from_millis(50);

@@ -122,20 +122,27 @@ impl VniTable {
         entry.wanted = wanted;
     }
 
-    pub fn wanted_mac(&self, mac: MacAddr) -> Option<WantedMac> {
-        self.macs.get(&mac)?.wanted
-    }
-
     /// What the difference of a MAC depends on.
-    pub fn mac_context(&self, entry: &MacEntry, vteps: &Vteps) -> Option<MacContext> {
+    fn mac_context(&self, entry: &MacEntry, vteps: &Vteps) -> Option<MacContext> {
         let Devices { vxlan, bridge } = self.devices?;
         let target = entry.wanted.and_then(|wanted| vteps.target(wanted.vtep));
         Some(MacContext { vxlan, bridge, target, retiring: self.retiring, pruned: self.pruned })
     }
 
     pub fn mac_ops(&self, mac: MacAddr, vteps: &Vteps) -> Ops {
-        let Some(entry) = self.macs.get(&mac) else { return Ops::new() };
+        self.macs.get(&mac).map(|entry| self.entry_ops(mac, entry, vteps)).unwrap_or_default()
+    }
+
+    /// The same for an entry that has been looked up already.
+    pub fn entry_ops(&self, mac: MacAddr, entry: &MacEntry, vteps: &Vteps) -> Ops {
         self.mac_context(entry, vteps).map(|context| entry.ops(mac, &context)).unwrap_or_default()
+    }
+
+    /// Takes a MAC out of the work queue: what is known of it.
+    pub fn take_mac(&mut self, mac: MacAddr) -> Option<MacEntry> {
+        let entry = self.macs.get_mut(&mac)?;
+        entry.dirty = false;
+        Some(*entry)
     }
 
     pub fn neighbour_op(&self, ip: IpAddr) -> Option<Op> {
@@ -157,6 +164,16 @@ impl VniTable {
             Key::Vtep(_) | Key::Orphan(_) => None,
         };
         mark.is_some_and(|mark| std::mem::replace(mark, dirty) != dirty)
+    }
+
+    /// Whether a key is in the work queue.
+    pub fn is_dirty(&self, key: Key) -> bool {
+        match key {
+            Key::Mac(_, mac) => self.macs.get(&mac).is_some_and(|entry| entry.dirty),
+            Key::Neighbour(_, ip) => self.neighbours.get(ip).is_some_and(|entry| entry.dirty),
+            Key::Flood(_, vtep) => self.floods.get(&vtep).is_some_and(|entry| entry.dirty),
+            Key::Vtep(_) | Key::Orphan(_) => false,
+        }
     }
 
     /// Forgets the entry if it is void.

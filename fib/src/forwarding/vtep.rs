@@ -133,11 +133,6 @@ impl Vteps {
         self.get(id).map(|vtep| vtep.ip)
     }
 
-    /// The VTEP with this address, if it has a number.
-    pub fn find(&self, ip: IpAddr) -> Option<VtepId> {
-        self.by_ip.get(&ip).copied()
-    }
-
     /// Every VTEP.
     pub fn iter(&self) -> impl Iterator<Item = VtepId> {
         self.list
@@ -255,6 +250,11 @@ impl Vteps {
     /// Marks it as waiting in the work queue; false when it is there already.
     pub fn enqueue(&mut self, id: VtepId) -> bool {
         self.get_mut(id).is_some_and(|vtep| !std::mem::replace(&mut vtep.dirty, true))
+    }
+
+    /// Whether it waits there.
+    pub fn is_queued(&self, id: VtepId) -> bool {
+        self.get(id).is_some_and(|vtep| vtep.dirty)
     }
 
     /// Takes that mark away.

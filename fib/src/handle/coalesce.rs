@@ -32,13 +32,8 @@ enum LocalKey {
     Up(Vni),
     Down(Vni),
     Mac(Vni, MacAddr),
-    Neighbour(Vni, IpAddr, NeighbourSourceKey),
-}
-
-#[derive(PartialEq, Eq, Hash)]
-enum NeighbourSourceKey {
-    Kernel,
-    Snooped,
+    Neighbour(Vni, IpAddr),
+    Snooped(Vni, IpAddr),
 }
 
 /// Drops every event that a later one made void. A `VniDown` makes all earlier ones of its VNI void.
@@ -52,10 +47,10 @@ pub(super) fn locals(events: &mut Vec<LocalEvent>) {
                 (vni, LocalKey::Mac(vni, mac))
             }
             LocalEvent::Neighbour { vni, ip, source: NeighbourSource::Snooped, .. } => {
-                (vni, LocalKey::Neighbour(vni, ip, NeighbourSourceKey::Snooped))
+                (vni, LocalKey::Snooped(vni, ip))
             }
             LocalEvent::Neighbour { vni, ip, .. } | LocalEvent::NeighbourGone { vni, ip } => {
-                (vni, LocalKey::Neighbour(vni, ip, NeighbourSourceKey::Kernel))
+                (vni, LocalKey::Neighbour(vni, ip))
             }
         };
         // Down is looked up first: a Down that is itself the last word is kept, what stands before it is not.

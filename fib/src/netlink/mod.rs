@@ -15,6 +15,29 @@ mod sys;
 #[cfg(test)]
 mod tests;
 
+/// Reads whatever is in a datagram as the service would, and forgets it: for fuzzing. Must not panic.
+pub fn read_all(datagram: &[u8]) {
+    for (header, payload) in attribute::Messages::new(datagram) {
+        match header.kind {
+            constants::RTM_NEWNEIGH | constants::RTM_DELNEIGH => {
+                neighbour::NeighbourMessage::parse(payload);
+            }
+            constants::RTM_NEWNEXTHOP | constants::RTM_DELNEXTHOP => {
+                nexthop::NexthopMessage::parse(payload);
+            }
+            constants::RTM_NEWLINK | constants::RTM_DELLINK => {
+                // What cannot be read is an error, which is all that counts here.
+                let _ = link::parse_link(header.kind, payload);
+            }
+            constants::RTM_NEWADDR | constants::RTM_DELADDR => {
+                link::parse_address(payload);
+            }
+            constants::NLMSG_ERROR | constants::NLMSG_DONE => socket::read_answer(payload, header.flags),
+            _ => {}
+        }
+    }
+}
+
 /// Message types, flags and attribute numbers.
 pub mod constants {
     #![allow(missing_docs)]

@@ -95,9 +95,7 @@ fn a_host_that_moved_while_nobody_looked_is_moved() {
         service.forward(vec![want_mac(10, mac(1), "10.0.0.3"), want_neighbour(10, "192.168.10.1", mac(2))]);
         let mut eye = Eye::new();
         wait_for("the move", || (eye.vxlan(10, mac(1)) == Some(ip("10.0.0.3"))).then_some(()));
-        wait_for("the neighbour", || {
-            (eye.neighbour(10, "192.168.10.1")?.mac == Some(mac(2))).then_some(())
-        });
+        wait_for("the neighbour", || (eye.neighbour(10, "192.168.10.1")?.mac == Some(mac(2))).then_some(()));
         service.fib.send(FibRequest::Converged);
         wait_for("the old nexthop to go", || (eye.nexthops().len() == 2).then_some(()));
         service.stop();

@@ -49,9 +49,18 @@ fn a_bridge_domain_is_made_kept_and_removed() {
         service.wait_up(10);
         let shown = wait_link(
             "vx10",
-            &["vxlan id 10 local 10.0.0.1", "dstport 4789", "nolearning", "master br-blue", "mtu 8950", ",UP"],
+            &[
+                "vxlan id 10 local 10.0.0.1",
+                "dstport 4789",
+                "nolearning",
+                "master br-blue",
+                "mtu 8950",
+                ",UP",
+            ],
         );
-        for word in ["neigh_suppress on", "learning off", "addrgenmode none", "alias weft: bridge-domain blue"] {
+        for word in
+            ["neigh_suppress on", "learning off", "addrgenmode none", "alias weft: bridge-domain blue"]
+        {
             assert!(shown.contains(word), "{word}: {shown}");
         }
         wait_link("eth1", &["master br-blue", ",UP"]);
@@ -110,7 +119,8 @@ fn devices_of_an_earlier_run_are_known_again() {
     in_namespace(|| {
         underlay();
         run("ip link add eth1 type veth peer name host1");
-        let service = Service::start_with(FibOptions::default(), config(&[("blue", 10, &["eth1"]), ("red", 11, &[])]));
+        let service =
+            Service::start_with(FibOptions::default(), config(&[("blue", 10, &["eth1"]), ("red", 11, &[])]));
         for device in ["vx10", "vx11"] {
             wait_link(device, &["neigh_suppress on", ",UP"]);
         }

@@ -49,7 +49,8 @@ pub fn run(line: &str) -> String {
 pub fn try_run(line: &str) -> (bool, String) {
     let mut words = line.split_whitespace();
     let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text)
 }
 
@@ -260,7 +261,10 @@ impl Eye {
     }
 
     pub fn nexthops(&mut self) -> BTreeMap<u32, NexthopMessage> {
-        self.all(Query::Nexthops, NexthopMessage::parse).into_iter().map(|nexthop| (nexthop.id, nexthop)).collect()
+        self.all(Query::Nexthops, NexthopMessage::parse)
+            .into_iter()
+            .map(|nexthop| (nexthop.id, nexthop))
+            .collect()
     }
 
     /// Where the vxlan FDB sends a MAC, with the nexthop group resolved.
@@ -278,12 +282,16 @@ impl Eye {
     }
 
     pub fn vxlan_entry(&mut self, number: u32, mac: MacAddr) -> Option<NeighbourMessage> {
-        self.fdb(&format!("br{number}")).into_iter().find(|entry| entry.has(NTF_SELF) && entry.mac == Some(mac))
+        self.fdb(&format!("br{number}"))
+            .into_iter()
+            .find(|entry| entry.has(NTF_SELF) && entry.mac == Some(mac))
     }
 
     /// The bridge FDB's entry of a MAC.
     pub fn bridge(&mut self, number: u32, mac: MacAddr) -> Option<NeighbourMessage> {
-        self.fdb(&format!("br{number}")).into_iter().find(|entry| !entry.has(NTF_SELF) && entry.mac == Some(mac))
+        self.fdb(&format!("br{number}"))
+            .into_iter()
+            .find(|entry| !entry.has(NTF_SELF) && entry.mac == Some(mac))
     }
 
     /// The flood list.
@@ -312,7 +320,7 @@ pub struct Ear(Monitor);
 
 impl Ear {
     pub fn new() -> Self {
-        Ear(Monitor::open(4 << 20).unwrap())
+        Ear(Monitor::open(4 << 20, None).unwrap())
     }
 
     /// Types of the neighbour and nexthop messages since the last call.

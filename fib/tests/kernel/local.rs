@@ -56,9 +56,8 @@ fn macs_on_local_ports_are_told_and_taken_back() {
         let event = service.wait_local("the learned MAC", is_mac(mac(2), "h10"));
         assert!(matches!(event, LocalEvent::Mac { sticky: false, .. }));
         run("ip link set h10 down");
-        service.wait_local("the MAC to go", |event| {
-            *event == LocalEvent::MacGone { vni: vni(10), mac: mac(2) }
-        });
+        service
+            .wait_local("the MAC to go", |event| *event == LocalEvent::MacGone { vni: vni(10), mac: mac(2) });
         // Addresses of the bridge and its ports are no hosts.
         let own: Vec<_> = service
             .locals

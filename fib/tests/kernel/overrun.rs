@@ -57,7 +57,9 @@ fn devices_that_nobody_could_hear_of_are_found() {
         let mut service = Service::start_with(tiny(), all());
         for number in 1..=20 {
             run(&format!("ip link add br{number} type bridge"));
-            run(&format!("ip link add vx{number} type vxlan id {number} local 10.0.0.1 dstport 4789 nolearning"));
+            run(&format!(
+                "ip link add vx{number} type vxlan id {number} local 10.0.0.1 dstport 4789 nolearning"
+            ));
             run(&format!("ip link set vx{number} master br{number} up"));
             run(&format!("ip link set br{number} up"));
         }
@@ -67,7 +69,9 @@ fn devices_that_nobody_could_hear_of_are_found() {
                 .iter()
                 .any(|event| matches!(event, LocalEvent::VniUp { vni, .. } if vni.get() == number));
             if !known {
-                service.keep_until(|event| matches!(event, LocalEvent::VniUp { vni, .. } if vni.get() == number));
+                service.keep_until(
+                    |event| matches!(event, LocalEvent::VniUp { vni, .. } if vni.get() == number),
+                );
             }
         }
         service.stop();

@@ -130,14 +130,17 @@ fn entries_of_the_other_form_are_kept_and_moved() {
         let by_address = FibOptions { nexthop_objects: false, ..FibOptions::default() };
         let mut eye = Eye::new();
         let mut expected = vec![];
-        for (round, options) in [by_address.clone(), FibOptions::default(), by_address].into_iter().enumerate() {
+        for (round, options) in
+            [by_address.clone(), FibOptions::default(), by_address].into_iter().enumerate()
+        {
             let vtep = format!("10.0.0.{}", round + 2);
             let new = mac(round as u32);
             let mut service = Service::start_with(options, all());
             service.wait_up(10);
             // What is there in the other form stays as it is while it is wanted so...
             let before: Vec<_> = expected.iter().map(|(mac, _)| eye.vxlan_entry(10, *mac)).collect();
-            service.forward(expected.iter().map(|(mac, vtep): &(_, String)| want_mac(10, *mac, vtep)).collect());
+            service
+                .forward(expected.iter().map(|(mac, vtep): &(_, String)| want_mac(10, *mac, vtep)).collect());
             service.forward(vec![want_mac(10, new, &vtep)]);
             service.fib.send(FibRequest::Converged);
             wait_for("the new entry", || eye.vxlan(10, new));

@@ -6,7 +6,10 @@
 //! To add one: a module here with `run` and `seeds`, a row in `TARGETS`, a test that calls
 //! `smoke::drive`, and a file in `tests/fuzz/fuzz_targets/` with its `[[bin]]`.
 
+pub mod bgp_message;
+pub mod config;
 pub mod evpn_nlri;
+pub mod netlink;
 pub mod smoke;
 pub mod snoop;
 
@@ -23,6 +26,9 @@ pub struct Target {
 
 /// Every target.
 pub static TARGETS: &[Target] = &[
+    Target { name: "bgp_message", run: bgp_message::run, seeds: bgp_message::seeds },
+    Target { name: "config", run: config::run, seeds: config::seeds },
     Target { name: "evpn_nlri", run: evpn_nlri::run, seeds: evpn_nlri::seeds },
+    Target { name: "netlink", run: netlink::run, seeds: netlink::seeds },
     Target { name: "snoop", run: snoop::run, seeds: snoop::seeds },
 ];
