@@ -82,10 +82,9 @@ impl ExtendedCommunity {
     /// The mobility, if this is a MAC Mobility community.
     pub fn as_mac_mobility(self) -> Option<MacMobility> {
         match self.0 {
-            [0x06, 0x00, flags, _, a, b, c, d] => Some(MacMobility {
-                sticky: flags & 1 == 1,
-                sequence: u32::from_be_bytes([a, b, c, d]),
-            }),
+            [0x06, 0x00, flags, _, a, b, c, d] => {
+                Some(MacMobility { sticky: flags & 1 == 1, sequence: u32::from_be_bytes([a, b, c, d]) })
+            }
             _ => None,
         }
     }

@@ -220,7 +220,7 @@ mod tests {
              default                              \n"
         );
         let two = list_text(&config, &[vrf()]);
-        assert_eq!(two.lines().last(), Some(format!("{:41}65001:20", "").as_str()));
+        assert_eq!(two.lines().last(), Some(format!("{:40}65001:20", "").as_str()));
     }
 
     #[test]

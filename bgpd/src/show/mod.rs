@@ -10,6 +10,8 @@
 //! in, text out (`text`, `json`), one file a subject. What FRR prints and Weft has no fact of
 //! is left out; what is printed is never made up.
 
+#[cfg(test)]
+mod bench;
 mod bgp_vni;
 mod consistency;
 mod evpn;

@@ -330,3 +330,6 @@ fn peer_json(family: Family, filter: SessionFilter, peer: &PeerView) -> Value {
     put("idType", if peer.settings.address.is_ipv4() { "ipv4" } else { "ipv6" }.into());
     Value::Object(json)
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,11 @@ impl Evpn {
         entries.map(|entry| self.mac_view(entry))
     }
 
+    /// The MACs of a VNI alone, in no order: 6 octets each, for a list that is looked at later.
+    pub fn mac_addresses(&self, vni: Vni) -> Vec<MacAddr> {
+        self.instances.get(&vni).map(|instance| instance.macs.keys()).unwrap_or_default()
+    }
+
     /// One MAC.
     pub fn mac(&self, vni: Vni, mac: MacAddr) -> Option<MacView<'_>> {
         self.instances.get(&vni)?.macs.get(mac).map(|entry| self.mac_view(entry))
@@ -85,6 +90,11 @@ impl Evpn {
         instance.flat_map(move |instance| {
             instance.ips.iter().filter_map(move |entry| self.neighbour_view(instance, entry))
         })
+    }
+
+    /// The addresses of a VNI alone, in no order, those that only lose against others among them.
+    pub fn neighbour_addresses(&self, vni: Vni) -> Vec<IpAddr> {
+        self.instances.get(&vni).map(|instance| instance.ips.keys()).unwrap_or_default()
     }
 
     /// One address.

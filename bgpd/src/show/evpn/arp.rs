@@ -1,7 +1,7 @@
 //! `show evpn arp-cache vni N|all [ip I|vtep V|duplicate|detail] [json]`: which address is at
 //! which MAC, IPv4 and IPv6. FRR's uptime of a neighbour is left out: Weft does not keep it.
 
-use super::{duplicate_text, is_vtep, no_such_vni, sequences, vnis};
+use super::{duplicate_text, no_such_vni, select, sequences, vnis};
 use crate::{
     command::{ExecError, Sink, exec::NeighFilter},
     core::CoreHandle,
@@ -15,7 +15,7 @@ use crate::{
 use serde_json::{Map, Value};
 use std::{fmt::Write, net::IpAddr, vec};
 use weft_evpn::{
-    Vni,
+    Evpn, Vni,
     engine::{NeighbourPlace, NeighbourView},
 };
 
@@ -42,7 +42,9 @@ pub(in crate::show) fn show(
     let detail = detail || matches!(filter, NeighFilter::Ip(_));
     let mut stream_of_json = json.then(JsonStream::object);
     for vni in found {
-        let ips = core.ask(move |core, _| select(core.evpn(), vni, filter))?;
+        let wanted =
+            move |evpn: &Evpn, ip| evpn.neighbour(vni, ip).is_some_and(|view| is_wanted(filter, &view));
+        let ips = select(core, move |evpn| evpn.neighbour_addresses(vni), wanted)?;
         if ips.is_empty() && all && matches!(filter, NeighFilter::Ip(_) | NeighFilter::Vtep(_)) {
             continue;
         }
@@ -85,17 +87,13 @@ fn one(core: &CoreHandle, vni: Vni, ip: IpAddr, json: bool, out: &mut dyn Sink) 
     }
 }
 
-/// The addresses that are meant, in order.
-fn select(evpn: &weft_evpn::Evpn, vni: Vni, filter: NeighFilter) -> Vec<IpAddr> {
-    let wanted = |view: &NeighbourView| match filter {
+fn is_wanted(filter: NeighFilter, view: &NeighbourView) -> bool {
+    match filter {
         NeighFilter::All => true,
         NeighFilter::Ip(ip) => view.ip == ip,
-        NeighFilter::Vtep(wanted) => is_vtep(vtep(view), wanted),
+        NeighFilter::Vtep(wanted) => vtep(view) == Some(wanted),
         NeighFilter::Duplicate => view.duplicate.since.is_some(),
-    };
-    let mut ips: Vec<IpAddr> = evpn.neighbours(vni).filter(wanted).map(|view| view.ip).collect();
-    ips.sort_unstable();
-    ips
+    }
 }
 
 fn vtep(view: &NeighbourView) -> Option<IpAddr> {
@@ -205,3 +203,6 @@ fn neighbour_json(view: &NeighbourView, detail: bool) -> Value {
     sequences(&mut json, view.local_sequence, view.remote_sequence, &view.duplicate);
     Value::Object(json)
 }
+
+#[cfg(test)]
+mod tests;

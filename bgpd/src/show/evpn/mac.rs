@@ -3,7 +3,7 @@
 //! Left out, because Weft does not know it: FRR's uptime of a MAC, its VLAN, and what belongs
 //! to multihoming (flags, sync neighbours).
 
-use super::{duplicate_text, is_vtep, no_such_vni, sequences, vnis};
+use super::{duplicate_text, no_such_vni, select, sequences, vnis};
 use crate::{
     command::{ExecError, Sink, exec::MacFilter},
     core::CoreHandle,
@@ -17,7 +17,7 @@ use crate::{
 use serde_json::{Map, Value, json};
 use std::{fmt::Write, net::IpAddr, vec};
 use weft_evpn::{
-    MacAddr, Vni,
+    Evpn, MacAddr, Vni,
     engine::{MacPlace, MacView, NeighbourPlace, NeighbourView},
 };
 
@@ -41,7 +41,8 @@ pub(in crate::show) fn show(
     let detail = detail || matches!(filter, MacFilter::Mac(_));
     let mut stream_of_json = json.then(JsonStream::object);
     for vni in found {
-        let macs = core.ask(move |core, _| select(core.evpn(), vni, filter))?;
+        let wanted = move |evpn: &Evpn, mac| evpn.mac(vni, mac).is_some_and(|view| is_wanted(filter, &view));
+        let macs = select(core, move |evpn| evpn.mac_addresses(vni), wanted)?;
         // A list of all with a condition leaves out the VNIs that have nothing.
         if macs.is_empty() && all && matches!(filter, MacFilter::Mac(_) | MacFilter::Vtep(_)) {
             continue;
@@ -90,17 +91,14 @@ fn one(core: &CoreHandle, vni: Vni, mac: MacAddr, json: bool, out: &mut dyn Sink
     }
 }
 
-/// The MACs that are meant, in order. Those that only routes of addresses name are left out.
-fn select(evpn: &weft_evpn::Evpn, vni: Vni, filter: MacFilter) -> Vec<MacAddr> {
-    let wanted = |view: &MacView<'_>| match filter {
+/// MACs that only routes of addresses name are in no list.
+fn is_wanted(filter: MacFilter, view: &MacView<'_>) -> bool {
+    match filter {
         MacFilter::All => view.place != MacPlace::Unknown,
         MacFilter::Mac(mac) => view.mac == mac,
-        MacFilter::Vtep(wanted) => is_vtep(vtep(view), wanted),
+        MacFilter::Vtep(wanted) => vtep(view) == Some(wanted),
         MacFilter::Duplicate => view.duplicate.since.is_some(),
-    };
-    let mut macs: Vec<MacAddr> = evpn.macs(vni).filter(wanted).map(|view| view.mac).collect();
-    macs.sort_unstable();
-    macs
+    }
 }
 
 fn vtep(view: &MacView<'_>) -> Option<IpAddr> {
@@ -234,3 +232,6 @@ fn mac_json(view: &MacView<'_>, neighbours: Option<&[NeighbourView]>) -> Value {
     }
     Value::Object(json)
 }
+
+#[cfg(test)]
+mod tests;

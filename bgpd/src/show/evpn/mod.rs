@@ -2,7 +2,8 @@
 //! zebra answers these; layouts and keys are its.
 //!
 //! Lists are in order of VNI, then MAC or address (FRR has them in no order). A list holds the
-//! addresses of one VNI (6 or 17 octets each) and asks for their views page by page.
+//! addresses of one VNI (6 or 17 octets each); which of them are meant, and what they look
+//! like, is asked page by page.
 
 mod arp;
 mod global;
@@ -14,9 +15,13 @@ pub(super) use global::show as global;
 pub(super) use mac::show as mac;
 pub(super) use vni::show as vni;
 
+use super::{
+    page::{PAGE, Pages, stream},
+    tables::Tables,
+};
 use crate::{command::ExecError, core::CoreHandle};
-use std::net::IpAddr;
-use weft_evpn::{Vni, engine::DuplicateView};
+use std::vec;
+use weft_evpn::{Evpn, Vni, engine::DuplicateView};
 
 /// The VNIs that are meant: this one, or all. `None`: this one does not exist.
 fn vnis(core: &CoreHandle, vni: Option<Vni>) -> Result<Option<Vec<Vni>>, ExecError> {
@@ -61,6 +66,35 @@ fn duplicate_text(duplicate: &DuplicateView, clock: &super::text::Clock) -> Stri
     text
 }
 
-fn is_vtep(vtep: Option<IpAddr>, wanted: IpAddr) -> bool {
-    vtep == Some(wanted)
+/// Those of a VNI's addresses that are meant.
+#[derive(Debug)]
+struct Select<K, F> {
+    candidates: vec::IntoIter<K>,
+    wanted: F,
+    found: Vec<K>,
+}
+
+impl<K, F> Pages for Select<K, F>
+where
+    K: Copy + Send + 'static,
+    F: Fn(&Evpn, K) -> bool + Send + 'static,
+{
+    fn page(&mut self, tables: &Tables<'_>, _out: &mut String) -> bool {
+        let page = self.candidates.by_ref().take(4 * PAGE);
+        self.found.extend(page.filter(|key| (self.wanted)(tables.evpn, *key)));
+        !self.candidates.as_slice().is_empty()
+    }
+}
+
+/// The addresses that are `wanted`, in order.
+fn select<K: Copy + Ord + Send + 'static>(
+    core: &CoreHandle,
+    all: impl FnOnce(&Evpn) -> Vec<K> + Send + 'static,
+    wanted: impl Fn(&Evpn, K) -> bool + Send + 'static,
+) -> Result<Vec<K>, ExecError> {
+    let candidates = core.ask(move |core, _| all(core.evpn()))?.into_iter();
+    let pages = stream(core, Select { candidates, wanted, found: Vec::new() }, &mut String::new())?;
+    let mut found = pages.found;
+    found.sort_unstable();
+    Ok(found)
 }

@@ -204,3 +204,6 @@ fn detail_json(view: &InstanceView<'_>, vteps: &[IpAddr]) -> Value {
     }
     Value::Object(json)
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,7 +123,7 @@ fn next_hops(path: &EntryPath, detail: bool) -> Value {
     if detail {
         put(&mut json, "accessible", path.view.eligible);
     }
-    put(&mut json, "used", true);
+    put(&mut json, "used", path.view.eligible);
     json!([json])
 }
 

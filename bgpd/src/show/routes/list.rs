@@ -28,11 +28,16 @@ pub(super) enum Form {
     Rd,
     /// `… route rd R mac M`.
     Entry,
-    /// `… neighbors X routes`.
+    /// `… neighbors X routes`, or `received-routes` of a neighbour whose refused routes are kept.
     Neighbour,
+    /// `… neighbors X received-routes` without `soft-reconfiguration inbound`.
+    ReceivedUsed,
     /// `… neighbors X advertised-routes`.
     Advertised,
 }
+
+/// Said below a table in which refused routes cannot be.
+const NOT_KEPT: &str = "Refused routes are not kept: no soft-reconfiguration inbound\n";
 
 /// What is to be listed.
 #[derive(Debug)]
@@ -52,8 +57,8 @@ pub(super) struct ListPages {
     form: Form,
     json: Option<JsonStream>,
     /// Routes and paths so far.
-    pub(super) routes: usize,
-    pub(super) paths: usize,
+    routes: usize,
+    paths: usize,
     /// The RD whose block is open.
     rd: Option<Option<RouteDistinguisher>>,
     /// What stands before the first route is written.
@@ -77,14 +82,10 @@ pub(super) fn show(core: &CoreHandle, list: List, out: &mut dyn Sink) -> Result<
             return Err(ExecError("Network not in table".to_owned()));
         }
         out.text(&found.0)?;
-        return Ok(out.text(&pages.foot())?);
+        return Ok(out.text(&pages.end())?);
     }
-    let mut pages = stream(core, pages, out)?;
-    let foot = match pages.json.take() {
-        Some(json) => pages.json_foot(json),
-        None => pages.foot(),
-    };
-    Ok(out.text(&foot)?)
+    let pages = stream(core, pages, out)?;
+    Ok(out.text(&pages.end())?)
 }
 
 /// A page that is not shown yet.
@@ -118,6 +119,14 @@ impl ListPages {
         }
     }
 
+    /// What comes after the last page.
+    pub(super) fn end(mut self) -> String {
+        match self.json.take() {
+            Some(json) => self.json_foot(json),
+            None => self.foot(),
+        }
+    }
+
     fn typed(&self) -> &'static str {
         if self.filter.route_type.is_some() { " (of requested type)" } else { "" }
     }
@@ -128,7 +137,7 @@ impl ListPages {
         let settings = tables.rib.settings();
         let legend = table::legend(version, settings.router_id);
         match self.form {
-            Form::Overview | Form::Neighbour => format!("{legend}{}", table::COLUMNS),
+            Form::Overview | Form::Neighbour | Form::ReceivedUsed => format!("{legend}{}", table::COLUMNS),
             Form::Routes => format!("{legend}{}{}", table::COLUMNS, table::COMMUNITIES),
             Form::Advertised => {
                 let (preference, asn) = (settings.default_local_pref, settings.asn);
@@ -146,7 +155,7 @@ impl ListPages {
     fn json_head(&mut self, tables: &Tables<'_>) {
         let Some(json) = &mut self.json else { return };
         let settings = tables.rib.settings();
-        if matches!(self.form, Form::Overview | Form::Neighbour | Form::Advertised) {
+        if matches!(self.form, Form::Overview | Form::Neighbour | Form::ReceivedUsed | Form::Advertised) {
             json.member("bgpTableVersion", tables.rib.version(FAMILY));
             json.member("bgpLocalRouterId", settings.router_id.to_string());
             json.member("defaultLocPrf", settings.default_local_pref);
@@ -170,7 +179,9 @@ impl ListPages {
             *out += &format!("Route Distinguisher: {rd}\n");
         }
         match self.form {
-            Form::Overview | Form::Routes | Form::Neighbour | Form::Advertised => table::entry(entry, out),
+            Form::Overview | Form::Routes | Form::Neighbour | Form::ReceivedUsed | Form::Advertised => {
+                table::entry(entry, out)
+            }
             Form::Detail | Form::Rd | Form::Entry => detail::entry(entry, &tables.clock, out),
         }
     }
@@ -191,7 +202,7 @@ impl ListPages {
             self.rd = Some(entry.rd);
         }
         let value = match self.form {
-            Form::Overview | Form::Neighbour => json::short(entry, json::Paths::Flat),
+            Form::Overview | Form::Neighbour | Form::ReceivedUsed => json::short(entry, json::Paths::Flat),
             Form::Routes => json::short(entry, json::Paths::Nested),
             Form::Detail | Form::Rd => json::detail(entry, &tables.clock),
             Form::Entry => json::detail_paths(entry, &tables.clock),
@@ -201,16 +212,20 @@ impl ListPages {
     }
 
     /// What stands below the last route.
-    pub(super) fn foot(&self) -> String {
+    fn foot(&self) -> String {
         let (routes, paths, typed) = (self.routes, self.paths, self.typed());
         match (self.form, routes) {
             (Form::Overview | Form::Neighbour, 0) => {
                 format!("No BGP prefixes displayed, {} exist\n", self.total)
             }
+            (Form::ReceivedUsed, 0) => {
+                format!("No BGP prefixes displayed, {} exist\n{NOT_KEPT}", self.total)
+            }
             (Form::Overview, _) => format!("\nDisplayed {routes} out of {routes} total prefixes\n"),
-            (Form::Neighbour, _) => {
+            (Form::Neighbour | Form::ReceivedUsed, _) => {
                 let total = usize::try_from(self.total).unwrap_or(usize::MAX).max(routes);
-                format!("\nDisplayed {routes} out of {total} total prefixes\n")
+                let note = if self.form == Form::ReceivedUsed { NOT_KEPT } else { "" };
+                format!("\nDisplayed {routes} out of {total} total prefixes\n{note}")
             }
             (Form::Advertised, _) => format!("\nTotal number of prefixes {routes}\n"),
             (Form::Routes | Form::Detail, 0) => format!("No EVPN prefixes exist{typed}\n"),
@@ -230,7 +245,7 @@ impl ListPages {
             json.end();
         }
         match self.form {
-            Form::Overview | Form::Neighbour => {
+            Form::Overview | Form::Neighbour | Form::ReceivedUsed => {
                 let total = match self.form {
                     Form::Overview => self.routes,
                     _ => usize::try_from(self.total).unwrap_or(usize::MAX).max(self.routes),

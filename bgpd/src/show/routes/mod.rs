@@ -60,19 +60,37 @@ pub(super) fn neighbour(
         return if json { Ok(out.text("{}\n")?) } else { Err(no_such_neighbour()) };
     };
     let (scope, form) = match table {
-        NeighborTable::Advertised => (Scope::AdvertisedTo(peer.0), Form::Advertised),
-        NeighborTable::Accepted | NeighborTable::Received => (Scope::ReceivedFrom(peer.0), Form::Neighbour),
+        NeighborTable::Advertised => (Scope::AdvertisedTo(peer.id), Form::Advertised),
+        NeighborTable::Accepted => (Scope::ReceivedFrom(peer.id), Form::Neighbour),
+        NeighborTable::Received if peer.keeps_refused => (Scope::ReceivedFrom(peer.id), Form::Neighbour),
+        NeighborTable::Received => (Scope::ReceivedFrom(peer.id), Form::ReceivedUsed),
     };
     let filter = Filter { eligible: table == NeighborTable::Accepted, ..Filter::default() };
     // Without a session there are no tables, unless its routes are kept over its restart.
-    let scope = peer.1.then_some(scope);
+    let scope = peer.has_tables.then_some(scope);
     list::show(core, List { scope, filter, form, json }, out)
 }
 
-/// The neighbour, and whether the RIB has tables of it.
-fn find(core: &Core, address: IpAddr) -> Result<Option<(PeerId, bool)>, ExecError> {
+/// A neighbour, as far as its tables are concerned.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    id: PeerId,
+    has_tables: bool,
+    /// `soft-reconfiguration inbound`.
+    keeps_refused: bool,
+}
+
+fn find(core: &Core, address: IpAddr) -> Result<Option<Found>, ExecError> {
     no_instance(core)?;
-    Ok(core.peers().by_address(address).map(|peer| (peer.id, core.rib().peer(peer.id).is_some())))
+    Ok(core.peers().by_address(address).map(|peer| Found {
+        id: peer.id,
+        has_tables: core.rib().peer(peer.id).is_some(),
+        keeps_refused: peer
+            .settings
+            .families
+            .get(&FAMILY)
+            .is_some_and(|family| family.soft_reconfiguration_inbound),
+    }))
 }
 
 pub(super) fn no_such_neighbour() -> ExecError {
@@ -88,3 +106,6 @@ pub(super) fn vni(
 ) -> Result<(), ExecError> {
     vrf::show(core, vni, query, out)
 }
+
+#[cfg(test)]
+mod tests;

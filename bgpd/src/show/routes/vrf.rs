@@ -14,7 +14,7 @@ use super::{
 use crate::{
     command::{ExecError, Sink, exec::RouteQuery},
     core::{Core, CoreHandle},
-    rib::{Listing, PathSource, RouteView, Scope},
+    rib::{Listing, PathSource, Rib, RouteView, Scope},
     show::{
         json::JsonStream,
         page::{PAGE, Pages, no_instance, stream},
@@ -24,7 +24,7 @@ use crate::{
 use std::{cmp::Reverse, net::IpAddr, vec};
 use weft_evpn::{
     RouteDistinguisher, RouteTargetMatch, Vni,
-    engine::{MacPlace, NeighbourPlace},
+    engine::{InstanceView, MacPlace, NeighbourPlace},
     nlri::{EvpnRoute, NlriKey},
 };
 
@@ -33,19 +33,22 @@ const SEARCH: usize = 4 * PAGE;
 
 /// What a MAC-VRF takes.
 #[derive(Debug, Clone)]
-struct Vrf {
+pub(super) struct Vrf {
     vni: Vni,
     rd: Option<RouteDistinguisher>,
     import: Vec<RouteTargetMatch>,
 }
 
+impl From<InstanceView<'_>> for Vrf {
+    fn from(view: InstanceView<'_>) -> Self {
+        Self { vni: view.vni, rd: view.rd, import: view.import.to_vec() }
+    }
+}
+
 impl Vrf {
     fn of(core: &Core, vni: Option<Vni>) -> Vec<Self> {
         let wanted = |other| vni.is_none_or(|vni| vni == other);
-        let instances = core.evpn().instances().filter(|instance| wanted(instance.vni));
-        instances
-            .map(|instance| Self { vni: instance.vni, rd: instance.rd, import: instance.import.to_vec() })
-            .collect()
+        core.evpn().instances().filter(|instance| wanted(instance.vni)).map(Self::from).collect()
     }
 
     fn takes(&self, route: &RouteView) -> bool {
@@ -56,6 +59,11 @@ impl Vrf {
         let mut targets = best.attributes.ext_communities.iter().filter_map(|each| each.as_route_target());
         targets.any(|target| self.import.iter().any(|import| import.matches(target)))
     }
+}
+
+/// True if one host is asked for.
+fn is_host(query: &RouteQuery) -> bool {
+    query.mac.is_some() || query.ip.is_some()
 }
 
 /// The order of a MAC-VRF: by type and key, then RD; and what makes two keys one route.
@@ -99,7 +107,7 @@ fn one(
     mut json: Option<JsonStream>,
     out: &mut dyn Sink,
 ) -> Result<Option<JsonStream>, ExecError> {
-    let host = query.mac.is_some() || query.ip.is_some();
+    let host = is_host(query);
     let vni = vrf.vni;
     let keys = search(core, &vrf, query)?;
     if host && keys.is_empty() {
@@ -118,22 +126,7 @@ fn one(
         None if all => out.text(&format!("\nVNI: {vni}\n\n"))?,
         _ => {}
     }
-    let pages = VrfPages {
-        vrf,
-        keys: keys.into_iter(),
-        filter: Filter::new(query),
-        form: if host {
-            Form::Entry
-        } else if query.detail {
-            Form::Detail
-        } else {
-            Form::Table
-        },
-        typed: query.route_type.is_some(),
-        json,
-        routes: 0,
-        paths: 0,
-    };
+    let pages = VrfPages::new(vrf, keys, query, json);
     let mut pages = stream(core, pages, out)?;
     let mut json = pages.json.take();
     match &mut json {
@@ -153,15 +146,11 @@ fn one(
 
 /// The keys of the VRF's routes, in its order.
 fn search(core: &CoreHandle, vrf: &Vrf, query: &RouteQuery) -> Result<Vec<NlriKey>, ExecError> {
-    let (scope, filter) = (if query.self_originate { Scope::Local } else { Scope::All }, Filter::new(query));
-    let head = filter.clone();
-    let listing =
-        core.ask(move |core, _| core.rib().listing(FAMILY, scope, move |octets| head.head(octets)).ok())?;
-    let Some(listing) = listing else { return Ok(Vec::new()) };
-    let pages = SearchPages { listing: Some(listing), vrf: vrf.clone(), filter, keys: Vec::new() };
-    let mut keys = stream(core, pages, &mut String::new())?.keys;
-    keys.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
-    Ok(keys)
+    let (vrf, query) = (vrf.clone(), query.clone());
+    match core.ask(move |core, _| SearchPages::new(core.rib(), vrf, &query))? {
+        Some(pages) => Ok(stream(core, pages, &mut String::new())?.into_keys()),
+        None => Ok(Vec::new()),
+    }
 }
 
 #[derive(Debug)]
@@ -170,6 +159,21 @@ pub(super) struct SearchPages {
     vrf: Vrf,
     filter: Filter,
     keys: Vec<NlriKey>,
+}
+
+impl SearchPages {
+    pub(super) fn new(rib: &Rib, vrf: Vrf, query: &RouteQuery) -> Option<Self> {
+        let scope = if query.self_originate { Scope::Local } else { Scope::All };
+        let filter = Filter::new(query);
+        let head = filter.clone();
+        let listing = rib.listing(FAMILY, scope, move |octets| head.head(octets)).ok()?;
+        Some(Self { listing: Some(listing), vrf, filter, keys: Vec::new() })
+    }
+
+    pub(super) fn into_keys(mut self) -> Vec<NlriKey> {
+        self.keys.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        self.keys
+    }
 }
 
 impl Pages for SearchPages {
@@ -198,7 +202,7 @@ enum Form {
 }
 
 #[derive(Debug)]
-struct VrfPages {
+pub(super) struct VrfPages {
     vrf: Vrf,
     keys: vec::IntoIter<NlriKey>,
     filter: Filter,
@@ -210,6 +214,24 @@ struct VrfPages {
 }
 
 impl VrfPages {
+    pub(super) fn new(vrf: Vrf, keys: Vec<NlriKey>, query: &RouteQuery, json: Option<JsonStream>) -> Self {
+        let form = match query {
+            _ if is_host(query) => Form::Entry,
+            RouteQuery { detail: true, .. } => Form::Detail,
+            _ => Form::Table,
+        };
+        Self {
+            vrf,
+            keys: keys.into_iter(),
+            filter: Filter::new(query),
+            form,
+            typed: query.route_type.is_some(),
+            json,
+            routes: 0,
+            paths: 0,
+        }
+    }
+
     /// The route that the front of the keys stands for, with the best path of each RD.
     fn next(&mut self, tables: &Tables<'_>) -> Option<Option<Entry>> {
         let first = self.keys.next()?;
@@ -259,7 +281,7 @@ impl VrfPages {
         Some(entry)
     }
 
-    fn foot(&self) -> String {
+    pub(super) fn foot(&self) -> String {
         let (routes, paths) = (self.routes, self.paths);
         let typed = if self.typed { " (of requested type)" } else { "" };
         match self.form {
