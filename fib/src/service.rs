@@ -6,6 +6,7 @@
 
 mod kernel;
 mod lock;
+mod heard;
 mod snooping;
 
 use crate::config::{FibConfig, FibOptions};
@@ -21,6 +22,7 @@ use kernel::Kernel;
 use lock::NamespaceLock;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use heard::Silent;
 use snooping::Snooping;
 use std::collections::BTreeSet;
 use std::io;
@@ -30,6 +32,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tracing::{debug, error, info};
 use weft_evpn::forwarding::ForwardingChange;
+use weft_evpn::local::LocalEvent;
 
 /// Default receive buffer of the monitor socket: some ten thousand notifications.
 const RECEIVE_BUFFER: usize = 8 << 20;
@@ -169,6 +172,7 @@ impl Service {
         if let Some(end) = self.take_requests(now)? {
             return Ok(end);
         }
+        self.ask_silent_hosts(now);
         self.see_to_links(now)?;
         self.resync_if_needed(now)?;
         self.kernel.prune_due(now);
@@ -237,6 +241,27 @@ impl Service {
             return Ok(Some(Turn::End));
         }
         Ok(None)
+    }
+
+    /// Hosts that only the packet socket knows are asked when they are silent, and reported gone without answer.
+    fn ask_silent_hosts(&mut self, now: Instant) {
+        let Some(snooping) = &mut self.snooping else { return };
+        for silent in snooping.silent(now) {
+            match silent {
+                Silent::Ask { vni, ip, mac } => {
+                    let port = self.kernel.forwarding.local_port(vni, mac);
+                    let served = self.kernel.served.get(&vni);
+                    match (port, served) {
+                        (Some(port), Some(served)) => snooping.probe(vni, served, ip, Some(mac), Some(port)),
+                        // Its MAC has moved away or aged, and the address with it.
+                        _ => snooping.forget(vni, ip),
+                    }
+                }
+                Silent::Gone { vni, ip } => {
+                    self.kernel.forwarding.say(LocalEvent::NeighbourGone { vni, ip });
+                }
+            }
+        }
     }
 
     /// Devices of our own, VNIs that came or went, and the ports to listen on.
@@ -434,12 +459,19 @@ impl Service {
         Ok(())
     }
 
+    fn silence_due(&self) -> Option<Instant> {
+        self.snooping.as_ref().and_then(Snooping::next_due)
+    }
+
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> Result<(), RequestError> {
         let overrun = self.overrun.map(|since| self.resync_due().unwrap_or(since));
         let report = self.reports.first().map(|(since, _)| *since + CONSISTENCY_PATIENCE);
         let due =
-            [self.kernel.next_due(), self.devices.next_due(), overrun, report].into_iter().flatten().min();
+            [self.kernel.next_due(), self.devices.next_due(), self.silence_due(), overrun, report]
+                .into_iter()
+                .flatten()
+                .min();
         let timeout = match due {
             None => PollTimeout::NONE,
             Some(due) => {

@@ -87,6 +87,9 @@ pub struct MacEntry {
     /// The bridge moved it to a local port while it was wanted remote. The host may have come here; the core
     /// decides, and until it has spoken the bridge's choice stands.
     pub moved_here: bool,
+    /// Our own entry took the place of a local one. If ours goes, too, the core must hear that the MAC is on no
+    /// port: its word and the bridge's news of the host may have crossed.
+    pub displaced: bool,
     /// Entries with our mark that were found, not written, and that nobody has asked for yet.
     pub adopted: bool,
     /// In the work queue.

@@ -166,6 +166,7 @@ impl Forwarding {
         }
         if let BridgeFdb::Port { port, fixed } = new {
             entry.moved_here = entry.wanted.is_some();
+            entry.displaced = false;
             if !silent {
                 let port = (port, links.name(port));
                 self.out.locals.push(LocalEvent::Mac { vni, mac, port, sticky: fixed });
@@ -173,9 +174,13 @@ impl Forwarding {
         } else if matches!(old, BridgeFdb::Port { .. }) && !silent {
             // Our own entry took its place: the core wished that and needs no word of it.
             let replaced = on_vxlan && entry.wanted.is_some();
+            entry.displaced = replaced;
             if !replaced {
                 self.out.locals.push(LocalEvent::MacGone { vni, mac });
             }
+        } else if new == BridgeFdb::Absent && entry.wanted.is_none() && std::mem::take(&mut entry.displaced) && !silent
+        {
+            self.out.locals.push(LocalEvent::MacGone { vni, mac });
         }
     }
 

@@ -665,6 +665,20 @@ fn a_host_that_comes_here_is_the_cores_decision() {
     assert_eq!(world.locals, []);
 }
 
+/// The host's frame and the core's belief that it is elsewhere cross: the core's later "here" finds no entry.
+#[test]
+fn a_local_entry_that_ours_displaced_is_reported_gone_with_ours() {
+    let mut world = attached();
+    world.kernel.set_bridge(at_bridge(PORT, mac(1), NUD_REACHABLE, 0));
+    world.settle();
+    world.wish(want_mac(1, Some(2)));
+    world.settle();
+    world.locals.clear();
+    world.wish(want_mac(1, None));
+    world.settle();
+    assert_eq!(world.locals, [LocalEvent::MacGone { vni: vni(), mac: mac(1) }]);
+}
+
 #[test]
 fn a_retired_vni_is_emptied_and_let_go() {
     let mut world = attached();

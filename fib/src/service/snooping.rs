@@ -1,27 +1,22 @@
 //! ARP and ND on the local ports of served bridges: what was heard becomes local events, what the core asks for
-//! becomes probes. Repetitions of what is known are passed on at most every ten seconds.
+//! becomes probes. What was heard, and who is silent since, is kept by `heard`.
 
+use super::heard::{HeardBindings, Silent};
 use crate::event::FibNotice;
 use crate::model::{Links, ServedVni};
 use crate::snoop::{Seen, Snooper};
-use hashbrown::HashMap;
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tracing::debug;
 use weft_evpn::local::{LocalEvent, NeighbourSource};
 use weft_evpn::{MacAddr, Vni};
 
-/// A binding that was passed on is not passed on again so soon, unless it changed in between.
-const REPEAT: Duration = Duration::from_secs(10);
-/// Bindings remembered for that; when full, all are forgotten, which costs repetitions only.
-const MAX_REMEMBERED: usize = 131_072;
-
 pub(super) struct Snooping {
     snooper: Snooper,
     ports: BTreeMap<u32, Vni>,
-    told: HashMap<(Vni, IpAddr), (MacAddr, Instant), foldhash::fast::FixedState>,
+    heard: HeardBindings,
     seen: Vec<Seen>,
 }
 
@@ -29,7 +24,7 @@ impl Snooping {
     pub(super) fn open() -> Result<Self, FibNotice> {
         match Snooper::open() {
             Ok(snooper) => {
-                Ok(Snooping { snooper, ports: BTreeMap::new(), told: HashMap::default(), seen: Vec::new() })
+                Ok(Snooping { snooper, ports: BTreeMap::new(), heard: HeardBindings::default(), seen: Vec::new() })
             }
             Err(error) => Err(FibNotice::NoSnooping {
                 error: format!(
@@ -55,7 +50,7 @@ impl Snooping {
             })
             .collect();
         self.snooper.set_ports(self.ports.keys().copied().collect::<HashSet<u32>>());
-        self.told.retain(|(vni, _), _| served.contains_key(vni));
+        self.heard.retain(|vni| served.contains_key(&vni));
     }
 
     /// Takes what was heard. A full batch leaves the descriptor readable.
@@ -67,17 +62,9 @@ impl Snooping {
             let Some(vni) = self.ports.get(&seen.ifindex).copied().filter(|_| seen.vlan.is_none()) else {
                 continue;
             };
-            let key = (vni, seen.ip);
-            if let Some((mac, at)) = self.told.get(&key)
-                && *mac == seen.mac
-                && now.saturating_duration_since(*at) < REPEAT
-            {
+            if !self.heard.hear(vni, seen.ip, seen.mac, now) {
                 continue;
             }
-            if self.told.len() >= MAX_REMEMBERED {
-                self.told.clear();
-            }
-            self.told.insert(key, (seen.mac, now));
             events.push(LocalEvent::Neighbour {
                 vni,
                 ip: seen.ip,
@@ -86,6 +73,21 @@ impl Snooping {
             });
         }
         Ok(())
+    }
+
+    /// When `silent` has something to say, at the earliest.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.heard.next_due()
+    }
+
+    /// The addresses that are silent for too long.
+    pub(super) fn silent(&mut self, now: Instant) -> Vec<Silent> {
+        self.heard.silent(now)
+    }
+
+    /// This address is no longer on a local port.
+    pub(super) fn forget(&mut self, vni: Vni, ip: IpAddr) {
+        self.heard.forget(vni, ip);
     }
 
     /// The core asks whether an address is still here: the answer must be passed on, known or not. `port`: where
@@ -98,7 +100,7 @@ impl Snooping {
         mac: Option<MacAddr>,
         port: Option<u32>,
     ) {
-        self.told.remove(&(vni, ip));
+        self.heard.tell_again(vni, ip);
         let devices = &served.devices;
         let source = devices.svi_addresses.iter().copied().find(|address| {
             address.is_ipv4() == ip.is_ipv4()
