@@ -65,13 +65,16 @@ pub fn remove_state_dir(dir: &Path) {
 /// The shell that removes all that starts with `$1` from the namespaces and the state folders.
 /// Daemons are found by the namespace they run in, so no list of process ids can be stale.
 const CLEAN: &str = r#"
+found() {
+  ls /run/netns /run/frr 2>/dev/null | grep -q "^$1"
+}
 clean() {
   for n in $(ls /run/netns 2>/dev/null | grep "^$1"); do
     for p in $(ip netns pids "$n" 2>/dev/null); do kill -9 "$p" 2>/dev/null; done
     ip netns del "$n" 2>/dev/null
   done
   rm -rf /run/frr/"$1"*
-  [ -n "$WEFT_LAB_KEEP" ] || rm -rf /run/weft-labs/"$1"*
+  [ -n "${WEFT_LAB_KEEP-}" ] || rm -rf /run/weft-labs/"$1"*
   rmdir /run/weft-labs 2>/dev/null
 }
 "#;
@@ -79,7 +82,14 @@ clean() {
 fn start_keeper(own: &str) -> Option<Child> {
     use std::os::unix::process::CommandExt;
     // `read` returns at end of file only: nobody writes, and the pipe closes with the owner.
-    let script = format!("{CLEAN}\ntrap '' INT TERM HUP\nread -r _; clean '{own}'");
+    // A command that the owner had just started may still make something: clean until two
+    // looks in a row find nothing.
+    let script = format!(
+        "{CLEAN}\ntrap '' INT TERM HUP\nread -r _\nquiet=0 rounds=0\n\
+         while [ $quiet -lt 2 ] && [ $rounds -lt 50 ]; do\n\
+         if found '{own}'; then quiet=0; else quiet=$((quiet + 1)); fi\n\
+         clean '{own}'; rounds=$((rounds + 1)); sleep 0.2\ndone"
+    );
     Command::new("sh")
         .args(["-c", &script])
         .process_group(0)
