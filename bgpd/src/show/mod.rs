@@ -2,11 +2,11 @@
 //! habits and scripts keep working.
 //!
 //! ```text
-//!  management thread: show ─▶ core.ask(a page) ─▶ text ─▶ sink ─▶ core.ask(the next page) …
+//!  management thread: show ─▶ core.ask(a page) ─▶ text, JSON ─▶ sink ─▶ core.ask(the next page) …
 //! ```
 //!
-//! The core is asked for one page at a time (`page`) and renders or copies it between two
-//! turns; the thread of the management socket waits for the reader. Rendering is pure: views
+//! The core is asked for one page at a time (`page`) and copies it out between two turns; the
+//! thread of the management socket renders it and waits for the reader. Rendering is pure: views
 //! in, text out (`text`, `json`), one file a subject. What FRR prints and Weft has no fact of
 //! is left out; what is printed is never made up.
 

@@ -1,6 +1,6 @@
-//! Long answers, a page at a time: the core renders a page between two turns, the management
-//! thread hands it to the reader and asks for the next. So a reader that is slow, or a table
-//! that is large, never stops the core, and no more than a page of text is held.
+//! Long answers, a page at a time: the core copies a page out between two turns, the management
+//! thread renders it, hands it to the reader and asks for the next. So a reader that is slow, or
+//! a table that is large, never stops the core, and no more than a page is held.
 
 use super::Tables;
 use crate::{
@@ -10,11 +10,16 @@ use crate::{
 
 /// Entries of a page; about 100 KiB of JSON.
 pub(super) const PAGE: usize = 256;
+/// Entries of a page that is rendered on the core's thread, because it only lends them.
+pub(super) const SMALL_PAGE: usize = 64;
 
 /// What comes in pages.
 pub(super) trait Pages: Sized + Send + 'static {
-    /// Renders the next page. False after the last.
+    /// Copies the next page out, or renders it. On the core's thread. False after the last.
     fn page(&mut self, tables: &Tables<'_>, out: &mut String) -> bool;
+
+    /// Renders what `page` has copied out. On the management thread.
+    fn render(&mut self, _out: &mut String) {}
 }
 
 /// Renders all pages into the sink; gives the pages back, with what they counted.
@@ -38,7 +43,8 @@ pub(super) fn drive<P: Pages>(
     mut ask: impl FnMut(P) -> Result<(P, String, bool), ExecError>,
 ) -> Result<P, ExecError> {
     loop {
-        let (next, text, more) = ask(pages)?;
+        let (mut next, mut text, more) = ask(pages)?;
+        next.render(&mut text);
         if !text.is_empty() {
             out.text(&text)?;
         }

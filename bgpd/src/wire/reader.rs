@@ -17,7 +17,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Runs a parser at the front; on success the cursor moves behind what it took.
-    fn parse<T>(&mut self, mut parser: impl Parser<&'a [u8], Output = T, Error = Error<&'a [u8]>>) -> Option<T> {
+    fn parse<T>(
+        &mut self,
+        mut parser: impl Parser<&'a [u8], Output = T, Error = Error<&'a [u8]>>,
+    ) -> Option<T> {
         let parsed: IResult<&'a [u8], T> = parser.parse(self.0);
         let (rest, value) = parsed.ok()?;
         self.0 = rest;

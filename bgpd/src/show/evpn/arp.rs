@@ -7,7 +7,7 @@ use crate::{
     core::CoreHandle,
     show::{
         json::{JsonStream, document},
-        page::{PAGE, Pages, stream},
+        page::{Pages, SMALL_PAGE, stream},
         tables::Tables,
         text::Clock,
     },
@@ -114,7 +114,7 @@ struct NeighbourPages {
 
 impl Pages for NeighbourPages {
     fn page(&mut self, tables: &Tables<'_>, out: &mut String) -> bool {
-        for ip in self.ips.by_ref().take(PAGE) {
+        for ip in self.ips.by_ref().take(SMALL_PAGE) {
             let Some(view) = tables.evpn.neighbour(self.vni, ip) else { continue };
             match &mut self.json {
                 Some(json) => json.member(&ip.to_string(), neighbour_json(&view, self.detail)),

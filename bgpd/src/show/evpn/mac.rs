@@ -9,7 +9,7 @@ use crate::{
     core::CoreHandle,
     show::{
         json::{JsonStream, document},
-        page::{PAGE, Pages, stream},
+        page::{Pages, SMALL_PAGE, stream},
         tables::Tables,
         text::Clock,
     },
@@ -118,7 +118,7 @@ struct MacPages {
 
 impl Pages for MacPages {
     fn page(&mut self, tables: &Tables<'_>, out: &mut String) -> bool {
-        for mac in self.macs.by_ref().take(PAGE) {
+        for mac in self.macs.by_ref().take(SMALL_PAGE) {
             let Some(view) = tables.evpn.mac(self.vni, mac) else { continue };
             let neighbours = self.detail.then(|| tables.evpn.neighbours_of(self.vni, mac));
             match (&mut self.json, neighbours) {

@@ -6,7 +6,7 @@ use crate::{
     core::CoreHandle,
     show::{
         json::{JsonStream, document},
-        page::{PAGE, Pages, stream},
+        page::{Pages, SMALL_PAGE, stream},
         tables::Tables,
     },
 };
@@ -71,7 +71,7 @@ struct VniPages {
 
 impl Pages for VniPages {
     fn page(&mut self, tables: &Tables<'_>, out: &mut String) -> bool {
-        for _ in 0..PAGE {
+        for _ in 0..SMALL_PAGE {
             let Some(vni) = self.vnis.pop_front() else { break };
             let Some(view) = tables.evpn.instance(vni) else { continue };
             let vteps: Vec<IpAddr> = tables.evpn.remote_vteps(vni).collect();

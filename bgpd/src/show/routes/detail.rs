@@ -9,7 +9,7 @@ use crate::{
 /// Appends `BGP routing table entry for …`, who has been told, and all paths.
 pub(super) fn entry(entry: &Entry, clock: &Clock, out: &mut String) {
     let rd = entry.rd.map(|rd| format!("{rd}:")).unwrap_or_default();
-    *out += &format!("BGP routing table entry for {rd}{}\n", entry.prefix);
+    *out += &format!("BGP routing table entry for {rd}{}\n", entry.prefix());
     let best = match entry.paths.iter().position(|path| path.view.best) {
         Some(at) => format!("best #{}", at + 1),
         None => "no best path".to_owned(),
@@ -26,8 +26,9 @@ pub(super) fn entry(entry: &Entry, clock: &Clock, out: &mut String) {
 
 /// Appends the paths alone.
 pub(super) fn paths(entry: &Entry, clock: &Clock, out: &mut String) {
+    let prefix = entry.prefix();
     for each in &entry.paths {
-        path(&entry.prefix, each, entry.reason, clock, out);
+        path(&prefix, each, entry.reason, clock, out);
     }
 }
 

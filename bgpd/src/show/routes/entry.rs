@@ -81,8 +81,6 @@ pub(super) struct Told {
 /// A route with the paths that are meant, the best first.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// `[2]:[0]:[48]:[02:00:00:00:00:01]`.
-    pub prefix: String,
     /// `None` in a MAC-VRF, and for types that are not known.
     pub rd: Option<RouteDistinguisher>,
     pub paths: Vec<EntryPath>,
@@ -109,7 +107,12 @@ impl Entry {
             })
             .collect();
         let first = &paths.first()?.route;
-        Some(Self { prefix: first.to_string(), rd: first.rd(), reason: view.reason, told: Vec::new(), paths })
+        Some(Self { rd: first.rd(), reason: view.reason, told: Vec::new(), paths })
+    }
+
+    /// `[2]:[0]:[48]:[02:00:00:00:00:01]`.
+    pub fn prefix(&self) -> String {
+        self.paths.first().map(|path| path.route.to_string()).unwrap_or_default()
     }
 
     /// The same with the neighbours that have been told of it.

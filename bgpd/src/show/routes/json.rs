@@ -48,7 +48,7 @@ impl Paths {
 /// A route with what tables show of its paths.
 pub(super) fn short(entry: &Entry, form: Paths) -> Value {
     let paths = form.of(entry.paths.iter().map(|path| short_path(path, entry.reason)));
-    json!({"prefix": entry.prefix, "paths": paths})
+    json!({"prefix": entry.prefix(), "paths": paths})
 }
 
 fn short_path(path: &EntryPath, reason: Option<Reason>) -> Value {
@@ -134,7 +134,7 @@ fn family_of(address: IpAddr) -> &'static str {
 /// A route with every attribute of its paths.
 pub(super) fn detail(entry: &Entry, clock: &Clock) -> Value {
     let mut json = Object::new();
-    put(&mut json, "prefix", entry.prefix.as_str());
+    put(&mut json, "prefix", entry.prefix());
     put(&mut json, "rd", entry.rd.map(|rd| rd.to_string()).unwrap_or_default());
     json.extend(entry.paths.first().map(route_fields).unwrap_or_default());
     if !entry.told.is_empty() {

@@ -10,9 +10,11 @@ use crate::{
         json::JsonStream,
         page::{PAGE, Pages, no_instance, stream},
         tables::Tables,
+        text::Clock,
     },
 };
 use serde_json::json;
+use std::net::Ipv4Addr;
 use weft_evpn::RouteDistinguisher;
 
 /// How a list looks.
@@ -64,6 +66,19 @@ pub(super) struct ListPages {
     /// What stands before the first route is written.
     begun: bool,
     total: u32,
+    /// A page that was copied out, and when.
+    page: Vec<Entry>,
+    facts: Option<Facts>,
+}
+
+/// What of the speaker stands above and beside its routes.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    version: u64,
+    router_id: Ipv4Addr,
+    asn: u32,
+    local_pref: u32,
+    clock: Clock,
 }
 
 /// Carries out a command.
@@ -116,6 +131,8 @@ impl ListPages {
             rd: None,
             begun: false,
             total: rib.table_use(FAMILY).map_or(0, |table| table.destinations),
+            page: Vec::new(),
+            facts: None,
         }
     }
 
@@ -132,15 +149,13 @@ impl ListPages {
     }
 
     /// What stands above the first route.
-    fn head(&self, tables: &Tables<'_>) -> String {
-        let version = tables.rib.version(FAMILY);
-        let settings = tables.rib.settings();
-        let legend = table::legend(version, settings.router_id);
+    fn head(&self, facts: &Facts) -> String {
+        let legend = table::legend(facts.version, facts.router_id);
         match self.form {
             Form::Overview | Form::Neighbour | Form::ReceivedUsed => format!("{legend}{}", table::COLUMNS),
             Form::Routes => format!("{legend}{}{}", table::COLUMNS, table::COMMUNITIES),
             Form::Advertised => {
-                let (preference, asn) = (settings.default_local_pref, settings.asn);
+                let (preference, asn) = (facts.local_pref, facts.asn);
                 let second = format!("Default local pref {preference}, local AS {asn}\n");
                 let at = legend.find('\n').map_or(0, |end| end + 1);
                 let (first, rest) = legend.split_at(at);
@@ -152,14 +167,13 @@ impl ListPages {
     }
 
     /// The members before the first route.
-    fn json_head(&mut self, tables: &Tables<'_>) {
+    fn json_head(&mut self, facts: &Facts) {
         let Some(json) = &mut self.json else { return };
-        let settings = tables.rib.settings();
         if matches!(self.form, Form::Overview | Form::Neighbour | Form::ReceivedUsed | Form::Advertised) {
-            json.member("bgpTableVersion", tables.rib.version(FAMILY));
-            json.member("bgpLocalRouterId", settings.router_id.to_string());
-            json.member("defaultLocPrf", settings.default_local_pref);
-            json.member("localAS", settings.asn);
+            json.member("bgpTableVersion", facts.version);
+            json.member("bgpLocalRouterId", facts.router_id.to_string());
+            json.member("defaultLocPrf", facts.local_pref);
+            json.member("localAS", facts.asn);
         }
         if self.form == Form::Advertised {
             let status = json!({
@@ -171,7 +185,7 @@ impl ListPages {
         }
     }
 
-    fn text_entry(&mut self, entry: &Entry, tables: &Tables<'_>, out: &mut String) {
+    fn text_entry(&mut self, entry: &Entry, facts: &Facts, out: &mut String) {
         let new_block = self.rd != Some(entry.rd);
         self.rd = Some(entry.rd);
         if new_block && !matches!(self.form, Form::Rd | Form::Entry) {
@@ -182,11 +196,11 @@ impl ListPages {
             Form::Overview | Form::Routes | Form::Neighbour | Form::ReceivedUsed | Form::Advertised => {
                 table::entry(entry, out)
             }
-            Form::Detail | Form::Rd | Form::Entry => detail::entry(entry, &tables.clock, out),
+            Form::Detail | Form::Rd | Form::Entry => detail::entry(entry, &facts.clock, out),
         }
     }
 
-    fn json_entry(&mut self, entry: &Entry, tables: &Tables<'_>) {
+    fn json_entry(&mut self, entry: &Entry, facts: &Facts) {
         let Some(json) = &mut self.json else { return };
         let rd = entry.rd.map_or_else(|| "(none)".to_owned(), |rd| rd.to_string());
         if self.rd != Some(entry.rd) {
@@ -204,11 +218,11 @@ impl ListPages {
         let value = match self.form {
             Form::Overview | Form::Neighbour | Form::ReceivedUsed => json::short(entry, json::Paths::Flat),
             Form::Routes => json::short(entry, json::Paths::Nested),
-            Form::Detail | Form::Rd => json::detail(entry, &tables.clock),
-            Form::Entry => json::detail_paths(entry, &tables.clock),
+            Form::Detail | Form::Rd => json::detail(entry, &facts.clock),
+            Form::Entry => json::detail_paths(entry, &facts.clock),
             Form::Advertised => json::advertised(entry),
         };
-        json.member(&entry.prefix, value);
+        json.member(&entry.prefix(), value);
     }
 
     /// What stands below the last route.
@@ -268,42 +282,51 @@ impl ListPages {
 }
 
 impl Pages for ListPages {
-    fn page(&mut self, tables: &Tables<'_>, out: &mut String) -> bool {
+    fn page(&mut self, tables: &Tables<'_>, _out: &mut String) -> bool {
+        let settings = tables.rib.settings();
+        self.facts = Some(Facts {
+            version: tables.rib.version(FAMILY),
+            router_id: settings.router_id,
+            asn: settings.asn,
+            local_pref: settings.default_local_pref,
+            clock: tables.clock,
+        });
+        let Some(listing) = &mut self.listing else { return false };
+        let told = matches!(self.form, Form::Detail | Form::Rd | Form::Entry);
+        for _ in 0..PAGE {
+            let Some(view) = tables.rib.next_route(listing) else { break };
+            let id = view.id;
+            let Some(mut entry) = Entry::new(tables, view, |path| self.filter.path(path)) else { continue };
+            if !entry.paths.first().is_some_and(|path| self.filter.route(&path.route)) {
+                continue;
+            }
+            if told {
+                entry = entry.with_told(tables, &tables.rib.advertised_to(FAMILY, id));
+            }
+            self.page.push(entry);
+        }
+        listing.remaining() > 0
+    }
+
+    fn render(&mut self, out: &mut String) {
+        let Some(facts) = self.facts else { return };
         if !self.begun {
             self.begun = true;
-            self.json_head(tables);
+            self.json_head(&facts);
         }
-        let told = matches!(self.form, Form::Detail | Form::Rd | Form::Entry);
-        let mut more = false;
-        if let Some(mut listing) = self.listing.take() {
-            for _ in 0..PAGE {
-                let Some(view) = tables.rib.next_route(&mut listing) else { break };
-                let id = view.id;
-                let Some(mut entry) = Entry::new(tables, view, |path| self.filter.path(path)) else {
-                    continue;
-                };
-                if !entry.paths.first().is_some_and(|path| self.filter.route(&path.route)) {
-                    continue;
-                }
-                if told {
-                    entry = entry.with_told(tables, &tables.rib.advertised_to(FAMILY, id));
-                }
-                if self.json.is_none() && self.routes == 0 {
-                    out.push_str(&self.head(tables));
-                }
-                self.routes += 1;
-                self.paths += entry.paths.len();
-                match self.json {
-                    Some(_) => self.json_entry(&entry, tables),
-                    None => self.text_entry(&entry, tables, out),
-                }
+        for entry in std::mem::take(&mut self.page) {
+            if self.json.is_none() && self.routes == 0 {
+                out.push_str(&self.head(&facts));
             }
-            more = listing.remaining() > 0;
-            self.listing = Some(listing);
+            self.routes += 1;
+            self.paths += entry.paths.len();
+            match self.json {
+                Some(_) => self.json_entry(&entry, &facts),
+                None => self.text_entry(&entry, &facts, out),
+            }
         }
         if let Some(json) = &mut self.json {
             *out = json.take();
         }
-        more
     }
 }

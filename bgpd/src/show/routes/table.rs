@@ -33,15 +33,16 @@ pub(super) const COMMUNITIES: &str = "                    Extended Community\n";
 
 /// Appends a route.
 pub(super) fn entry(entry: &Entry, out: &mut String) {
+    let prefix = entry.prefix();
     for (at, path) in entry.paths.iter().enumerate() {
         // Writing to a String cannot fail.
         let _ = write!(out, "{}", status(path));
         if at > 0 {
             let _ = write!(out, "{:17}", "");
-        } else if entry.prefix.len() < 17 {
-            let _ = write!(out, "{:<17}", entry.prefix);
+        } else if prefix.len() < 17 {
+            let _ = write!(out, "{prefix:<17}");
         } else {
-            let _ = write!(out, "{}\n{:INDENT$}", entry.prefix, "");
+            let _ = write!(out, "{prefix}\n{:INDENT$}", "");
         }
         line(path, out);
     }

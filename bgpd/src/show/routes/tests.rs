@@ -429,6 +429,7 @@ fn routes_that_come_and_go_between_pages_do_no_harm() {
         use crate::show::page::Pages;
         let mut page = String::new();
         let more = pages.page(&bench.tables(), &mut page);
+        pages.render(&mut page);
         text += &page;
         if !more {
             break;

@@ -19,9 +19,14 @@ use crate::{
         json::JsonStream,
         page::{PAGE, Pages, no_instance, stream},
         tables::Tables,
+        text::Clock,
     },
 };
-use std::{cmp::Reverse, net::IpAddr, vec};
+use std::{
+    cmp::Reverse,
+    net::{IpAddr, Ipv4Addr},
+    vec,
+};
 use weft_evpn::{
     RouteDistinguisher, RouteTargetMatch, Vni,
     engine::{InstanceView, MacPlace, NeighbourPlace},
@@ -211,6 +216,9 @@ pub(super) struct VrfPages {
     json: Option<JsonStream>,
     routes: usize,
     paths: usize,
+    /// A page that was copied out; the table's version and our identifier, and when that was.
+    page: Vec<Entry>,
+    facts: Option<(u64, Ipv4Addr, Clock)>,
 }
 
 impl VrfPages {
@@ -229,6 +237,8 @@ impl VrfPages {
             json,
             routes: 0,
             paths: 0,
+            page: Vec::new(),
+            facts: None,
         }
     }
 
@@ -325,32 +335,37 @@ fn follows(
 }
 
 impl Pages for VrfPages {
-    fn page(&mut self, tables: &Tables<'_>, out: &mut String) -> bool {
+    fn page(&mut self, tables: &Tables<'_>, _out: &mut String) -> bool {
+        self.facts = Some((tables.rib.version(FAMILY), tables.rib.settings().router_id, tables.clock));
         for _ in 0..PAGE {
             let Some(entry) = self.next(tables) else { break };
-            let Some(entry) = entry else { continue };
+            self.page.extend(entry);
+        }
+        !self.keys.as_slice().is_empty()
+    }
+
+    fn render(&mut self, out: &mut String) {
+        let Some((version, router_id, clock)) = self.facts else { return };
+        for entry in std::mem::take(&mut self.page) {
             if self.json.is_none() && self.routes == 0 && self.form == Form::Table {
-                let (rib, columns) = (tables.rib, table::COLUMNS);
-                let legend = table::legend(rib.version(FAMILY), rib.settings().router_id);
-                *out += &format!("{legend}{columns}");
+                *out += &format!("{}{}", table::legend(version, router_id), table::COLUMNS);
             }
             self.routes += 1;
             self.paths += entry.paths.len();
             match (&mut self.json, self.form) {
                 (Some(json), Form::Table) => {
-                    json.member(&entry.prefix, json::short(&entry, json::Paths::Nested));
+                    json.member(&entry.prefix(), json::short(&entry, json::Paths::Nested));
                 }
                 (Some(json), Form::Detail | Form::Entry) => {
-                    json.member(&entry.prefix, json::detail(&entry, &tables.clock));
+                    json.member(&entry.prefix(), json::detail(&entry, &clock));
                 }
                 (None, Form::Table) => table::entry(&entry, out),
-                (None, Form::Detail) => detail::paths(&entry, &tables.clock, out),
-                (None, Form::Entry) => detail::entry(&entry, &tables.clock, out),
+                (None, Form::Detail) => detail::paths(&entry, &clock, out),
+                (None, Form::Entry) => detail::entry(&entry, &clock, out),
             }
         }
         if let Some(json) = &mut self.json {
             *out = json.take();
         }
-        !self.keys.as_slice().is_empty()
     }
 }

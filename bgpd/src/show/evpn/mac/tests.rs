@@ -19,7 +19,7 @@ fn bench() -> Bench {
 }
 
 fn pages(bench: &Bench, macs: &[MacAddr], detail: bool) -> String {
-    let pages = MacPages { vni: vni(10), macs: macs.to_vec().into_iter(), detail, json: None };
+    let pages = MacPages { vni: vni(10), macs: Vec::from(macs).into_iter(), detail, json: None };
     let mut out = String::new();
     bench.stream(pages, &mut out).0.unwrap();
     out
