@@ -4,9 +4,9 @@
 //! about 250 messages, and hands over what came out. Reading before and after every plan keeps the model ahead
 //! of nothing and behind nothing: see the crate's header for why that makes one thread the sound choice.
 
+mod heard;
 mod kernel;
 mod lock;
-mod heard;
 mod snooping;
 
 use crate::config::{FibConfig, FibOptions};
@@ -18,11 +18,11 @@ use crate::forwarding::{FollowUp, Key, TargetForm};
 use crate::handle::{FibCounters, Shared};
 use crate::netlink::encode::{MAX_BATCH_MESSAGES, Op, Query};
 use crate::netlink::socket::{Connection, Heard, Monitor, RequestError, Written};
+use heard::Silent;
 use kernel::Kernel;
 use lock::NamespaceLock;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use heard::Silent;
 use snooping::Snooping;
 use std::collections::BTreeSet;
 use std::io;
@@ -467,11 +467,10 @@ impl Service {
     fn wait(&mut self) -> Result<(), RequestError> {
         let overrun = self.overrun.map(|since| self.resync_due().unwrap_or(since));
         let report = self.reports.first().map(|(since, _)| *since + CONSISTENCY_PATIENCE);
-        let due =
-            [self.kernel.next_due(), self.devices.next_due(), self.silence_due(), overrun, report]
-                .into_iter()
-                .flatten()
-                .min();
+        let due = [self.kernel.next_due(), self.devices.next_due(), self.silence_due(), overrun, report]
+            .into_iter()
+            .flatten()
+            .min();
         let timeout = match due {
             None => PollTimeout::NONE,
             Some(due) => {

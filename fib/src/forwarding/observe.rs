@@ -178,7 +178,10 @@ impl Forwarding {
             if !replaced {
                 self.out.locals.push(LocalEvent::MacGone { vni, mac });
             }
-        } else if new == BridgeFdb::Absent && entry.wanted.is_none() && std::mem::take(&mut entry.displaced) && !silent
+        } else if new == BridgeFdb::Absent
+            && entry.wanted.is_none()
+            && std::mem::take(&mut entry.displaced)
+            && !silent
         {
             self.out.locals.push(LocalEvent::MacGone { vni, mac });
         }

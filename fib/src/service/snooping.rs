@@ -23,9 +23,12 @@ pub(super) struct Snooping {
 impl Snooping {
     pub(super) fn open() -> Result<Self, FibNotice> {
         match Snooper::open() {
-            Ok(snooper) => {
-                Ok(Snooping { snooper, ports: BTreeMap::new(), heard: HeardBindings::default(), seen: Vec::new() })
-            }
+            Ok(snooper) => Ok(Snooping {
+                snooper,
+                ports: BTreeMap::new(),
+                heard: HeardBindings::default(),
+                seen: Vec::new(),
+            }),
             Err(error) => Err(FibNotice::NoSnooping {
                 error: format!(
                     "{error}; the packet socket needs CAP_NET_RAW and a kernel with CONFIG_PACKET"

@@ -1,7 +1,9 @@
 //! Reading the octets of a BGP session: no panic, bounded work, and what was read can be
 //! written and read again.
 
-use weft_bgpd::wire::{Message, Notification, Open, RouteRefresh, fuzz::decode_anything, notification, refresh};
+use weft_bgpd::wire::{
+    Message, Notification, Open, RouteRefresh, fuzz::decode_anything, notification, refresh,
+};
 
 /// Reads `data` as the stream of a session; its first octet chooses what was negotiated.
 pub fn run(data: &[u8]) {
