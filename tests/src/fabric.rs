@@ -260,22 +260,23 @@ impl Fabric {
     }
 
     /// Moves the machine: its wire at one leaf goes, that at the other comes, and it announces
-    /// itself there once. MAC, addresses and what it has learned stay.
+    /// itself there once. MAC, addresses and what it has learned stay. The new wire is ready
+    /// before the old one goes, so what is lost is lost by the fabric.
     pub fn move_vm(&self, from: usize, to: usize, leaving: Leaving) -> Result<()> {
         let (old, new) = (from + 1, to + 1);
-        let lines = match leaving {
-            Leaving::PortDown => {
-                format!("link set w{old} down\nlink set w{new} up\nlink set w{new} master nic\n")
-            }
-            Leaving::Silent => {
-                format!("link set w{old} nomaster\nlink set w{new} up\nlink set w{new} master nic\n")
-            }
+        self.vm.ns.ip(&format!("link set w{new} up"))?;
+        let leaf = self.leaf(to)?;
+        wait_until("the new wire's carrier at both ends", LIMIT, || {
+            Ok(self.vm.ns.ip(&format!("link show dev w{new}"))?.contains("state UP")
+                && leaf.ns.bridge("link show dev vm0")?.contains("state forwarding"))
+        })?;
+        // A wire that is not used is no port: two at once would be a loop around the fabric.
+        let leave = match leaving {
+            Leaving::PortDown => format!("link set w{old} nomaster\nlink set w{old} down\n"),
+            Leaving::Silent => format!("link set w{old} nomaster\n"),
         };
         let sender = Sender::open(&self.vm.ns, self.vm.device)?;
-        self.vm.ns.ip_batch(&lines)?;
-        wait_until("the new wire to forward", LIMIT, || {
-            Ok(self.vm.ns.ip(&format!("-d link show dev w{new}"))?.contains("state forwarding"))
-        })?;
+        self.vm.ns.ip_batch(&format!("{leave}link set w{new} master nic\n"))?;
         self.vm.addresses().iter().try_for_each(|address| sender.announce(self.vm.mac, *address))
     }
 }
