@@ -88,13 +88,11 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
     // The socket comes first: it is refused when another daemon has it, and then nothing else
     // may be touched. It needs rights that are given up right after.
     let socket = mgmt::claim(&arguments.socket)?;
-    let marker = RunMarker::leave(&arguments.socket)
-        .map_err(|error| Failure(format!("cannot write beside {}: {error}", arguments.socket.display())))?;
     if let Err(error) = privileges::drop_unneeded() {
         warn!("cannot give up capabilities that are not needed: {error}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let outcome = runtime.block_on(serve(arguments, config, log, socket, marker));
+    let outcome = runtime.block_on(serve(arguments, config, log, socket));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     outcome
 }
@@ -108,7 +106,6 @@ async fn serve(
     config: Config,
     log: Log,
     socket: mgmt::ClaimedSocket,
-    marker: RunMarker,
 ) -> Result<(), Failure> {
     let (events, session_events) = mpsc::channel(SESSION_EVENTS);
     let listen = match (arguments.port, arguments.listen.as_slice()) {
@@ -124,6 +121,9 @@ async fn serve(
         (Some(fib), Some(events))
     };
 
+    // Not before all that can be refused is had: a start that failed is no run that crashed.
+    let marker = RunMarker::leave(&arguments.socket)
+        .map_err(|error| Failure(format!("cannot write beside {}: {error}", arguments.socket.display())))?;
     let mut facts = core::system_facts(if arguments.port == 0 { BGP_PORT } else { arguments.port });
     facts.restarting = marker.found();
     let mut core = Core::new(config.clone(), facts, log, sessions, fib, Some(marker), Instant::now());

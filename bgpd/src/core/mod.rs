@@ -148,7 +148,13 @@ impl Core {
     /// The configuration cannot be carried out here.
     pub fn begin(&mut self, now: Instant) -> Result<(), crate::command::ExecError> {
         let config = std::mem::take(&mut self.config);
-        self.apply(config, now)?;
+        if let Err(error) = self.apply(config, now) {
+            // A start that failed is no run that crashed.
+            if let Some(marker) = self.marker.as_ref().filter(|marker| !marker.found()) {
+                marker.goodbye();
+            }
+            return Err(error);
+        }
         if self.fib.is_none() {
             self.kernel_ready(now);
         } else {
