@@ -2,7 +2,9 @@
 
 use crate::{CONFIG, namespace, running};
 use std::process::{Output, Stdio};
+use std::time::Duration;
 use weft_tests::speaker::{Speaker, weft_binary};
+use weft_tests::wait::wait_until;
 use weft_tests::{LabError, Result};
 
 fn weft(speaker: &Speaker, commands: &[&str]) -> Result<Output> {
@@ -32,10 +34,13 @@ fn several_commands_run_in_order() -> Result<()> {
 #[test]
 fn abbreviations_mean_the_whole_command() -> Result<()> {
     let speaker = running(&namespace()?, CONFIG)?;
-    let short = weft(&speaker, &["sh bgp l2 evpn su"])?;
-    let long = weft(&speaker, &["show bgp l2vpn evpn summary"])?;
-    assert!(short.status.success() && text(&short).contains("10.0.0.2"), "{short:?}");
-    assert_eq!(text(&short), text(&long));
+    // The neighbor's state may change between the two.
+    wait_until("the same answer to both", Duration::from_secs(10), || {
+        let short = weft(&speaker, &["sh bgp l2 evpn su"])?;
+        let long = weft(&speaker, &["show bgp l2vpn evpn summary"])?;
+        assert!(short.status.success() && text(&short).contains("10.0.0.2"), "{short:?}");
+        Ok(text(&short) == text(&long))
+    })?;
     Ok(())
 }
 
