@@ -6,6 +6,7 @@
 //! `forwarding` is what the kernel must hold; between them stands `Evpn`.
 
 pub mod community;
+pub mod domain;
 pub mod engine;
 pub mod esi;
 pub mod ethernet_tag;
@@ -18,8 +19,10 @@ pub mod rd;
 pub mod route_target;
 mod text;
 pub mod vni;
+pub mod vrf;
 
 pub use community::ExtendedCommunity;
+pub use domain::DomainId;
 pub use engine::Evpn;
 pub use esi::Esi;
 pub use ethernet_tag::EthernetTag;
@@ -27,3 +30,4 @@ pub use mac_addr::MacAddr;
 pub use rd::RouteDistinguisher;
 pub use route_target::{RouteTarget, RouteTargetMatch};
 pub use vni::Vni;
+pub use vrf::VrfName;

@@ -2,7 +2,9 @@
 //! `weft-fib` makes these events, `Evpn` takes them. They are levels, not edges: an event
 //! that says again what is known changes nothing.
 
-use crate::{MacAddr, Vni};
+use crate::vrf::{LocalRoute, VrfDevices};
+use crate::{MacAddr, Vni, VrfName};
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// The devices that serve an L2VNI in this kernel.
@@ -18,6 +20,10 @@ pub struct VniDevices {
     pub bridge_mac: MacAddr,
     /// Addresses on the bridge (the SVI), without prefix length.
     pub svi_addresses: Vec<IpAddr>,
+    /// The subnets of these addresses; no link-local ones.
+    pub svi_subnets: Vec<IpNet>,
+    /// The IP-VRF that the bridge routes in.
+    pub vrf: Option<VrfName>,
 }
 
 /// How a neighbour became known.
@@ -82,5 +88,26 @@ pub enum LocalEvent {
         vni: Vni,
         /// The host's address.
         ip: IpAddr,
+    },
+    /// The routing table of this IP-VRF is there, or something of its devices changed.
+    VrfUp {
+        /// The IP-VRF.
+        vrf: VrfName,
+        /// Its devices.
+        devices: VrfDevices,
+    },
+    /// The IP-VRF's table or devices are gone. Its routes went with it; no events follow for them.
+    VrfDown {
+        /// The IP-VRF.
+        vrf: VrfName,
+    },
+    /// A route that is not ours stands in the table of this IP-VRF, or no longer does.
+    Route {
+        /// The IP-VRF.
+        vrf: VrfName,
+        /// The prefix.
+        prefix: IpNet,
+        /// The best of those routes; `None`: there is none.
+        route: Option<LocalRoute>,
     },
 }

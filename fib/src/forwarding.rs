@@ -252,7 +252,10 @@ impl Forwarding {
                 self.tables.entry(vni).or_default().wish_flood(vtep, wanted);
                 Key::Flood(vni, vtep)
             }
-            ForwardingChange::Probe { .. } => return,
+            ForwardingChange::Probe { .. }
+            | ForwardingChange::Announce { .. }
+            | ForwardingChange::Proxy { .. }
+            | ForwardingChange::Route { .. } => return,
         };
         self.pace.forgive(key);
         if self.differs(key) {

@@ -204,6 +204,7 @@ pub fn evpn(config: &Config, facts: &SystemFacts) -> Result<engine::EvpnConfig, 
         },
         auto_rt_rfc8365: family.auto_rt_rfc8365,
         vnis: family.vnis.iter().map(|(vni, block)| (*vni, vni_config(block))).collect(),
+        ..engine::EvpnConfig::default()
     })
 }
 
@@ -230,14 +231,19 @@ fn vni_config(block: &config::VniConfig) -> engine::VniConfig {
 pub fn fib(config: &Config) -> FibConfig {
     let domains = config.bridge_domains.iter().filter_map(|(name, domain)| {
         let interfaces = domain.interfaces.iter().cloned().collect();
-        Some((name.clone(), BridgeDomain { vni: domain.vni?, interfaces, mtu: domain.mtu }))
+        Some((name.clone(), BridgeDomain { mtu: domain.mtu, ..BridgeDomain::new(domain.vni?, interfaces) }))
     });
     let serve = match &config.bgp {
         Some(bgp) if bgp.evpn.advertise_all_vni => Serve::All,
         Some(bgp) => Serve::Only(bgp.evpn.vnis.keys().copied().collect::<std::collections::BTreeSet<Vni>>()),
         None => Serve::default(),
     };
-    FibConfig { vtep_source: config.vtep_source, bridge_domains: domains.collect(), serve }
+    FibConfig {
+        vtep_source: config.vtep_source,
+        bridge_domains: domains.collect(),
+        serve,
+        ..FibConfig::default()
+    }
 }
 
 #[cfg(test)]

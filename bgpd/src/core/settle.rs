@@ -53,6 +53,8 @@ impl Core {
                 next_hop: path.attributes.next_hop?,
                 ext_communities: &path.attributes.ext_communities,
                 pmsi: path.attributes.pmsi.as_ref(),
+                domain: weft_evpn::DomainId::default(),
+                d_path: &[],
             })
         });
         self.evpn.handle(Input::Route { route: &route, path }, now, &mut self.outputs);
@@ -68,6 +70,7 @@ impl Core {
                     Output::Withdraw(route) => self.withdraw(&route),
                     Output::Forward(change) => forward.push(change),
                     Output::Import(targets) => self.import(&targets, now),
+                    Output::VrfPath { .. } | Output::VrfActive { .. } => {}
                     Output::Notice(notice) => log_notice(&notice),
                 }
             }

@@ -119,6 +119,8 @@ impl Bench {
                 vtep: vtep(1),
                 bridge_mac: MacAddr([0, 0, 0x5e, 0, 1, 1]),
                 svi_addresses: Vec::new(),
+                svi_subnets: Vec::new(),
+                vrf: None,
             },
         });
         let config = EvpnConfig {
@@ -179,6 +181,8 @@ impl Bench {
                 next_hop: attributes.next_hop.unwrap(),
                 ext_communities: &attributes.ext_communities,
                 pmsi: attributes.pmsi.as_ref(),
+                domain: weft_evpn::DomainId::default(),
+                d_path: &[],
             };
             self.evpn.handle(Input::Route { route, path: Some(path) }, self.now, &mut Vec::new());
         }

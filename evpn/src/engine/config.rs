@@ -1,7 +1,7 @@
 //! What the operator wants of EVPN, whole and at once: the engine compares it with what it
 //! has and applies the differences. It says nothing of BGP sessions or of devices.
 
-use crate::{RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
+use crate::{DomainId, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni, VrfName};
 use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 /// How frames to unknown, multicast and broadcast MACs reach other VTEPs.
@@ -62,6 +62,22 @@ pub struct VniConfig {
     pub advertise_default_gw: Option<bool>,
 }
 
+/// One IP-VRF. What is absent is derived.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IpVrfConfig {
+    /// The L3VNI; without one the IP-VRF takes no part in EVPN.
+    pub vni: Option<Vni>,
+    /// Prefix routes only: hosts are neither advertised with the L3VNI nor imported from
+    /// MAC/IP routes.
+    pub prefix_routes_only: bool,
+    /// Absent: the router ID and a number that belongs to the IP-VRF.
+    pub rd: Option<RouteDistinguisher>,
+    /// Empty: any route target whose local part is the (auto) number of the L3VNI.
+    pub import: Vec<RouteTargetMatch>,
+    /// Empty: the auto route target of the L3VNI.
+    pub export: Vec<RouteTarget>,
+}
+
 /// The whole configuration of EVPN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvpnConfig {
@@ -83,6 +99,12 @@ pub struct EvpnConfig {
     pub auto_rt_rfc8365: bool,
     /// The `vni N` blocks. A VNI with a block is served even without `advertise_all_vni`.
     pub vnis: BTreeMap<Vni, VniConfig>,
+    /// The IP-VRFs.
+    pub vrfs: BTreeMap<VrfName, IpVrfConfig>,
+    /// Our own domain.
+    pub domain: DomainId,
+    /// The other domains that we have neighbours in. With any, we are a gateway.
+    pub other_domains: Vec<DomainId>,
 }
 
 impl Default for EvpnConfig {
@@ -98,6 +120,9 @@ impl Default for EvpnConfig {
             duplicate_detection: DuplicateDetection::default(),
             auto_rt_rfc8365: false,
             vnis: BTreeMap::new(),
+            vrfs: BTreeMap::new(),
+            domain: DomainId::default(),
+            other_domains: Vec::new(),
         }
     }
 }

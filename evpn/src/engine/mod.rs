@@ -47,8 +47,8 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use config::{DuplicateDetection, EvpnConfig, Flooding, Freeze, VniConfig};
-pub use io::{Input, Origination, Output, RoutePath};
+pub use config::{DuplicateDetection, EvpnConfig, Flooding, Freeze, IpVrfConfig, VniConfig};
+pub use io::{Input, Origination, Output, RoutePath, VrfActive, VrfPath, VrfPathSource};
 pub use notice::{Address, Notice};
 pub use view::{
     DuplicateAddress, DuplicateFilter, DuplicateView, InstanceView, MacPlace, MacView, NeighbourPlace,
@@ -169,6 +169,7 @@ impl Evpn {
             LocalEvent::NeighbourGone { vni, ip } => {
                 self.with(vni, now, out, |instance, turn| instance.neighbour_gone(ip, turn));
             }
+            LocalEvent::VrfUp { .. } | LocalEvent::VrfDown { .. } | LocalEvent::Route { .. } => {}
         }
     }
 

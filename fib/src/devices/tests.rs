@@ -39,10 +39,10 @@ fn config(domains: &[(&str, u32, &[&str])]) -> FibConfig {
         .iter()
         .map(|(name, number, ports)| {
             let interfaces = ports.iter().map(|port| (*port).to_owned()).collect();
-            ((*name).to_owned(), BridgeDomain { vni: vni(*number), interfaces, mtu: None })
+            ((*name).to_owned(), BridgeDomain::new(vni(*number), interfaces))
         })
         .collect();
-    FibConfig { vtep_source: VTEP.parse().ok(), bridge_domains, serve: Serve::All }
+    FibConfig { vtep_source: VTEP.parse().ok(), bridge_domains, serve: Serve::All, ..FibConfig::default() }
 }
 
 /// What the kernel would do.

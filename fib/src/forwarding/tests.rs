@@ -236,7 +236,10 @@ impl World {
             ForwardingChange::Mac { mac, .. } => mac.to_string(),
             ForwardingChange::Neighbour { ip, .. } => ip.to_string(),
             ForwardingChange::Flood { vtep, .. } => format!("flood {vtep}"),
-            ForwardingChange::Probe { .. } => return,
+            ForwardingChange::Probe { .. }
+            | ForwardingChange::Announce { .. }
+            | ForwardingChange::Proxy { .. }
+            | ForwardingChange::Route { .. } => return,
         };
         self.wanted.insert(key, change.clone());
         self.forwarding.wish(change);
@@ -374,7 +377,10 @@ impl World {
                 ForwardingChange::Flood { vtep, wanted, .. } => {
                     assert_eq!(self.kernel.flood.contains_key(&vtep), wanted, "{vtep}");
                 }
-                ForwardingChange::Probe { .. } => {}
+                ForwardingChange::Probe { .. }
+                | ForwardingChange::Announce { .. }
+                | ForwardingChange::Proxy { .. }
+                | ForwardingChange::Route { .. } => {}
             }
         }
         let wanted_vteps: std::collections::BTreeSet<IpAddr> = self

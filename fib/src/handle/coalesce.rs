@@ -1,10 +1,11 @@
 //! Keeps of a queue of levels only what still counts: the last word on each key.
 
 use hashbrown::HashSet;
+use ipnet::IpNet;
 use std::net::IpAddr;
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::{LocalEvent, NeighbourSource};
-use weft_evpn::{MacAddr, Vni};
+use weft_evpn::{MacAddr, Vni, VrfName};
 
 #[derive(PartialEq, Eq, Hash)]
 enum ForwardKey {
@@ -12,6 +13,9 @@ enum ForwardKey {
     Neighbour(Vni, IpAddr),
     Flood(Vni, IpAddr),
     Probe(Vni, IpAddr),
+    Announce(Vni, IpAddr),
+    Proxy(Vni, IpAddr),
+    Route(VrfName, IpNet),
 }
 
 /// Drops every change that a later one of the same key made void; the order of the rest stays.
@@ -19,6 +23,9 @@ pub(super) fn forwards(changes: &mut Vec<ForwardingChange>) {
     let mut seen = HashSet::with_capacity_and_hasher(changes.len(), foldhash::fast::FixedState::default());
     keep_from_end(changes, |change| {
         seen.insert(match *change {
+            ForwardingChange::Route { ref vrf, prefix, .. } => ForwardKey::Route(vrf.clone(), prefix),
+            ForwardingChange::Announce { vni, ip, .. } => ForwardKey::Announce(vni, ip),
+            ForwardingChange::Proxy { vni, ip, .. } => ForwardKey::Proxy(vni, ip),
             ForwardingChange::Mac { vni, mac, .. } => ForwardKey::Mac(vni, mac),
             ForwardingChange::Neighbour { vni, ip, .. } => ForwardKey::Neighbour(vni, ip),
             ForwardingChange::Flood { vni, vtep, .. } => ForwardKey::Flood(vni, vtep),
@@ -31,6 +38,9 @@ pub(super) fn forwards(changes: &mut Vec<ForwardingChange>) {
 enum LocalKey {
     Up(Vni),
     Down(Vni),
+    VrfUp(VrfName),
+    VrfDown(VrfName),
+    Route(VrfName, IpNet),
     Mac(Vni, MacAddr),
     Neighbour(Vni, IpAddr),
     Snooped(Vni, IpAddr),
@@ -40,21 +50,30 @@ enum LocalKey {
 pub(super) fn locals(events: &mut Vec<LocalEvent>) {
     let mut seen = HashSet::with_hasher(foldhash::fast::FixedState::default());
     keep_from_end(events, |event| {
-        let (vni, key) = match *event {
-            LocalEvent::VniUp { vni, .. } => (vni, LocalKey::Up(vni)),
-            LocalEvent::VniDown { vni } => (vni, LocalKey::Down(vni)),
+        let (down, key) = match *event {
+            LocalEvent::VniUp { vni, .. } => (LocalKey::Down(vni), LocalKey::Up(vni)),
+            LocalEvent::VniDown { vni } => (LocalKey::Down(vni), LocalKey::Down(vni)),
             LocalEvent::Mac { vni, mac, .. } | LocalEvent::MacGone { vni, mac } => {
-                (vni, LocalKey::Mac(vni, mac))
+                (LocalKey::Down(vni), LocalKey::Mac(vni, mac))
             }
             LocalEvent::Neighbour { vni, ip, source: NeighbourSource::Snooped, .. } => {
-                (vni, LocalKey::Snooped(vni, ip))
+                (LocalKey::Down(vni), LocalKey::Snooped(vni, ip))
             }
             LocalEvent::Neighbour { vni, ip, .. } | LocalEvent::NeighbourGone { vni, ip } => {
-                (vni, LocalKey::Neighbour(vni, ip))
+                (LocalKey::Down(vni), LocalKey::Neighbour(vni, ip))
+            }
+            LocalEvent::VrfUp { ref vrf, .. } => {
+                (LocalKey::VrfDown(vrf.clone()), LocalKey::VrfUp(vrf.clone()))
+            }
+            LocalEvent::VrfDown { ref vrf } => {
+                (LocalKey::VrfDown(vrf.clone()), LocalKey::VrfDown(vrf.clone()))
+            }
+            LocalEvent::Route { ref vrf, prefix, .. } => {
+                (LocalKey::VrfDown(vrf.clone()), LocalKey::Route(vrf.clone(), prefix))
             }
         };
         // Down is looked up first: a Down that is itself the last word is kept, what stands before it is not.
-        !seen.contains(&LocalKey::Down(vni)) && seen.insert(key)
+        !seen.contains(&down) && seen.insert(key)
     });
 }
 

@@ -32,6 +32,8 @@ fn vni_up(number: u32) -> LocalEvent {
         vtep: VTEP,
         bridge_mac: MacAddr::ZERO,
         svi_addresses: Vec::new(),
+        svi_subnets: Vec::new(),
+        vrf: None,
     };
     LocalEvent::VniUp { vni: vni(number), devices }
 }

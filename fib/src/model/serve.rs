@@ -97,6 +97,8 @@ fn devices(
         vtep,
         bridge_mac: bridge.mac.unwrap_or(MacAddr::ZERO),
         svi_addresses: links.addresses(bridge.index).collect(),
+        svi_subnets: Vec::new(),
+        vrf: None,
     })
 }
 

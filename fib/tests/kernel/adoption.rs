@@ -61,7 +61,10 @@ fn what_nobody_wants_goes_after_the_first_convergence_and_not_before() {
                 let [.., c, d] = wanted.unwrap().mac.0;
                 (u32::from(c) << 8 | u32::from(d)).is_multiple_of(5)
             }
-            ForwardingChange::Probe { .. } => false,
+            ForwardingChange::Probe { .. }
+            | ForwardingChange::Announce { .. }
+            | ForwardingChange::Proxy { .. }
+            | ForwardingChange::Route { .. } => false,
         });
         assert!(!gone.is_empty());
         service.forward(kept);

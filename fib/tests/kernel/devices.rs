@@ -10,10 +10,10 @@ fn config(domains: &[(&str, u32, &[&str])]) -> FibConfig {
         .iter()
         .map(|(name, number, interfaces)| {
             let interfaces = interfaces.iter().map(|name| (*name).to_owned()).collect();
-            ((*name).to_owned(), BridgeDomain { vni: vni(*number), interfaces, mtu: None })
+            ((*name).to_owned(), BridgeDomain::new(vni(*number), interfaces))
         })
         .collect();
-    FibConfig { vtep_source: Some(ip("10.0.0.1")), bridge_domains, serve: Serve::All }
+    FibConfig { vtep_source: Some(ip("10.0.0.1")), bridge_domains, serve: Serve::All, ..FibConfig::default() }
 }
 
 fn link(name: &str) -> String {

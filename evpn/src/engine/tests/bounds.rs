@@ -105,6 +105,8 @@ fn half_a_million_routes_cost_little() {
                     next_hop: route.next_hop,
                     ext_communities: &route.ext_communities,
                     pmsi: None,
+                    domain: crate::DomainId::default(),
+                    d_path: &[],
                 };
                 out.clear();
                 evpn.handle(Input::Route { route: &route.route, path: Some(path) }, now, &mut out);

@@ -53,6 +53,8 @@ pub(super) fn devices(n: u8) -> VniDevices {
         vtep: vtep(n),
         bridge_mac: MacAddr([2, 0xbb, 0, 0, 0, n]),
         svi_addresses: vec![],
+        svi_subnets: vec![],
+        vrf: None,
     }
 }
 
@@ -154,7 +156,10 @@ impl Desired {
             }
             ForwardingChange::Flood { vni, vtep, wanted: true } => assert!(self.floods.insert((vni, vtep))),
             ForwardingChange::Flood { vni, vtep, wanted: false } => assert!(self.floods.remove(&(vni, vtep))),
-            ForwardingChange::Probe { .. } => {}
+            ForwardingChange::Probe { .. }
+            | ForwardingChange::Announce { .. }
+            | ForwardingChange::Proxy { .. }
+            | ForwardingChange::Route { .. } => {}
         }
     }
 }
@@ -225,6 +230,7 @@ impl Leaf {
                     }
                     self.desired.apply(change);
                 }
+                Output::VrfPath { .. } | Output::VrfActive { .. } => {}
                 Output::Import(matches) => self.imports.extend(matches),
                 Output::Notice(notice) => {
                     assert!(!notice.to_string().is_empty());
@@ -269,6 +275,8 @@ impl Leaf {
             next_hop: route.next_hop,
             ext_communities: &route.ext_communities,
             pmsi: route.pmsi.as_ref(),
+            domain: crate::DomainId::default(),
+            d_path: &[],
         };
         self.handle(Input::Route { route: &route.route, path: Some(path) })
     }

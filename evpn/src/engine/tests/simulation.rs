@@ -194,7 +194,10 @@ impl Fabric {
                         self.say(h, ip);
                     }
                 }
-                Output::Forward(_) | Output::Notice(_) => {}
+                Output::Forward(_)
+                | Output::VrfPath { .. }
+                | Output::VrfActive { .. }
+                | Output::Notice(_) => {}
             }
         }
     }
