@@ -267,6 +267,25 @@ impl Connection {
         }
     }
 
+    /// Sends one message that changes the kernel, and waits for its acknowledgement.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn change(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        content: impl FnOnce(&mut MessageBuffer),
+    ) -> Result<(), RequestError> {
+        let sequence = self.next_sequence();
+        self.out.clear();
+        self.out.begin(kind, flags | NLM_F_REQUEST | NLM_F_ACK, sequence);
+        content(&mut self.out);
+        self.out.end();
+        self.socket.send(self.out.bytes(), 0)?;
+        self.answers(sequence, &mut |_, _| {}).map(|_| ())
+    }
+
     /// Sends a link message (`RTM_NEWLINK`, `RTM_DELLINK`) and waits for its acknowledgement.
     ///
     /// # Errors
@@ -328,7 +347,7 @@ impl fmt::Debug for Monitor {
 
 impl Monitor {
     /// Opens it in the network namespace of the calling thread and joins the groups of links, addresses,
-    /// neighbours (FDBs included) and nexthops. New neighbours that `own`, a connection's port, wrote are not heard.
+    /// neighbours (FDBs included), nexthops, routes and rules. New neighbours that `own`, a connection's port, wrote are not heard.
     ///
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
@@ -343,7 +362,16 @@ impl Monitor {
             SockRef::from(&socket).attach_filter(&deaf_to_own(port))?;
         }
         socket.bind_auto()?;
-        for group in [RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR] {
+        for group in [
+            RTNLGRP_LINK,
+            RTNLGRP_NEIGH,
+            RTNLGRP_IPV4_IFADDR,
+            RTNLGRP_IPV6_IFADDR,
+            RTNLGRP_IPV4_ROUTE,
+            RTNLGRP_IPV6_ROUTE,
+            RTNLGRP_IPV4_RULE,
+            RTNLGRP_IPV6_RULE,
+        ] {
             socket.add_membership(group)?;
         }
         // A kernel before 5.3 has no nexthop objects and no such group; the writer then falls back.
