@@ -10,6 +10,7 @@ pub mod encode;
 pub mod link;
 pub mod neighbour;
 pub mod nexthop;
+pub mod nftables;
 pub mod rule;
 pub mod socket;
 mod sys;

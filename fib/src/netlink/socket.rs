@@ -76,7 +76,7 @@ pub enum Written {
 }
 
 /// What one answer means. `Ok(())` is an acknowledgement.
-fn answer(payload: &[u8], flags: u16) -> Result<(), KernelError> {
+pub(super) fn answer(payload: &[u8], flags: u16) -> Result<(), KernelError> {
     let code = payload.first_chunk::<4>().map_or(-libc::EPROTO, |bytes| i32::from_ne_bytes(*bytes));
     if code == 0 {
         return Ok(());
@@ -328,6 +328,17 @@ fn deaf_to_own(port: u32) -> [SockFilter; 6] {
         op(equal, 0, 3, u32::from(RTM_NEWNEIGH.to_be())),
         op(load(libc::BPF_W), 0, 0, 12),
         op(equal, 0, 1, port.to_be()),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+    ]
+}
+
+/// A filter that drops every message caused by this port.
+pub(super) fn drop_own(port: u32) -> [SockFilter; 4] {
+    let op = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
+    [
+        op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 12),
+        op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, port.to_be()),
         op(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
         op(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
     ]

@@ -6,6 +6,7 @@ use weft_evpn::VrfName;
 use weft_evpn::local::LocalEvent;
 use weft_evpn::vrf::{VrfDevices, VrfForm};
 use weft_fib::config::Vrf;
+use weft_fib::netlink::nftables::Nftables;
 use weft_fib::{BridgeDomain, FibConfig, FibOptions, Serve};
 
 fn options() -> FibOptions {
@@ -72,6 +73,44 @@ fn everything() -> String {
     lines.map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
+/// Whether a TCP connection from a host comes about.
+fn connects(host: &Host, address: &str, port: u16) -> bool {
+    host.try_run(&format!("timeout 1 bash -c exec<>/dev/tcp/{address}/{port}")).0
+}
+
+#[test]
+fn the_router_speaks_bgp_and_nothing_else_with_its_tenants() {
+    in_namespace(|| {
+        underlay();
+        let (a, b) = (
+            Host::new("pa1", "192.168.10.1/24", "192.168.10.254"),
+            Host::new("pb1", "192.168.10.1/24", "192.168.10.254"),
+        );
+        let _bgp = std::net::TcpListener::bind("0.0.0.0:179").unwrap();
+        let _ssh = std::net::TcpListener::bind("0.0.0.0:22").unwrap();
+        let mut service = Service::start_with(options(), two_tenants());
+        wait_vrf(&mut service, "b", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 1);
+        for host in [&a, &b] {
+            host.reaches("192.168.10.254");
+            assert!(connects(host, "192.168.10.254", 179));
+            assert!(!connects(host, "192.168.10.254", 22));
+            assert!(!connects(host, "10.0.0.1", 179), "the underlay's address is none of a tenant's");
+        }
+        // Somebody removes the table, as a reload of a firewall does.
+        Nftables::open().unwrap().remove().unwrap();
+        wait_for("the table", || Nftables::open().unwrap().is_there().unwrap().then_some(()));
+        a.reaches("192.168.10.254");
+        assert!(!connects(&a, "192.168.10.254", 22));
+        // A crash and another start: everything is found again.
+        service.stop();
+        let mut service = Service::start_with(options(), two_tenants());
+        wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some());
+        a.reaches("192.168.10.254");
+        service.shutdown(true);
+        assert!(!Nftables::open().unwrap().is_there().unwrap());
+    });
+}
+
 #[test]
 fn tenants_with_equal_addresses_are_kept_apart() {
     in_namespace(|| {
@@ -99,6 +138,15 @@ fn tenants_with_equal_addresses_are_kept_apart() {
         for address in ["10.0.0.1", "172.16.0.1"] {
             hosts["pa1"].does_not_reach(address);
         }
+        // The gateway answers both, each its own.
+        for host in ["pa1", "pb1"] {
+            hosts[host].reaches("192.168.10.254");
+        }
+        hosts["pa1"].reaches("2001:db8:10::254");
+        hosts["pa1"].reaches("192.168.20.254");
+        // Traceroute sees the gateway.
+        let shown = hosts["pa1"].try_run("ping -c1 -W1 -t1 192.168.20.1").1;
+        assert!(shown.contains("192.168.10.254"), "{shown}");
         let l3vni = a.l3vni.unwrap();
         assert_eq!((l3vni.vni, l3vni.vtep), (vni(5001), ip("10.0.0.1")));
         service.shutdown(true);
