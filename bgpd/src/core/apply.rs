@@ -172,6 +172,7 @@ impl Core {
             self.apply_peers(plan.peers);
         }
         self.sessions.set_listen_ranges(plan.ranges, self.listen_limit());
+        self.sessions.accept();
     }
 }
 
