@@ -119,7 +119,7 @@ fn peer(
         (None, Some(hops)) => TtlPolicy::Multihop(hops),
         (None, None) => TtlPolicy::Default,
     };
-    if settings.l2vpn_evpn.activate {
+    if settings.l2vpn_evpn.activate == Some(true) {
         peer.families.insert(Family::L2vpnEvpn, family(&settings.l2vpn_evpn));
     }
     peer.capabilities = CapabilitySwitches { fqdn: !settings.suppress_fqdn, ..CapabilitySwitches::default() };
@@ -257,7 +257,7 @@ mod tests {
         bgp.router_id = Some(Ipv4Addr::new(10, 255, 0, 1));
         let group = NeighborSettings {
             remote_as: Some(config::RemoteAs::Internal),
-            l2vpn_evpn: NeighborFamily { activate: true, ..NeighborFamily::default() },
+            l2vpn_evpn: NeighborFamily { activate: Some(true), ..NeighborFamily::default() },
             ..NeighborSettings::default()
         };
         bgp.peer_groups.insert("RR".into(), group);
