@@ -101,7 +101,13 @@ impl Shared {
         }
     }
 
-    fn failed(self: &Arc<Self>, registry: &mut Registry, vrf: &VrfName, device: &Device, error: &ListenError) {
+    fn failed(
+        self: &Arc<Self>,
+        registry: &mut Registry,
+        vrf: &VrfName,
+        device: &Device,
+        error: &ListenError,
+    ) {
         let (index, name) = device;
         // A device that has just gone is no fault; who said that it is there will say so.
         if error.is_no_device() {

@@ -108,9 +108,10 @@ pub(super) fn open(
         }
     }
     prepare(&sockets);
-    let listening = sockets.into_iter().zip(bound).map(|(socket, address)| {
-        listen(socket, device).map_err(|error| ListenError::new(address, error))
-    });
+    let listening = sockets
+        .into_iter()
+        .zip(bound)
+        .map(|(socket, address)| listen(socket, device).map_err(|error| ListenError::new(address, error)));
     listening.collect()
 }
 

@@ -198,7 +198,9 @@ impl Registry {
         let peers = self.peers.values().filter(|entry| !entry.dynamic && entry.key.vrf.as_ref() == Some(vrf));
         let peers = peers.filter_map(|entry| Some((entry.key.address.into(), entry.password.clone()?)));
         let ranges = self.ranges.iter().filter(|range| vrf_of(&range.template) == Some(vrf));
-        peers.chain(ranges.filter_map(|range| Some((range.range, range.template.password.clone()?)))).collect()
+        peers
+            .chain(ranges.filter_map(|range| Some((range.range, range.template.password.clone()?))))
+            .collect()
     }
 
     /// A listener could not be given this key: nobody is let in by it.
@@ -211,8 +213,9 @@ impl Registry {
     }
 
     fn key_peer(&self, key: &Key, password: Option<&str>) -> bool {
-        password
-            .is_none_or(|password| self.set_key(key.vrf.as_ref(), key.address.into(), Some(password), "neighbor"))
+        password.is_none_or(|password| {
+            self.set_key(key.vrf.as_ref(), key.address.into(), Some(password), "neighbor")
+        })
     }
 
     fn set_key(&self, vrf: Option<&VrfName>, peer: IpNet, password: Option<&str>, what: &str) -> bool {
