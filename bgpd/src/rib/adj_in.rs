@@ -48,7 +48,7 @@ fn refuse(shared: &Shared, peer: &RibPeer, family: Family, set: &AttributeSet) -
     let mut refused = 0;
     let loops = match row.settings.allowas_in {
         AllowAsIn::Times(times) => set.as_path.count(peer.local_as) > usize::from(times),
-        AllowAsIn::Origin => set.as_path.count(peer.local_as) > 1,
+        AllowAsIn::Origin => !set.as_path.only_at_origin(peer.local_as),
     };
     if loops {
         refused |= PathFlags::AS_LOOP;
