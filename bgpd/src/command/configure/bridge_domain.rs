@@ -1,9 +1,6 @@
 //! `bridge-domain NAME`: a bridge with its VNI and ports, and the gateways of the subnet on it.
 
-use super::{
-    Edit,
-    vrf::{gateway_mac, vrf_name},
-};
+use super::vrf::{gateway_mac, vrf_name};
 use crate::command::Command;
 use ipnet::IpNet;
 use std::net::IpAddr;
