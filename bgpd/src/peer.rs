@@ -8,6 +8,7 @@
 //! RFC 4271 §8 (attributes of a session), 4724 and 8538 (graceful restart), 4486 and 9003
 //! (Cease), 5082 (TTL security), 2385 (TCP-MD5). No I/O and no decisions in this file.
 
+use crate::rib::PolicyRef;
 use crate::session::SessionSender;
 use crate::wire::{Capability, Family, update::Update};
 use ipnet::IpNet;
@@ -17,7 +18,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
-use weft_evpn::{VrfName, vrf::VrfDevices};
+use weft_evpn::{DomainId, VrfName, vrf::VrfDevices};
 
 /// The port BGP listens on (RFC 4271 §2).
 pub const BGP_PORT: u16 = 179;
@@ -241,18 +242,47 @@ pub struct MaximumPrefix {
     pub restart: Option<Duration>,
 }
 
+/// How often our AS may occur in the AS_PATH of a route that comes in (`allowas-in`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AllowAsIn {
+    /// This often; 0 is never.
+    Times(u8),
+    /// Only as the path's origin: nothing but our AS stands behind it, however often it was
+    /// prepended there.
+    Origin,
+}
+
+impl Default for AllowAsIn {
+    fn default() -> Self {
+        Self::Times(0)
+    }
+}
+
 /// What is configured for one neighbour in one family. A family that is in
 /// `PeerSettings::families` is activated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct PeerFamily {
     /// `route-reflector-client` (RFC 4456).
     pub route_reflector_client: bool,
-    /// `allowas-in [N]`: how often our AS may occur in the AS_PATH; 0 is never.
-    pub allowas_in: u8,
+    /// `allowas-in [N|origin]`.
+    pub allowas_in: AllowAsIn,
     /// `maximum-prefix`.
     pub maximum_prefix: Option<MaximumPrefix>,
     /// `soft-reconfiguration inbound`.
     pub soft_reconfiguration_inbound: bool,
+    /// The policy for routes that come in: `route-map X in` and `prefix-list X in`.
+    pub policy_import: Option<PolicyRef>,
+    /// The policy for routes that go out.
+    pub policy_export: Option<PolicyRef>,
+    /// The domain that the neighbour is in (`neighbor X domain NAME`).
+    pub domain: DomainId,
+    /// `next-hop-self`; in unicast families it is so anyhow towards eBGP.
+    pub next_hop_self: bool,
+    /// Our address towards the neighbour, where it is not that of the session: for routes of
+    /// one address family over a session of the other.
+    pub own_address: Option<IpAddr>,
+    /// `default-originate`: it is sent a default route of ours. Unicast families only.
+    pub default_originate: bool,
 }
 
 /// Which capabilities we offer besides multiprotocol.
@@ -268,6 +298,8 @@ pub struct CapabilitySwitches {
     pub four_octet_as: bool,
     /// Host and domain name (draft-walton-bgp-hostname-capability).
     pub fqdn: bool,
+    /// IPv6 next hops of IPv4 unicast (RFC 8950); off by default.
+    pub extended_next_hop: bool,
 }
 
 impl Default for CapabilitySwitches {
@@ -278,6 +310,7 @@ impl Default for CapabilitySwitches {
             extended_message: true,
             four_octet_as: true,
             fqdn: true,
+            extended_next_hop: false,
         }
     }
 }
@@ -352,6 +385,8 @@ pub struct PeerSettings {
     pub ttl: TtlPolicy,
     /// The families activated, with their settings. Without one there is no session.
     pub families: BTreeMap<Family, PeerFamily>,
+    /// `enforce-first-as`: the AS_PATH of an eBGP neighbour's routes must begin with its AS.
+    pub enforce_first_as: bool,
     /// Capabilities offered.
     pub capabilities: CapabilitySwitches,
     /// Graceful restart.
@@ -380,6 +415,7 @@ impl PeerSettings {
             password: None,
             ttl: TtlPolicy::Default,
             families: BTreeMap::new(),
+            enforce_first_as: false,
             capabilities: CapabilitySwitches::default(),
             graceful_restart: GracefulRestartSettings::default(),
         }
@@ -493,6 +529,8 @@ pub struct Negotiated {
     pub max_receive: usize,
     /// Families with path identifiers in both directions; never offered yet, so empty.
     pub add_path: Vec<Family>,
+    /// IPv4 unicast may have IPv6 next hops, in both directions (RFC 8950).
+    pub extended_next_hop: bool,
     /// The neighbour honours ROUTE-REFRESH (RFC 2918).
     pub route_refresh: bool,
     /// Both sides mark the ends of a refresh (RFC 7313).

@@ -19,6 +19,7 @@ pub mod owner;
 pub mod packet;
 pub mod ping;
 pub mod process;
+pub mod routed;
 pub mod scenario;
 pub mod speaker;
 pub mod wait;

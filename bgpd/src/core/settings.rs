@@ -6,8 +6,8 @@
 use crate::{
     config::{self, Bgp, Config, NeighborSettings, resolve, resolve_ranges},
     peer::{
-        Administrative, BGP_PORT, CapabilitySwitches, GracefulRestartSettings, ListenRange, MaximumPrefix,
-        PeerFamily, PeerOrigin, PeerSettings, RemoteAs, Timers, TtlPolicy, UpdateSource,
+        Administrative, AllowAsIn, BGP_PORT, CapabilitySwitches, GracefulRestartSettings, ListenRange,
+        MaximumPrefix, PeerFamily, PeerOrigin, PeerSettings, RemoteAs, Timers, TtlPolicy, UpdateSource,
     },
     wire::Family,
 };
@@ -142,9 +142,9 @@ fn family(family: &config::NeighborFamily) -> PeerFamily {
     PeerFamily {
         route_reflector_client: family.route_reflector_client,
         allowas_in: match family.allowas_in {
-            None => 0,
-            Some(config::AllowAsIn::Times(times)) => times,
-            Some(config::AllowAsIn::Origin) => 1,
+            None => AllowAsIn::default(),
+            Some(config::AllowAsIn::Times(times)) => AllowAsIn::Times(times),
+            Some(config::AllowAsIn::Origin) => AllowAsIn::Origin,
         },
         maximum_prefix: family.maximum_prefix.as_ref().map(|maximum| MaximumPrefix {
             limit: maximum.limit,
@@ -158,6 +158,7 @@ fn family(family: &config::NeighborFamily) -> PeerFamily {
             },
         }),
         soft_reconfiguration_inbound: family.soft_reconfiguration_inbound,
+        ..PeerFamily::default()
     }
 }
 

@@ -562,6 +562,7 @@ impl PeerTask {
                 four_octet_as: negotiated.four_octet_as,
                 families: negotiated.families.clone(),
                 add_path: negotiated.add_path.clone(),
+                extended_next_hop: negotiated.extended_next_hop,
                 kind: match negotiated.kind {
                     PeerKind::Internal => SessionKind::Internal,
                     PeerKind::External => SessionKind::External,

@@ -8,4 +8,5 @@ pub mod drift;
 pub mod interop;
 pub mod movement;
 pub mod resilience;
+pub mod routing;
 pub mod scale;

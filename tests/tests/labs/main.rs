@@ -8,6 +8,7 @@
 mod clab;
 mod drift;
 mod interop;
+mod interop_l3;
 mod movement;
 mod own_devices;
 mod reachability;

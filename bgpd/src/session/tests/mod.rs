@@ -13,7 +13,7 @@ use super::registry::FIRST_DYNAMIC;
 use super::scripted::{Scripted, open, patiently, raw};
 use super::*;
 use crate::peer::{DownReason, FsmState, Negotiated, RefreshKind, RemoteAs};
-use crate::wire::{Family, Message, Open};
+use crate::wire::{Family, Message, Notification, Open, notification::Cease as CeaseSubcode};
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, Ipv4Addr},

@@ -61,10 +61,11 @@ impl Network {
     pub fn wire(&self, near: &str, ours: &str, theirs: &str) {
         let place = format!("/proc/{}/fd/{}", process::id(), self.file.as_raw_fd());
         ip(&format!("link add {near} type veth peer name ce netns {place}"));
-        ip(&format!("addr add {ours} dev {near} nodad"));
+        let nodad = if ours.contains(':') { "nodad" } else { "" };
+        ip(&format!("addr add {ours} dev {near} {nodad}"));
         ip(&format!("link set {near} up"));
         self.within(|| {
-            ip(&format!("addr add {theirs} dev ce nodad"));
+            ip(&format!("addr add {theirs} dev ce {nodad}"));
             ip("link set ce up");
         });
     }

@@ -53,14 +53,23 @@ impl Daemon {
 }
 
 impl Network {
-    /// The CE calls.
-    async fn call(&self, to: SocketAddr, password: Option<&str>) -> Option<Scripted> {
+    /// The CE calls, and comes through.
+    async fn call(&self, to: SocketAddr, password: Option<&str>) -> Scripted {
+        self.try_to_call(to, password, scripted::PATIENCE).await.expect("somebody listens")
+    }
+
+    /// The CE calls, and hears nothing.
+    async fn hears_nothing(&self, to: SocketAddr, password: Option<&str>) -> bool {
+        self.try_to_call(to, password, Duration::from_millis(700)).await.is_none()
+    }
+
+    async fn try_to_call(&self, to: SocketAddr, password: Option<&str>, time: Duration) -> Option<Scripted> {
         let socket = self.within(|| if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() });
         let socket = socket.unwrap();
         if password.is_some() {
             sockopt::set_md5(socket.as_fd(), to.ip().into(), password).unwrap();
         }
-        let call = tokio::time::timeout(Duration::from_millis(700), socket.connect(to));
+        let call = tokio::time::timeout(time, socket.connect(to));
         call.await.ok()?.ok().map(Scripted::external)
     }
 
@@ -84,10 +93,10 @@ fn neighbours_of_two_tenants_have_the_same_address() {
         daemon.add_as(RED, neighbour("red", 65101, Some(device("red0"))));
         daemon.add_as(BLUE, neighbour("blue", 65102, Some(device("blue0"))));
         daemon.sessions.set_vrf_devices(&"blue".into(), vec![device("blue0")]);
-        let mut one = red.call(daemon.gateway(), None).await.unwrap();
+        let mut one = red.call(daemon.gateway(), None).await;
         one.establish(open(65101, THEIR_ID, 90)).await;
         assert_eq!(daemon.up_with().await, (RED, 65101));
-        let mut other = blue.call(daemon.gateway(), None).await.unwrap();
+        let mut other = blue.call(daemon.gateway(), None).await;
         other.establish(open(65102, THEIR_ID, 90)).await;
         assert_eq!(daemon.up_with().await, (BLUE, 65102));
 
@@ -135,16 +144,16 @@ fn passwords_and_distance_hold_in_a_tenant_too() {
         }
         daemon.add_as(BLUE, with(neighbour("blue", 65102, None), "b"));
         let to = daemon.gateway();
-        assert!(red.call(to, Some("b")).await.is_none() && blue.call(to, None).await.is_none());
+        assert!(red.hears_nothing(to, Some("b")).await && blue.hears_nothing(to, None).await);
         for (network, password, peer, asn) in [(&red, "r", RED, 65101), (&blue, "b", BLUE, 65102)] {
-            let mut scripted = network.call(to, Some(password)).await.unwrap();
+            let mut scripted = network.call(to, Some(password)).await;
             socket2::SockRef::from(&scripted.stream).set_ttl_v4(255).unwrap();
             scripted.establish(open(asn, THEIR_ID, 90)).await;
             assert_eq!(daemon.up_with().await, (peer, asn));
         }
         // The key goes with the neighbour.
         daemon.sessions.remove(BLUE, Cease::PeerDeconfigured);
-        let mut stranger = blue.call(to, None).await.unwrap();
+        let mut stranger = blue.call(to, None).await;
         assert_eq!(stranger.expect_notification().await.error.numbers(), (6, 5));
     });
 }
@@ -156,17 +165,17 @@ fn a_tenant_cannot_pass_for_a_neighbour_of_the_underlay() {
         let mut daemon = Daemon::any();
         daemon.sessions.set_vrf_devices(&"red".into(), vec![device("red0")]);
         daemon.add_as(PEER, PeerSettings { vrf: None, ..neighbour("-", 65101, None) });
-        let mut caller = red.call(daemon.gateway(), None).await.unwrap();
+        let mut caller = red.call(daemon.gateway(), None).await;
         assert_eq!(caller.expect_notification().await.error.numbers(), (6, 5));
         // Nor the underlay for one of a tenant.
         daemon.sessions.set_vrf_devices(&"red".into(), Vec::new());
-        let mut caller = red.call(daemon.gateway(), None).await.unwrap();
+        let mut caller = red.call(daemon.gateway(), None).await;
         caller.establish(open(65101, THEIR_ID, 90)).await;
         assert_eq!(daemon.up_with().await, (PEER, 65101));
         daemon.sessions.remove(PEER, Cease::PeerDeconfigured);
         caller.expect_notification().await;
         daemon.add_as(RED, neighbour("red", 65101, None));
-        let mut caller = red.call(daemon.gateway(), None).await.unwrap();
+        let mut caller = red.call(daemon.gateway(), None).await;
         assert_eq!(caller.expect_notification().await.error.numbers(), (6, 5));
     });
 }
@@ -181,12 +190,12 @@ fn listeners_follow_devices_that_come_get_other_names_and_are_made_anew() {
             daemon.sessions.command(RED, SessionCommand::Reconfigure(settings)).unwrap();
         };
         daemon.add_as(RED, neighbour("red", 65101, None));
-        let mut early = red.call(daemon.gateway(), None).await.unwrap();
+        let mut early = red.call(daemon.gateway(), None).await;
         assert_eq!(early.expect_notification().await.error.numbers(), (6, 5), "no device yet");
 
         daemon.sessions.set_vrf_devices(&"red".into(), vec![device("red0")]);
         reconfigure(&daemon, Some(device("red0")));
-        let mut session = red.call(daemon.gateway(), None).await.unwrap();
+        let mut session = red.call(daemon.gateway(), None).await;
         session.establish(open(65101, THEIR_ID, 90)).await;
         daemon.up_with().await;
 
@@ -202,7 +211,7 @@ fn listeners_follow_devices_that_come_get_other_names_and_are_made_anew() {
         daemon.sessions.set_vrf_devices(&"red".into(), vec![device("red0")]);
         reconfigure(&daemon, Some(device("red0")));
         daemon.down().await;
-        let mut session = red.call(daemon.gateway(), None).await.unwrap();
+        let mut session = red.call(daemon.gateway(), None).await;
         session.establish(open(65101, THEIR_ID, 90)).await;
         daemon.up_with().await;
     });
@@ -220,7 +229,7 @@ fn link_local_neighbours_of_a_tenant() {
         daemon.add_as(RED, settings);
         let scope = red.within(|| index("ce"));
         let to = std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), daemon.address.port(), 0, scope);
-        let mut scripted = red.call(to.into(), None).await.unwrap();
+        let mut scripted = red.call(to.into(), None).await;
         scripted.establish(open(65101, THEIR_ID, 90)).await;
         assert_eq!(daemon.up_with().await, (RED, 65101));
     });
@@ -239,9 +248,9 @@ fn listen_ranges_are_of_one_tenant() {
         template.graceful_restart.enabled = false;
         let range = ListenRange { range: "10.9.0.0/16".parse().unwrap(), template };
         daemon.sessions.set_listen_ranges(vec![range], 1);
-        let mut stranger = blue.call(daemon.gateway(), None).await.unwrap();
+        let mut stranger = blue.call(daemon.gateway(), None).await;
         assert_eq!(stranger.expect_notification().await.error.numbers(), (6, 5));
-        let mut scripted = red.call(daemon.gateway(), None).await.unwrap();
+        let mut scripted = red.call(daemon.gateway(), None).await;
         scripted.establish(open(65101, THEIR_ID, 90)).await;
         let key = daemon
             .wait(|event| match event {

@@ -1,0 +1,1 @@
+//! Sites joined by gateways.
