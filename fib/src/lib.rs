@@ -31,7 +31,7 @@ pub mod netlink;
 mod service;
 pub mod snoop;
 
-pub use config::{BridgeDomain, FibConfig, FibOptions, Serve};
+pub use config::{BridgeDomain, FibConfig, FibOptions, Serve, Vrf};
 pub use consistency::{ConsistencyReport, Difference, EntryKind};
 pub use error::FibError;
 pub use event::{FibEvent, FibNotice};
