@@ -10,3 +10,4 @@ pub mod movement;
 pub mod resilience;
 pub mod routing;
 pub mod scale;
+pub mod upkeep;

@@ -13,7 +13,9 @@ mod movement;
 mod own_devices;
 mod reachability;
 mod resilience;
+mod routing;
 mod scale;
+mod upkeep;
 
 use weft_tests::Result;
 use weft_tests::fabric::{Fabric, Plan};
