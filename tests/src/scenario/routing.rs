@@ -2,7 +2,7 @@
 //! that have never spoken, in and out of a tenant's own network.
 
 use crate::error::{LabError, Result, ensure};
-use crate::fabric::LIMIT;
+use crate::fabric::{LIMIT, Leaving};
 use crate::kernel;
 use crate::netns::Namespace;
 use crate::packet::{Capture, Payload};
@@ -352,7 +352,7 @@ pub fn router_mac_changes(fabric: &Fabric) -> Result<Duration> {
 
 /// The machine moves between the first two leaves and back while a host of another subnet, behind
 /// the leaf at `from`, pings it. Returns what each move lost.
-pub fn machine_moves(fabric: &mut Fabric, from: (usize, u8)) -> Result<[Loss; 2]> {
+pub fn machine_moves(fabric: &mut Fabric, from: (usize, u8), leaving: Leaving) -> Result<[Loss; 2]> {
     let mut losses = [Loss::default(), Loss::default()];
     for (place, loss) in [1, 0].into_iter().zip(&mut losses) {
         let (leaf, subnet) = from;
@@ -360,12 +360,12 @@ pub fn machine_moves(fabric: &mut Fabric, from: (usize, u8)) -> Result<[Loss; 2]
         let pinger = Pinger::start(fabric.host(RED, leaf, subnet)?.ns(), target)?;
         pinger.wait_answered(STEADY, LIMIT)?;
         if let Some(machine) = &mut fabric.machine {
-            machine.move_to(place)?;
+            machine.move_to(place, leaving)?;
         }
         fabric.explain(pinger.wait_answered(STEADY, LIMIT))?;
         for address in fabric.machine.iter().flat_map(|machine| machine.host.host.addresses()) {
             for (index, other) in fabric.leaves.iter().enumerate() {
-                if !other.plan.subnets.contains(&fabric.machine.as_ref().map_or(0, |machine| machine.host.subnet)) {
+                if fabric.machine.iter().all(|machine| other.plan.all_subnets().all(|subnet| subnet != machine.host.subnet)) {
                     fabric.wait_route(index, RED, &address.to_string(), &[place], LIMIT)?;
                 }
             }

@@ -15,6 +15,7 @@ mod reachability;
 mod resilience;
 mod routing;
 mod scale;
+mod sites;
 mod upkeep;
 
 use weft_tests::Result;

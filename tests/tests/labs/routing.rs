@@ -1,6 +1,7 @@
 //! Routed tenants on Weft's own devices, in the form of VRF that this kernel has.
 
 use weft_tests::Result;
+use weft_tests::fabric::Leaving;
 use weft_tests::routed::{BLUE, Fabric, Form, Plan, RED};
 use weft_tests::scenario::routing;
 
@@ -93,19 +94,24 @@ fn a_router_mac_that_changes_is_announced_and_followed() -> Result<()> {
     Ok(())
 }
 
-fn moves_lose_at_most_three_packets(from: (usize, u8)) -> Result<()> {
+fn moves_lose_at_most_three_packets(from: (usize, u8), leaving: Leaving) -> Result<()> {
     let plan = Plan::new(form(), &[&[10], &[10, 20], &[30]]).machine(10, &[0, 1]);
-    let losses = routing::machine_moves(&mut Fabric::up(&plan)?, from)?;
+    let losses = routing::machine_moves(&mut Fabric::up(&plan)?, from, leaving)?;
     assert!(losses.iter().all(|loss| loss.lost <= 3), "{losses:?}");
     Ok(())
 }
 
 #[test]
 fn a_routed_move_seen_from_a_third_leaf_loses_at_most_three_packets() -> Result<()> {
-    moves_lose_at_most_three_packets((2, 30))
+    moves_lose_at_most_three_packets((2, 30), Leaving::PortDown)
 }
 
 #[test]
 fn a_routed_move_seen_from_the_new_leaf_loses_at_most_three_packets() -> Result<()> {
-    moves_lose_at_most_three_packets((1, 20))
+    moves_lose_at_most_three_packets((1, 20), Leaving::PortDown)
+}
+
+#[test]
+fn a_routed_move_that_the_old_leaf_does_not_see_loses_at_most_three_packets() -> Result<()> {
+    moves_lose_at_most_three_packets((2, 30), Leaving::Silent)
 }
