@@ -407,6 +407,9 @@ impl Service {
         let output = self.kernel.forwarding.take_output();
         FibCounters::add(&self.shared.counters.repairs, output.repairs);
         self.shared.emit_local(output.locals);
+        if std::mem::take(&mut self.kernel.new_address) && self.ready {
+            self.shared.emit_new_address();
+        }
         for notice in output.notices {
             self.shared.notice(notice);
         }

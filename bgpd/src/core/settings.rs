@@ -6,8 +6,8 @@
 use crate::{
     config::{self, Bgp, Config, NeighborSettings, resolve, resolve_ranges},
     peer::{
-        Administrative, BGP_PORT, CapabilitySwitches, GracefulRestartSettings, ListenRange, MaximumPrefix,
-        PeerFamily, PeerOrigin, PeerSettings, RemoteAs, Timers, TtlPolicy, UpdateSource,
+        Administrative, AllowAsIn, BGP_PORT, CapabilitySwitches, GracefulRestartSettings, ListenRange,
+        MaximumPrefix, PeerFamily, PeerOrigin, PeerSettings, RemoteAs, Timers, TtlPolicy, UpdateSource,
     },
     wire::Family,
 };
@@ -119,7 +119,7 @@ fn peer(
         (None, Some(hops)) => TtlPolicy::Multihop(hops),
         (None, None) => TtlPolicy::Default,
     };
-    if settings.l2vpn_evpn.activate {
+    if settings.l2vpn_evpn.activate == Some(true) {
         peer.families.insert(Family::L2vpnEvpn, family(&settings.l2vpn_evpn));
     }
     peer.capabilities = CapabilitySwitches { fqdn: !settings.suppress_fqdn, ..CapabilitySwitches::default() };
@@ -141,9 +141,9 @@ fn family(family: &config::NeighborFamily) -> PeerFamily {
     PeerFamily {
         route_reflector_client: family.route_reflector_client,
         allowas_in: match family.allowas_in {
-            None => 0,
-            Some(config::AllowAsIn::Times(times)) => times,
-            Some(config::AllowAsIn::Origin) => 1,
+            None => AllowAsIn::default(),
+            Some(config::AllowAsIn::Times(times)) => AllowAsIn::Times(times),
+            Some(config::AllowAsIn::Origin) => AllowAsIn::Origin,
         },
         maximum_prefix: family.maximum_prefix.as_ref().map(|maximum| MaximumPrefix {
             limit: maximum.limit,
@@ -157,6 +157,7 @@ fn family(family: &config::NeighborFamily) -> PeerFamily {
             },
         }),
         soft_reconfiguration_inbound: family.soft_reconfiguration_inbound,
+        ..PeerFamily::default()
     }
 }
 
@@ -256,7 +257,7 @@ mod tests {
         bgp.router_id = Some(Ipv4Addr::new(10, 255, 0, 1));
         let group = NeighborSettings {
             remote_as: Some(config::RemoteAs::Internal),
-            l2vpn_evpn: NeighborFamily { activate: true, ..NeighborFamily::default() },
+            l2vpn_evpn: NeighborFamily { activate: Some(true), ..NeighborFamily::default() },
             ..NeighborSettings::default()
         };
         bgp.peer_groups.insert("RR".into(), group);

@@ -15,7 +15,7 @@ use super::{
     peers::RibPeer,
     place,
 };
-use crate::peer::{PeerId, PeerKind};
+use crate::peer::{AllowAsIn, PeerId, PeerKind};
 use crate::wire::{AttributeSet, Family, update::Update};
 use smallvec::SmallVec;
 use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Instant};
@@ -43,10 +43,14 @@ fn resolvable(_next_hop: IpAddr) -> bool {
 }
 
 /// Why a path with these attributes from this peer may not be used; 0 if it may.
-fn refuse(shared: &Shared, peer: &RibPeer, family: Family, set: &AttributeSet) -> u8 {
+fn refuse(shared: &Shared, peer: &RibPeer, family: Family, set: &AttributeSet) -> u16 {
     let Some(row) = peer.family(family) else { return PathFlags::NO_POLICY };
     let mut refused = 0;
-    if set.as_path.count(peer.local_as) > usize::from(row.settings.allowas_in) {
+    let loops = match row.settings.allowas_in {
+        AllowAsIn::Times(times) => set.as_path.count(peer.local_as) > usize::from(times),
+        AllowAsIn::Origin => set.as_path.count(peer.local_as) > 1,
+    };
+    if loops {
         refused |= PathFlags::AS_LOOP;
     }
     if peer.kind == PeerKind::Internal {
@@ -195,7 +199,7 @@ impl Rib {
         let ids: Vec<u32> =
             peer.tables.get(table.place).map(|own| own.routes.iter().collect()).unwrap_or_default();
         for id in ids {
-            let judged: SmallVec<[(u32, u8); 2]> = table
+            let judged: SmallVec<[(u32, u16); 2]> = table
                 .routes
                 .paths(id)
                 .filter(|path| path.source == slot)

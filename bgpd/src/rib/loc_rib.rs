@@ -4,12 +4,13 @@
 //! A restarting speaker selects at once, too; why is said in `restart`.
 
 use super::{
-    PathSource, Rib, RibError, Shared,
+    PathSource, Rib, Shared,
     attributes::AttributeId,
     decision::{Candidate, select},
     destination::{Best, DestinationTable, Path, PathFlags, PeerSlot},
-    export::Origination,
+    export::{Origin, Origination},
     id_set::IdSet,
+    import::ImportId,
     octets::NO_OCTETS,
     place,
     rt_index::RtIndex,
@@ -17,11 +18,12 @@ use super::{
     update_group::Subgroup,
 };
 use crate::peer::PeerKind;
-use crate::wire::{AttributeSet, Family};
+use crate::wire::{AttributeSet, Family, unicast};
+use ipnet::IpNet;
 use smallvec::SmallVec;
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc};
 use weft_evpn::{
-    RouteTargetMatch,
+    DomainId, RouteTargetMatch,
     nlri::{NlriKey, NlriRest},
 };
 
@@ -33,8 +35,11 @@ const MAC_IP: u8 = 2;
 pub struct BestPath {
     /// From whom.
     pub source: PathSource,
-    /// The attributes as received (or originated).
+    /// The attributes as received (or originated), after the import policy.
     pub attributes: Arc<AttributeSet>,
+    /// The domain that it is from: that of the neighbour, of the import, or the one that it is
+    /// originated into; `None` for a route of ours that goes into all.
+    pub domain: Option<DomainId>,
 }
 
 /// A destination whose best path is another than it was, or gone.
@@ -58,6 +63,11 @@ impl Change {
         (self.family.row().join)(&self.key, &self.rest, &mut wire);
         wire
     }
+
+    /// The prefix, in a unicast family.
+    pub fn prefix(&self) -> Option<IpNet> {
+        unicast::prefix_of(&self.key).filter(|_| self.family.is_unicast())
+    }
 }
 
 /// How a destination looked before something was done to it.
@@ -76,7 +86,7 @@ pub(super) struct Arrival<'a> {
     pub(super) rest: &'a [u8],
     pub(super) attributes: AttributeId,
     /// Flags of `PathFlags::REFUSED`.
-    pub(super) refused: u8,
+    pub(super) refused: u16,
     /// Seconds since the RIB began.
     pub(super) now: u32,
 }
@@ -158,8 +168,8 @@ impl Table {
         id: u32,
         source: PeerSlot,
         path_id: u32,
-        refused: u8,
-        clear: u8,
+        refused: u16,
+        clear: u16,
     ) {
         let before = self.before(id);
         let (mut was, mut is) = (0, 0);
@@ -207,7 +217,7 @@ impl Table {
     }
 
     /// Takes out those of a peer's paths that have one of these flags (0: all).
-    pub(super) fn sweep(&mut self, shared: &mut Shared, source: PeerSlot, flags: u8) -> u32 {
+    pub(super) fn sweep(&mut self, shared: &mut Shared, source: PeerSlot, flags: u16) -> u32 {
         let Some(peer) = shared.peers.table(source, self.place) else { return 0 };
         let ids: Vec<u32> = peer.routes.iter().collect();
         let mut swept = 0;
@@ -227,7 +237,7 @@ impl Table {
     }
 
     /// Sets a flag on all paths of a peer.
-    pub(super) fn mark(&mut self, shared: &Shared, source: PeerSlot, flag: u8) {
+    pub(super) fn mark(&mut self, shared: &Shared, source: PeerSlot, flag: u16) {
         let Some(peer) = shared.peers.table(source, self.place) else { return };
         for id in peer.routes.iter() {
             self.routes.for_each_path_mut(id, |path| {
@@ -280,6 +290,17 @@ impl Table {
     /// A path as the decision sees it.
     pub(super) fn candidate<'a>(&self, shared: &'a Shared, id: u32, path: &Path) -> Candidate<'a> {
         let peer = shared.peers.get(path.source).map(|peer| &peer.settings);
+        if let Some(info) = shared.import_info(path) {
+            return Candidate {
+                attributes: shared.attributes.get(path.attributes),
+                kind: Some(if info.external { PeerKind::External } else { PeerKind::Internal }),
+                router_id: info.router_id,
+                address: IpAddr::V4(info.router_id),
+                path_id: path.path_id,
+                selected: path.flags.has(PathFlags::BEST),
+                mac_ip: false,
+            };
+        }
         Candidate {
             attributes: shared.attributes.get(path.attributes),
             kind: if path.source == PeerSlot::LOCAL { None } else { peer.map(|peer| peer.kind) },
@@ -357,30 +378,45 @@ impl Table {
         self.changes = Some(IdSet::default());
     }
 
+    /// A path for those who import.
+    pub(super) fn best_path(&self, shared: &Shared, path: &Path) -> BestPath {
+        BestPath {
+            source: shared.path_source(path.source, path.path_id),
+            attributes: Arc::clone(shared.attributes.get(path.attributes)),
+            domain: shared.domain(self.family, path.source, path.rest),
+        }
+    }
+
     fn change(&self, shared: &Shared, id: u32) -> Change {
         let first = self.routes.first(id);
-        let path = self.routes.best(id).map(|best| BestPath {
-            source: shared.path_source(best.source),
-            attributes: Arc::clone(shared.attributes.get(best.attributes)),
-        });
+        let path = self.routes.best(id).map(|_| self.best_path(shared, first));
         Change {
             family: self.family,
             key: self.routes.key(id),
-            rest: NlriRest::from_slice(shared.rests.get(first.rest)),
+            rest: NlriRest::from_slice(shared.rest(first)),
             path,
         }
     }
 }
 
 impl Shared {
-    pub(super) fn path_source(&self, slot: PeerSlot) -> PathSource {
+    pub(super) fn path_source(&self, slot: PeerSlot, path_id: u32) -> PathSource {
+        if slot == PeerSlot::IMPORT {
+            return PathSource::Import(ImportId(path_id));
+        }
         self.peers.get(slot).and_then(|peer| peer.id).map_or(PathSource::Local, PathSource::Peer)
     }
 
     /// Where a path comes from, as far as the rules of export care.
-    pub(super) fn origination(&self, slot: PeerSlot, family: Family) -> Origination {
-        if slot == PeerSlot::LOCAL {
-            return Origination::Local;
+    pub(super) fn origin(&self, family: Family, source: PeerSlot, rest: u32) -> Origin {
+        Origin { from: self.origination(source, family), domain: self.domain(family, source, rest) }
+    }
+
+    fn origination(&self, slot: PeerSlot, family: Family) -> Origination {
+        match slot {
+            PeerSlot::LOCAL => return Origination::Local,
+            PeerSlot::IMPORT => return Origination::Import,
+            _ => {}
         }
         let Some(peer) = self.peers.get(slot) else { return Origination::External };
         match peer.settings.kind {
@@ -394,42 +430,6 @@ impl Shared {
 }
 
 impl Rib {
-    /// Originates a route, or replaces what we originate with this key.
-    pub fn originate(
-        &mut self,
-        family: Family,
-        nlri: &[u8],
-        attributes: AttributeSet,
-        now: Instant,
-    ) -> Result<(), RibError> {
-        let (key, rest) = (family.row().split)(nlri)?;
-        let now = self.shared.seconds(now);
-        let attributes = self.shared.attributes.intern(&Arc::new(attributes));
-        if let Some(table) = self.tables.get_mut(place(family)) {
-            let arrival = Arrival {
-                source: PeerSlot::LOCAL,
-                path_id: 0,
-                key: &key,
-                rest: &rest,
-                attributes,
-                refused: 0,
-                now,
-            };
-            table.announce(&mut self.shared, &arrival);
-        }
-        self.shared.attributes.release(attributes);
-        Ok(())
-    }
-
-    /// Withdraws what we originate with the key of this NLRI.
-    pub fn withdraw_local(&mut self, family: Family, nlri: &[u8]) -> Result<(), RibError> {
-        let (key, _) = (family.row().split)(nlri)?;
-        if let Some(table) = self.tables.get_mut(place(family)) {
-            table.withdraw(&mut self.shared, PeerSlot::LOCAL, 0, &key);
-        }
-        Ok(())
-    }
-
     /// Up to `max` destinations whose best path changed since they were last given here, as
     /// they are now. Nothing is queued: a destination that changed often is given once.
     pub fn take_changes(&mut self, max: usize) -> Vec<Change> {

@@ -8,9 +8,10 @@
 use super::{
     Rib, Shared,
     attributes::AttributeId,
-    destination::PeerSlot,
+    destination::{Best, PeerSlot},
     export::{may_send, outbound},
     loc_rib::Table,
+    octets::NO_OCTETS,
     update_group::{Marker, Subgroup},
 };
 use crate::peer::PeerId;
@@ -179,23 +180,24 @@ impl Table {
         let is_member = |slot: PeerSlot| {
             shared.peers.table(slot, self.place).is_some_and(|state| state.subgroup == Some(at))
         };
-        // Routes come in runs with one source and one attribute set.
-        let mut last: Option<(PeerSlot, AttributeId, bool, To)> = None;
+        // Routes come in runs with one source and one attribute set. Those without a neighbour
+        // have their domain by the rest.
+        let like = |a: &Best, b: &Best| {
+            (a.source, a.attributes) == (b.source, b.attributes)
+                && (a.rest == b.rest || !matches!(a.source, PeerSlot::LOCAL | PeerSlot::IMPORT))
+        };
+        let mut last: Option<(Best, bool, To)> = None;
         for &id in ids.iter() {
             let sent = subgroup.sent.contains(id);
             let moved = sent && subgroup.moved.contains(id);
             let best = routes.best(id).map(|best| match last {
-                Some((source, attributes, may, to))
-                    if (source, attributes) == (best.source, best.attributes) =>
-                {
-                    (best, may, to)
-                }
+                Some((other, may, to)) if like(&other, &best) => (best, may, to),
                 _ => {
-                    let origination = shared.origination(best.source, family);
+                    let origin = shared.origin(family, best.source, best.rest);
                     let set = shared.attributes.get(best.attributes);
-                    let may = may_send(&speaker, &subgroup.key, origination, set);
+                    let may = may_send(&speaker, &subgroup.key, origin, set);
                     let to = if is_member(best.source) { To::AllBut(best.source) } else { To::All };
-                    last = Some((best.source, best.attributes, may, to));
+                    last = Some((best, may, to));
                     (best, may, to)
                 }
             });
@@ -250,7 +252,7 @@ impl Table {
                 let (now, later) = rest.split_at(rest.len().min(ROUTES_BETWEEN_FLUSHES));
                 for &(_, id) in now {
                     // A withdrawal has no attributes and always fits.
-                    let _ = packer.push(PATH_ID, &routes.key(id), shared.rests.get(routes.first(id).rest));
+                    let _ = packer.push(PATH_ID, &routes.key(id), shared.rest(routes.first(id)));
                     if !matches!(to, To::Only(_)) {
                         subgroup.sent.remove(id);
                         subgroup.moved.remove(id);
@@ -299,8 +301,8 @@ impl Table {
                 }
                 continue;
             }
-            let origination = shared.origination(source, family);
-            let set = outbound(&speaker, &subgroup.key, origination, shared.attributes.get(attributes));
+            let origin = shared.origin(family, source, NO_OCTETS);
+            let set = outbound(&speaker, &subgroup.key, origin.from, shared.attributes.get(attributes));
             encoded.set(&set, subgroup.encoder.context());
             let mut rest = run;
             while !rest.is_empty() {
@@ -311,7 +313,7 @@ impl Table {
                 match subgroup.encoder.announce(family, encoded, &mut batch.out) {
                     Ok(mut packer) => {
                         for &(_, _, _, id) in now {
-                            let nlri_rest = shared.rests.get(routes.first(id).rest);
+                            let nlri_rest = shared.rest(routes.first(id));
                             if packer.push(PATH_ID, &routes.key(id), nlri_rest).is_ok() {
                                 subgroup.sent.insert(id);
                                 subgroup.moved.remove(id);

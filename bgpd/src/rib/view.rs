@@ -10,13 +10,17 @@ use super::{
     place,
 };
 use crate::peer::PeerId;
-use crate::wire::{AttributeSet, Family};
+use crate::wire::{AttributeSet, Family, unicast};
+use ipnet::IpNet;
 use smallvec::SmallVec;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use weft_evpn::nlri::{NlriKey, NlriRest};
+use weft_evpn::{
+    DomainId,
+    nlri::{NlriKey, NlriRest},
+};
 
 /// A destination, for further questions about it in the same turn of the core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +31,8 @@ pub struct DestinationId(pub(super) u32);
 pub struct PathView {
     /// From whom.
     pub source: PathSource,
+    /// The domain it is from; `None` for a route of ours that goes into all.
+    pub domain: Option<DomainId>,
     /// RFC 7911; 0 without add-path.
     pub path_id: u32,
     /// As received (LOCAL_PREF and reflection attributes from eBGP removed); in what is
@@ -69,6 +75,11 @@ impl RouteView {
         let mut wire = Vec::new();
         (self.family.row().join)(&self.key, &path.rest, &mut wire);
         wire
+    }
+
+    /// The prefix, in a unicast family.
+    pub fn prefix(&self) -> Option<IpNet> {
+        unicast::prefix_of(&self.key).filter(|_| self.family.is_unicast())
     }
 }
 
@@ -161,22 +172,25 @@ impl MemoryUse {
     }
 }
 
-const REFUSALS: [(u8, &str); 5] = [
+const REFUSALS: [(u16, &str); 7] = [
     (PathFlags::AS_LOOP, "as-path contains our own AS"),
     (PathFlags::OWN_ORIGINATOR, "originator-id is our own"),
     (PathFlags::OWN_CLUSTER, "cluster-list contains our own cluster-id"),
     (PathFlags::NO_POLICY, "no policy for eBGP (RFC 8212)"),
     (PathFlags::UNREACHABLE, "next hop is not reachable"),
+    (PathFlags::FILTERED, "denied by the import policy"),
+    (PathFlags::FIRST_AS, "as-path does not begin with the neighbor's AS"),
 ];
 
 impl Table {
     fn path_view(&self, shared: &Shared, path: &Path) -> PathView {
-        let source = shared.path_source(path.source);
+        let source = shared.path_source(path.source, path.path_id);
         PathView {
             source,
-            path_id: path.path_id,
+            domain: shared.domain(self.family, path.source, path.rest),
+            path_id: if path.source == PeerSlot::IMPORT { 0 } else { path.path_id },
             attributes: Arc::clone(shared.attributes.get(path.attributes)),
-            rest: NlriRest::from_slice(shared.rests.get(path.rest)),
+            rest: NlriRest::from_slice(shared.rest(path)),
             best: path.flags.has(PathFlags::BEST),
             eligible: path.eligible(),
             refused: REFUSALS
@@ -233,15 +247,15 @@ impl Table {
         if best.source == slot || !subgroup.sent.contains(id) {
             return None;
         }
-        let origination = shared.origination(best.source, self.family);
+        let origin = shared.origin(self.family, best.source, best.rest);
         let set = shared.attributes.get(best.attributes);
         let speaker = shared.settings.speaker();
-        if !may_send(&speaker, &subgroup.key, origination, set) {
+        if !may_send(&speaker, &subgroup.key, origin, set) {
             return None;
         }
         let mut view = self.route_view(shared, id, |path| path.flags.has(PathFlags::BEST))?;
         if let Some(path) = view.paths.first_mut() {
-            path.attributes = outbound(&speaker, &subgroup.key, origination, set);
+            path.attributes = outbound(&speaker, &subgroup.key, origin.from, set);
         }
         Some(view)
     }

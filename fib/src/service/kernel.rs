@@ -32,6 +32,8 @@ pub(super) struct Kernel {
     pub(super) served: BTreeMap<Vni, ServedVni>,
     /// Links or addresses changed since `served` was computed.
     pub(super) links_changed: bool,
+    /// An address was added since the core was told of one.
+    pub(super) new_address: bool,
     /// Links of which a notification told only a part.
     pub(super) ask_links: BTreeSet<u32>,
     /// When adopted entries may go of the VNIs that came up after the first look.
@@ -48,6 +50,7 @@ impl Kernel {
             forwarding: Forwarding::new(form),
             served: BTreeMap::new(),
             links_changed: false,
+            new_address: false,
             ask_links: BTreeSet::new(),
             prune_at: BTreeMap::new(),
             announced: false,
@@ -82,7 +85,9 @@ impl Kernel {
             RTM_NEWADDR | RTM_DELADDR => {
                 if let Some((index, address, works)) = parse_address(payload) {
                     self.links_changed |= if works && header.kind == RTM_NEWADDR {
-                        self.links.add_address(index, address)
+                        let new = self.links.add_address(index, address);
+                        self.new_address |= new;
+                        new
                     } else {
                         self.links.remove_address(index, address)
                     };

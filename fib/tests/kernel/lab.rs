@@ -134,6 +134,7 @@ impl Service {
             Some(FibEvent::Local(events)) => self.locals.extend(events),
             Some(FibEvent::Notice(notice)) => self.notices.push(notice),
             Some(FibEvent::Ready { adopted }) => self.ready = Some(adopted),
+            Some(FibEvent::NewAddress) => {}
             Some(FibEvent::Failed(error)) => panic!("the service failed: {error}"),
             None => return false,
         }
