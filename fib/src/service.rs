@@ -8,6 +8,7 @@ mod heard;
 mod kernel;
 mod lock;
 mod snooping;
+mod vrfs;
 
 use crate::config::{FibConfig, FibOptions};
 use crate::consistency::ConsistencyReport;
@@ -80,6 +81,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         reports: Vec::new(),
         ready: false,
         converged: false,
+        hears_routes: false,
         _lock: lock,
     };
     std::thread::Builder::new()
@@ -123,6 +125,8 @@ struct Service {
     ready: bool,
     /// The first convergence is over; counts once the first look at the kernel is done.
     converged: bool,
+    /// The monitor hears routes, too: an IP-VRF is or was served.
+    hears_routes: bool,
     _lock: NamespaceLock,
 }
 
@@ -289,6 +293,7 @@ impl Service {
             }
             self.told = told;
         }
+        self.see_to_vrfs(now)?;
         if !self.ready {
             self.ready = true;
             let adopted = self.kernel.forwarding.adopted();
@@ -302,6 +307,19 @@ impl Service {
             self.kernel.converge();
         }
         Ok(())
+    }
+
+    /// Reads the tables of IP-VRFs that are new or that may have lost something.
+    fn see_to_vrfs(&mut self, now: Instant) -> Result<(), RequestError> {
+        if self.kernel.unread_vrfs.is_empty() {
+            return Ok(());
+        }
+        // Before the dump, so that nothing falls between.
+        if !std::mem::replace(&mut self.hears_routes, true) {
+            self.monitor.listen_to_routes()?;
+        }
+        let read = self.kernel.read_vrfs(&mut self.connection, now);
+        self.read_again_if_failed(read, now)
     }
 
     /// Reads the kernel again after an overrun: when writing has paused, or after some patience, and not more than
@@ -353,7 +371,7 @@ impl Service {
         let mut rest = plan.as_slice();
         while !rest.is_empty() {
             self.ops.clear();
-            self.ops.extend(rest.iter().map(|(_, op)| *op));
+            self.ops.extend(rest.iter().map(|(_, op)| op.clone()));
             let (count, written) = match self.connection.write(&self.ops) {
                 Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
                 other => other?,
@@ -383,20 +401,27 @@ impl Service {
         );
         FibCounters::add(&self.shared.counters.failures, refusals.len() as u64);
         let mut questions = Vec::new();
+        let mut read_nexthops = false;
         let mut refused = refusals.iter().peekable();
         for (index, (key, op)) in batch.iter().enumerate() {
             match refused.next_if(|(at, _)| *at == index) {
                 None => forwarding.written(links, *key, op),
                 Some((_, error)) => {
-                    debug!("{} {op}: {error}", op.kind());
-                    if let FollowUp::Ask(query) = forwarding.refused(links, *key, op, error, now) {
-                        questions.push(query);
+                    debug!("{} {op}: {error}", key.kind(op));
+                    match forwarding.refused(links, *key, op, error, now) {
+                        FollowUp::None => {}
+                        FollowUp::Ask(query) => questions.push(query),
+                        FollowUp::ReadNexthops => read_nexthops = true,
                     }
                 }
             }
         }
         for query in questions {
             let read = self.kernel.ask(&mut self.connection, query, now);
+            self.read_again_if_failed(read, now)?;
+        }
+        if read_nexthops {
+            let read = self.kernel.read_nexthops(&mut self.connection, now);
             self.read_again_if_failed(read, now)?;
         }
         Ok(())
@@ -429,6 +454,7 @@ impl Service {
         for vni in self.kernel.served.keys() {
             self.kernel.forwarding.report(&self.kernel.links, *vni, &mut report);
         }
+        self.kernel.forwarding.report_vrfs(&self.kernel.links, &mut report);
         self.kernel.forwarding.report_nexthops(&mut report);
         for (_, reply) in self.reports.drain(..) {
             let _ = reply.send(report.clone());
