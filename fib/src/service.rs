@@ -9,6 +9,7 @@ mod kernel;
 mod lock;
 mod routed;
 mod snooping;
+mod vrfs;
 
 use crate::config::{FibConfig, FibOptions};
 use crate::consistency::ConsistencyReport;
@@ -86,6 +87,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         reports: Vec::new(),
         ready: false,
         converged: false,
+        hears_routes: false,
         _lock: lock,
     };
     std::thread::Builder::new()
@@ -130,6 +132,8 @@ struct Service {
     ready: bool,
     /// The first convergence is over; counts once the first look at the kernel is done.
     converged: bool,
+    /// The monitor hears routes, too: an IP-VRF is or was served.
+    hears_routes: bool,
     _lock: NamespaceLock,
 }
 
@@ -209,9 +213,7 @@ impl Service {
                 // ENETDOWN when a port goes down; the socket stays good.
                 debug!("packet socket: {error}");
             }
-            for event in events {
-                self.kernel.forwarding.say(event);
-            }
+            self.kernel.take_vrfs(events, now);
         }
         Ok(())
     }
@@ -284,9 +286,7 @@ impl Service {
         if self.kernel.links_changed {
             let Some(config) = &self.config else { return Ok(()) };
             let (events, mut notices) = self.routed.reconsider(&self.kernel.links, &self.kernel.routing);
-            for event in events {
-                self.kernel.forwarding.say(event);
-            }
+            self.kernel.take_vrfs(events, now);
             let Routed { tenants, up, .. } = &self.routed;
             let (others, read) =
                 self.kernel.reconsider(&mut self.connection, &config.serve, tenants, up, now);
@@ -305,6 +305,7 @@ impl Service {
             }
             self.told = told;
         }
+        self.see_to_vrfs(now)?;
         if !self.ready {
             self.ready = true;
             let adopted = self.kernel.forwarding.adopted();
@@ -330,11 +331,30 @@ impl Service {
         let Routed { tenants, wanted, .. } = &self.routed;
         let Kernel { links, routing, .. } = &self.kernel;
         let situation = Situation { config, tenants, wanted, links, routing };
-        notices.extend(self.devices.keep(situation, &mut self.connection, now));
+        let kept = self.devices.keep(situation, &mut self.connection, now);
+        notices.extend(kept.notices);
+        for route in kept.routes {
+            self.kernel.set_table_route(route, now);
+        }
         for notice in notices {
             self.shared.notice(notice);
         }
         Ok(())
+    }
+
+    /// Reads the tables of IP-VRFs that are new or that may have lost something.
+    fn see_to_vrfs(&mut self, now: Instant) -> Result<(), RequestError> {
+        if self.kernel.unread_vrfs.is_empty() {
+            return Ok(());
+        }
+        // Before the dump, so that nothing falls between.
+        if !std::mem::replace(&mut self.hears_routes, true) {
+            self.monitor.listen_to_routes()?;
+            self.kernel.routes_doubtful = true;
+            self.kernel.links_changed = true;
+        }
+        let read = self.kernel.read_vrfs(&mut self.connection, now);
+        self.read_again_if_failed(read, now)
     }
 
     /// Reads the kernel again after an overrun: when writing has paused, or after some patience, and not more than
@@ -386,7 +406,7 @@ impl Service {
         let mut rest = plan.as_slice();
         while !rest.is_empty() {
             self.ops.clear();
-            self.ops.extend(rest.iter().map(|(_, op)| *op));
+            self.ops.extend(rest.iter().map(|(_, op)| op.clone()));
             let (count, written) = match self.connection.write(&self.ops) {
                 Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
                 other => other?,
@@ -416,20 +436,27 @@ impl Service {
         );
         FibCounters::add(&self.shared.counters.failures, refusals.len() as u64);
         let mut questions = Vec::new();
+        let mut read_nexthops = false;
         let mut refused = refusals.iter().peekable();
         for (index, (key, op)) in batch.iter().enumerate() {
             match refused.next_if(|(at, _)| *at == index) {
                 None => forwarding.written(links, *key, op),
                 Some((_, error)) => {
-                    debug!("{} {op}: {error}", op.kind());
-                    if let FollowUp::Ask(query) = forwarding.refused(links, *key, op, error, now) {
-                        questions.push(query);
+                    debug!("{} {op}: {error}", key.kind(op));
+                    match forwarding.refused(links, *key, op, error, now) {
+                        FollowUp::None => {}
+                        FollowUp::Ask(query) => questions.push(query),
+                        FollowUp::ReadNexthops => read_nexthops = true,
                     }
                 }
             }
         }
         for query in questions {
             let read = self.kernel.ask(&mut self.connection, query, now);
+            self.read_again_if_failed(read, now)?;
+        }
+        if read_nexthops {
+            let read = self.kernel.read_nexthops(&mut self.connection, now);
             self.read_again_if_failed(read, now)?;
         }
         Ok(())
@@ -440,6 +467,9 @@ impl Service {
         let output = self.kernel.forwarding.take_output();
         FibCounters::add(&self.shared.counters.repairs, output.repairs);
         self.shared.emit_local(output.locals);
+        if std::mem::take(&mut self.kernel.new_address) && self.ready {
+            self.shared.emit_new_address();
+        }
         for notice in output.notices {
             self.shared.notice(notice);
         }
@@ -459,6 +489,7 @@ impl Service {
         for vni in self.kernel.served.keys() {
             self.kernel.forwarding.report(&self.kernel.links, *vni, &mut report);
         }
+        self.kernel.forwarding.report_vrfs(&self.kernel.links, &mut report);
         self.kernel.forwarding.report_nexthops(&mut report);
         for (_, reply) in self.reports.drain(..) {
             let _ = reply.send(report.clone());

@@ -1,5 +1,5 @@
-//! Netlink as the fast path needs it: own encoding of FDB, neighbour and nexthop messages into reused buffers,
-//! an allocation-free decoder for the same, and the sockets. Links and addresses go through
+//! Netlink as the fast path needs it: own encoding of FDB, neighbour, nexthop and route messages into reused
+//! buffers, a decoder for the same that allocates next to nothing, and the sockets. Links and addresses go through
 //! netlink-packet-route (`link`).
 //!
 //! Numbers are those of linux/rtnetlink.h, neighbour.h and nexthop.h; libc names only some of them.
@@ -11,6 +11,7 @@ pub mod link;
 pub mod neighbour;
 pub mod nexthop;
 pub mod nftables;
+pub mod route;
 pub mod rule;
 pub mod socket;
 mod sys;
@@ -28,6 +29,10 @@ pub fn read_all(datagram: &[u8]) {
             constants::RTM_NEWNEXTHOP | constants::RTM_DELNEXTHOP => {
                 nexthop::NexthopMessage::parse(payload);
             }
+            constants::RTM_NEWROUTE | constants::RTM_DELROUTE => {
+                route::RouteMessage::parse(payload);
+                table::TableRoute::parse(payload);
+            }
             constants::RTM_NEWLINK | constants::RTM_DELLINK => {
                 // What cannot be read is an error, which is all that counts here.
                 let _ = link::parse_link(header.kind, payload);
@@ -37,9 +42,6 @@ pub fn read_all(datagram: &[u8]) {
             }
             constants::RTM_NEWRULE | constants::RTM_DELRULE => {
                 rule::Rule::parse(payload);
-            }
-            constants::RTM_NEWROUTE | constants::RTM_DELROUTE => {
-                table::TableRoute::parse(payload);
             }
             constants::NLMSG_ERROR | constants::NLMSG_DONE => socket::read_answer(payload, header.flags),
             _ => {}
@@ -74,6 +76,7 @@ pub mod constants {
     pub const RTM_GETNEXTHOP: u16 = 106;
 
     pub const NLM_F_REQUEST: u16 = 0x001;
+    pub const NLM_F_MULTI: u16 = 0x002;
     pub const NLM_F_ACK: u16 = 0x004;
     pub const NLM_F_DUMP_INTR: u16 = 0x010;
     pub const NLM_F_DUMP: u16 = 0x300;
@@ -113,12 +116,14 @@ pub mod constants {
 
     pub const NTF_SELF: u8 = 0x02;
     pub const NTF_MASTER: u8 = 0x04;
+    pub const NTF_PROXY: u8 = 0x08;
     pub const NTF_EXT_LEARNED: u8 = 0x10;
     pub const NTF_STICKY: u8 = 0x40;
     pub const NTF_ROUTER: u8 = 0x80;
 
     pub const NHA_ID: u16 = 1;
     pub const NHA_GROUP: u16 = 2;
+    pub const NHA_OIF: u16 = 5;
     pub const NHA_GATEWAY: u16 = 6;
     pub const NHA_FDB: u16 = 11;
 
@@ -155,23 +160,35 @@ pub mod constants {
     pub const RTA_VIA: u16 = 18;
     pub const RTA_ENCAP: u16 = 22;
     pub const RTA_NH_ID: u16 = 30;
+
     pub const RTN_UNICAST: u8 = 1;
     pub const RTN_LOCAL: u8 = 2;
+    pub const RTN_BLACKHOLE: u8 = 6;
     pub const RTN_UNREACHABLE: u8 = 7;
+    /// `rtmsg.rtm_table` of a table whose number needs `RTA_TABLE`.
+    pub const RT_TABLE_COMPAT: u8 = 252;
+    pub const RT_TABLE_MAIN: u8 = 254;
+    pub const RT_TABLE_LOCAL: u8 = 255;
+    pub const RT_SCOPE_UNIVERSE: u8 = 0;
     pub const RT_SCOPE_LINK: u8 = 253;
     pub const RT_SCOPE_HOST: u8 = 254;
-    pub const RT_TABLE_MAIN: u32 = 254;
-    pub const RT_TABLE_LOCAL: u32 = 255;
-    pub const RTPROT_KERNEL: u8 = 2;
+    /// In a deletion: whatever the scope.
+    pub const RT_SCOPE_NOWHERE: u8 = 255;
+    pub const RTNH_F_ONLINK: u32 = 4;
+    /// A cached copy, no route of a table.
+    pub const RTM_F_CLONED: u32 = 0x200;
 
-    /// rtnetlink.h: routes (here neighbours and nexthops) that BGP put there.
+    pub const RTPROT_KERNEL: u8 = 2;
+    pub const RTPROT_BOOT: u8 = 3;
+    pub const RTPROT_STATIC: u8 = 4;
+    /// rtnetlink.h: routes, neighbours and nexthops that BGP put there.
     pub const RTPROT_BGP: u8 = 186;
 
     pub const RTNLGRP_LINK: u32 = 1;
     pub const RTNLGRP_NEIGH: u32 = 3;
     pub const RTNLGRP_IPV4_IFADDR: u32 = 5;
-    pub const RTNLGRP_IPV6_IFADDR: u32 = 9;
     pub const RTNLGRP_IPV4_ROUTE: u32 = 7;
+    pub const RTNLGRP_IPV6_IFADDR: u32 = 9;
     pub const RTNLGRP_IPV4_RULE: u32 = 8;
     pub const RTNLGRP_IPV6_ROUTE: u32 = 11;
     pub const RTNLGRP_IPV6_RULE: u32 = 19;

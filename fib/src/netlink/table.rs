@@ -4,6 +4,7 @@
 
 use super::attribute::{Attributes, MessageBuffer, ip_of, u32_of};
 use super::constants::*;
+use super::route::RouteMessage;
 use crate::model::Address;
 use ipnet::IpNet;
 use std::fmt;
@@ -11,6 +12,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The last route that is asked: larger than every other metric (as the kernel's documentation on VRF has it).
 pub const END_METRIC: u32 = 4_278_198_272;
+
+/// Metric of a subnet in IPv6; in IPv4 it is 0.
+const SUBNET_METRIC_IPV6: u32 = 256;
 
 /// What kind of route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +86,21 @@ impl TableRoute {
         }
     }
 
+    /// The same as the forwarding state reads it, for redistribution; `None` for what is of no interest there.
+    pub fn message(&self) -> Option<RouteMessage> {
+        (self.kind == RouteKind::Subnet).then_some(RouteMessage {
+            table: self.table,
+            prefix: self.prefix,
+            protocol: RTPROT_KERNEL,
+            kind: RTN_UNICAST,
+            metric: if self.prefix.addr().is_ipv4() { 0 } else { SUBNET_METRIC_IPV6 },
+            nexthop: None,
+            gateway: None,
+            device: Some(self.device),
+            special: false,
+        })
+    }
+
     /// Writes header and attributes of `RTM_NEWROUTE` or `RTM_DELROUTE`.
     pub fn emit(&self, to: &mut MessageBuffer) {
         let family = if self.prefix.addr().is_ipv4() { AF_INET } else { AF_INET6 };
@@ -101,6 +120,10 @@ impl TableRoute {
             to.attribute(RTA_PRIORITY, &END_METRIC.to_ne_bytes());
         } else {
             to.attribute(RTA_OIF, &self.device.to_ne_bytes());
+            if family == AF_INET6 && self.kind == RouteKind::Subnet {
+                // The one that the kernel gives to subnets of addresses.
+                to.attribute(RTA_PRIORITY, &SUBNET_METRIC_IPV6.to_ne_bytes());
+            }
         }
         if let Some(source) = self.source {
             to.ip(RTA_PREFSRC, source);

@@ -2,7 +2,7 @@
 
 use crate::config::Serve;
 use crate::event::FibNotice;
-use crate::forwarding::{Forwarding, TargetForm};
+use crate::forwarding::{Forwarding, RouteNews, TargetForm};
 use crate::model::{Links, ServedVni, served};
 use crate::netlink::attribute::Header;
 use crate::netlink::constants::*;
@@ -10,6 +10,7 @@ use crate::netlink::encode::Query;
 use crate::netlink::link::{LinkNews, parse_address, parse_link};
 use crate::netlink::neighbour::NeighbourMessage;
 use crate::netlink::nexthop::NexthopMessage;
+use crate::netlink::route::RouteMessage;
 use crate::netlink::rule::Rule;
 use crate::netlink::socket::{Connection, RequestError};
 use crate::netlink::table::TableRoute;
@@ -23,7 +24,7 @@ use weft_evpn::{Vni, VrfName};
 
 /// How long what a VNI held when it came up may stay although nobody wants it, once the first convergence is
 /// over: the core answers `VniUp` much sooner.
-const ADOPTION_GRACE: Duration = Duration::from_secs(3);
+pub(super) const ADOPTION_GRACE: Duration = Duration::from_secs(3);
 /// From as many new VNIs on, neighbours are read in one go instead of by device.
 const MANY_VNIS: usize = 8;
 
@@ -39,10 +40,18 @@ pub(super) struct Kernel {
     pub(super) served: BTreeMap<Vni, ServedVni>,
     /// Links or addresses changed since `served` was computed.
     pub(super) links_changed: bool,
+    /// An address was added since the core was told of one.
+    pub(super) new_address: bool,
     /// Links of which a notification told only a part.
     pub(super) ask_links: BTreeSet<u32>,
     /// When adopted entries may go of the VNIs that came up after the first look.
     prune_at: BTreeMap<Vni, Instant>,
+    /// The same of IP-VRFs.
+    pub(super) prune_vrf_at: BTreeMap<VrfName, Instant>,
+    /// IP-VRFs whose tables are to be read.
+    pub(super) unread_vrfs: BTreeSet<VrfName>,
+    /// Devices that are off, or have no carrier.
+    pub(super) down: BTreeSet<u32>,
     /// The first look is done and the core knows its result.
     announced: bool,
     converged: bool,
@@ -57,8 +66,12 @@ impl Kernel {
             forwarding: Forwarding::new(form),
             served: BTreeMap::new(),
             links_changed: false,
+            new_address: false,
             ask_links: BTreeSet::new(),
             prune_at: BTreeMap::new(),
+            prune_vrf_at: BTreeMap::new(),
+            unread_vrfs: BTreeSet::new(),
+            down: BTreeSet::new(),
             announced: false,
             converged: false,
         }
@@ -77,25 +90,48 @@ impl Kernel {
                     self.forwarding.observe_nexthop(&message, header.kind == RTM_DELNEXTHOP, now);
                 }
             }
-            RTM_NEWLINK | RTM_DELLINK => match parse_link(header.kind, payload) {
-                Ok(LinkNews::Is(link)) => {
-                    self.routes_doubtful |= !link.up && self.links.get(link.index).is_some_and(|was| was.up);
-                    self.links_changed |= self.links.set(link);
+            RTM_NEWROUTE | RTM_DELROUTE => {
+                // Early and cheaply: a host's other tables may be large and restless.
+                let ours =
+                    RouteMessage::table_of(payload).is_some_and(|table| self.forwarding.has_table(table));
+                if let Some(message) = ours.then(|| RouteMessage::parse(payload)).flatten() {
+                    let news = match (header.kind, header.flags & NLM_F_REPLACE != 0) {
+                        (RTM_DELROUTE, _) => RouteNews::Gone,
+                        // In a dump the flag has another meaning.
+                        (_, true) if header.flags & NLM_F_MULTI == 0 => RouteNews::Replaces,
+                        _ => RouteNews::Is,
+                    };
+                    self.forwarding.observe_route(&self.links, &message, news, now);
                 }
-                Ok(LinkNews::Gone(index)) => {
-                    self.ask_links.remove(&index);
-                    self.links_changed |= self.links.remove(index);
+                if let Some(route) = TableRoute::parse(payload) {
+                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
                 }
-                Ok(LinkNews::Ask(index)) => {
-                    self.ask_links.insert(index);
+            }
+            RTM_NEWLINK | RTM_DELLINK => {
+                match parse_link(header.kind, payload) {
+                    Ok(LinkNews::Is(link)) => {
+                        self.routes_doubtful |=
+                            !link.up && self.links.get(link.index).is_some_and(|was| was.up);
+                        self.links_changed |= self.links.set(link);
+                    }
+                    Ok(LinkNews::Gone(index)) => {
+                        self.ask_links.remove(&index);
+                        self.links_changed |= self.links.remove(index);
+                    }
+                    Ok(LinkNews::Ask(index)) => {
+                        self.ask_links.insert(index);
+                    }
+                    Err(error) => warn!("a link notification could not be read: {error}"),
                 }
-                Err(error) => warn!("a link notification could not be read: {error}"),
-            },
+                self.hear_device(header.kind, payload);
+            }
             RTM_NEWADDR | RTM_DELADDR => {
                 if let Some((index, address)) = parse_address(payload) {
                     self.routes_doubtful |= header.kind == RTM_DELADDR;
                     self.links_changed |= if header.kind == RTM_NEWADDR {
-                        self.links.add_address(index, address)
+                        let new = self.links.add_address(index, address);
+                        self.new_address |= new && address.works;
+                        new
                     } else {
                         self.links.remove_address(index, address)
                     };
@@ -104,11 +140,6 @@ impl Kernel {
             RTM_NEWRULE | RTM_DELRULE => {
                 if let Some(rule) = Rule::parse(payload) {
                     self.links_changed |= self.routing.hear_rule(rule, header.kind == RTM_DELRULE);
-                }
-            }
-            RTM_NEWROUTE | RTM_DELROUTE => {
-                if let Some(route) = TableRoute::parse(payload) {
-                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
                 }
             }
             _ => {}
@@ -183,7 +214,7 @@ impl Kernel {
         let old = std::mem::take(&mut self.routing.routes);
         for family in [AF_INET, AF_INET6] {
             for (protocol, kind) in [(RTPROT_KERNEL, 0), (RTPROT_BGP, RTN_UNREACHABLE)] {
-                match self.ask(connection, Query::Routes { family, protocol, kind }, now) {
+                match self.ask(connection, Query::RoutesOf { family, protocol, kind }, now) {
                     // IPv6 is switched off here.
                     Err(RequestError::Refused(error))
                         if matches!(error.errno, Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP) => {}
@@ -230,6 +261,7 @@ impl Kernel {
         }
         for (_, bridge) in &bridges {
             self.ask(connection, Query::Fdb { bridge: *bridge }, now)?;
+            self.ask(connection, Query::Proxies { device: *bridge }, now)?;
         }
         if bridges.len() < MANY_VNIS {
             for (_, bridge) in &bridges {
@@ -306,7 +338,13 @@ impl Kernel {
         self.read_links(connection, now)?;
         self.read_nexthops(connection, now)?;
         let vnis: Vec<Vni> = self.served.keys().copied().collect();
-        self.read_vnis(connection, &vnis, now)
+        self.read_vnis(connection, &vnis, now)?;
+        self.read_all_vrfs(connection, now)
+    }
+
+    /// Whether the first look is done and the core knows its result.
+    pub(super) fn is_announced(&self) -> bool {
+        self.announced
     }
 
     /// The first look is done: the core knows of every VNI that was up by then.
@@ -324,6 +362,7 @@ impl Kernel {
                 self.forwarding.prune(vni);
             }
         }
+        self.converge_vrfs();
         self.forwarding.prune_nexthops();
     }
 
@@ -337,11 +376,13 @@ impl Kernel {
             self.prune_at.remove(&vni);
             self.forwarding.prune(vni);
         }
+        self.prune_due_vrfs(now);
     }
 
     /// When something is due by itself.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let prune = self.prune_at.values().copied().filter(|_| self.converged);
+        let prune = self.prune_at.values().chain(self.prune_vrf_at.values());
+        let prune = prune.copied().filter(|_| self.converged);
         prune.chain(self.forwarding.next_due()).min()
     }
 }

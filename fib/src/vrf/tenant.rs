@@ -5,7 +5,7 @@ use super::{derived_table, device_name};
 use crate::config::{BridgeDomain, FibConfig, Vrf};
 use crate::devices::{bridge_name, is_ours};
 use crate::model::{Link, Links};
-use crate::netlink::constants::{RT_TABLE_LOCAL, RT_TABLE_MAIN};
+use crate::netlink::rule::TABLE_LOCAL;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use weft_evpn::vrf::VrfForm;
@@ -127,7 +127,7 @@ fn tenant(
             (default, vrf.table.unwrap_or_else(|| derived_table(name.as_str())), true)
         }
     };
-    if table == 0 || (RT_TABLE_DEFAULT..=RT_TABLE_LOCAL).contains(&table) || table == RT_TABLE_MAIN {
+    if table == 0 || (RT_TABLE_DEFAULT..=TABLE_LOCAL).contains(&table) {
         obstacles.insert(format!("vrf {name}"), format!("table {table} is the kernel's own; choose another"));
         return None;
     }

@@ -134,6 +134,7 @@ impl Service {
             Some(FibEvent::Local(events)) => self.locals.extend(events),
             Some(FibEvent::Notice(notice)) => self.notices.push(notice),
             Some(FibEvent::Ready { adopted }) => self.ready = Some(adopted),
+            Some(FibEvent::NewAddress) => {}
             Some(FibEvent::Failed(error)) => panic!("the service failed: {error}"),
             None => return false,
         }
@@ -274,7 +275,7 @@ impl Eye {
             None => entry.address,
             Some(group) => {
                 let nexthops = self.nexthops();
-                let (member, count) = nexthops.get(&group)?.group?;
+                let (member, count) = nexthops.get(&group)?.group()?;
                 assert_eq!(count, 1);
                 nexthops.get(&member)?.gateway
             }
