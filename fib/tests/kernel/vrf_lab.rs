@@ -2,6 +2,7 @@
 
 use crate::lab::*;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use weft_evpn::VrfName;
 use weft_evpn::local::LocalEvent;
 use weft_evpn::vrf::{VrfDevices, VrfForm};
@@ -49,13 +50,29 @@ pub fn underlay() {
     run("ip addr add 172.16.0.1/30 dev under");
 }
 
-pub fn wait_vrf(service: &mut Service, name: &str, mut right: impl FnMut(&VrfDevices) -> bool) -> VrfDevices {
-    let event = service.wait_local(
-        &format!("VrfUp {name}"),
-        |event| matches!(event, LocalEvent::VrfUp { vrf, devices } if vrf.as_str() == name && right(devices)),
-    );
-    let LocalEvent::VrfUp { devices, .. } = event else { unreachable!() };
-    devices
+#[track_caller]
+pub fn wait_vrf(
+    service: &mut Service,
+    name: &str,
+    mut right: impl FnMut(&VrfDevices) -> bool,
+) -> VrfDevices {
+    let mut last = None;
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        service.take_events(Duration::from_millis(100));
+        service.locals.retain(|event| {
+            match event {
+                LocalEvent::VrfUp { vrf, devices } if vrf.as_str() == name => last = Some(devices.clone()),
+                LocalEvent::VrfDown { vrf } if vrf.as_str() == name => last = None,
+                _ => return true,
+            }
+            false
+        });
+        if let Some(devices) = last.as_ref().filter(|devices| right(devices)) {
+            return devices.clone();
+        }
+    }
+    panic!("waited in vain for {name}: {last:?} {:?}\n{}", service.notices, run("ip -d link"));
 }
 
 /// All that could be left behind: links, rules, addresses, routes.
