@@ -121,6 +121,10 @@ pub enum Query {
     Neighbours { family: u8, ifindex: Option<u32> },
     /// All nexthops.
     Nexthops,
+    /// All rules.
+    Rules,
+    /// All routes of one family and protocol; of one kind (`RTN_…`), or with 0 of all.
+    RoutesBy { family: u8, protocol: u8, kind: u8 },
     /// One vxlan FDB entry.
     VxlanEntry { vxlan: u32, mac: MacAddr },
     /// One nexthop.
@@ -343,6 +347,14 @@ impl Query {
             Query::Nexthops => {
                 to.begin(RTM_GETNEXTHOP, flags, sequence);
                 to.fixed(&[0; 8]);
+            }
+            Query::Rules => {
+                to.begin(RTM_GETRULE, flags, sequence);
+                to.fixed(&[0; 12]);
+            }
+            Query::RoutesBy { family, protocol, kind } => {
+                to.begin(RTM_GETROUTE, flags, sequence);
+                to.fixed(&[family, 0, 0, 0, 0, protocol, 0, kind, 0, 0, 0, 0]);
             }
             Query::VxlanEntry { vxlan, mac } => {
                 to.begin(RTM_GETNEIGH, flags, sequence);
