@@ -87,7 +87,6 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         reports: Vec::new(),
         ready: false,
         converged: false,
-        hears_routes: false,
         _lock: lock,
     };
     std::thread::Builder::new()
@@ -132,8 +131,6 @@ struct Service {
     ready: bool,
     /// The first convergence is over; counts once the first look at the kernel is done.
     converged: bool,
-    /// The monitor hears routes, too: an IP-VRF is or was served.
-    hears_routes: bool,
     _lock: NamespaceLock,
 }
 
@@ -346,12 +343,6 @@ impl Service {
     fn see_to_vrfs(&mut self, now: Instant) -> Result<(), RequestError> {
         if self.kernel.unread_vrfs.is_empty() {
             return Ok(());
-        }
-        // Before the dump, so that nothing falls between.
-        if !std::mem::replace(&mut self.hears_routes, true) {
-            self.monitor.listen_to_routes()?;
-            self.kernel.routes_doubtful = true;
-            self.kernel.links_changed = true;
         }
         let read = self.kernel.read_vrfs(&mut self.connection, now);
         self.read_again_if_failed(read, now)

@@ -167,8 +167,8 @@ pub mod constants {
     pub const RTN_UNREACHABLE: u8 = 7;
     /// `rtmsg.rtm_table` of a table whose number needs `RTA_TABLE`.
     pub const RT_TABLE_COMPAT: u8 = 252;
-    pub const RT_TABLE_MAIN: u8 = 254;
-    pub const RT_TABLE_LOCAL: u8 = 255;
+    pub const RT_TABLE_MAIN: u32 = 254;
+    pub const RT_TABLE_LOCAL: u32 = 255;
     pub const RT_SCOPE_UNIVERSE: u8 = 0;
     pub const RT_SCOPE_LINK: u8 = 253;
     pub const RT_SCOPE_HOST: u8 = 254;

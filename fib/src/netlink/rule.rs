@@ -6,9 +6,9 @@ use ipnet::IpNet;
 use std::fmt;
 
 /// The main table, as rules name it.
-pub const TABLE_MAIN: u32 = RT_TABLE_MAIN as u32;
+pub const TABLE_MAIN: u32 = RT_TABLE_MAIN;
 /// The table of the router's own addresses.
-pub const TABLE_LOCAL: u32 = RT_TABLE_LOCAL as u32;
+pub const TABLE_LOCAL: u32 = RT_TABLE_LOCAL;
 
 /// Where a rule leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -335,8 +335,8 @@ fn deaf_to_own(port: u32) -> [SockFilter; 13] {
         op(equal, 0, 8, u32::from(RTM_DELROUTE.to_be())),
         // `rtm_table`, the fifth octet after the header.
         op(load(libc::BPF_B), 0, 0, 20),
-        op(equal, 5, 0, u32::from(RT_TABLE_MAIN)),
-        op(equal, 4, 0, u32::from(RT_TABLE_LOCAL)),
+        op(equal, 5, 0, RT_TABLE_MAIN),
+        op(equal, 4, 0, RT_TABLE_LOCAL),
         op(load(libc::BPF_H), 0, 0, 4),
         op(equal, 3, 0, u32::from(RTM_DELROUTE.to_be())),
         op(load(libc::BPF_W), 0, 0, 12),
@@ -403,15 +403,6 @@ impl Monitor {
             return Err(error);
         }
         Ok(Monitor { socket, burst: Burst::new() })
-    }
-
-    /// Joins the groups of routes, too. Only for who serves an IP-VRF: others need not be woken.
-    ///
-    /// # Errors
-    /// What the kernel says to joining.
-    pub fn listen_to_routes(&mut self) -> io::Result<()> {
-        self.socket.add_membership(RTNLGRP_IPV4_ROUTE)?;
-        self.socket.add_membership(RTNLGRP_IPV6_ROUTE)
     }
 
     /// Reads until nothing waits, or the kernel has talked for so long that the caller should do something

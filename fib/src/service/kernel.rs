@@ -91,6 +91,9 @@ impl Kernel {
                 }
             }
             RTM_NEWROUTE | RTM_DELROUTE => {
+                if let Some(route) = TableRoute::parse(payload) {
+                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
+                }
                 // Early and cheaply: a host's other tables may be large and restless.
                 let ours =
                     RouteMessage::table_of(payload).is_some_and(|table| self.forwarding.has_table(table));
@@ -102,9 +105,6 @@ impl Kernel {
                         _ => RouteNews::Is,
                     };
                     self.forwarding.observe_route(&self.links, &message, news, now);
-                }
-                if let Some(route) = TableRoute::parse(payload) {
-                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
                 }
             }
             RTM_NEWLINK | RTM_DELLINK => {
@@ -214,7 +214,7 @@ impl Kernel {
         let old = std::mem::take(&mut self.routing.routes);
         for family in [AF_INET, AF_INET6] {
             for (protocol, kind) in [(RTPROT_KERNEL, 0), (RTPROT_BGP, RTN_UNREACHABLE)] {
-                match self.ask(connection, Query::RoutesOf { family, protocol, kind }, now) {
+                match self.ask(connection, Query::RoutesBy { family, protocol, kind }, now) {
                     // IPv6 is switched off here.
                     Err(RequestError::Refused(error))
                         if matches!(error.errno, Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP) => {}
