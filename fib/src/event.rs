@@ -96,6 +96,18 @@ pub enum FibNotice {
         /// Why, and what would help.
         reason: String,
     },
+    /// Something in an IP-VRF is not served, and why.
+    Vrf {
+        /// The IP-VRF.
+        vrf: VrfName,
+        /// Which interface, why, and what would help.
+        reason: String,
+    },
+    /// A setting of the kernel below /proc/sys that routing needs could not be made, or stands in its way.
+    Setting {
+        /// Which, and what went wrong.
+        error: String,
+    },
     /// A setting of a device that the operator made will disturb EVPN. It is not changed.
     DeviceSetting {
         /// The device.
@@ -149,6 +161,8 @@ impl fmt::Display for FibNotice {
             FibNotice::NotServed { vni, device, reason } => {
                 write!(f, "VNI {vni} on {device} is not served: {reason}")
             }
+            FibNotice::Vrf { vrf, reason } => write!(f, "VRF {vrf}: {reason}"),
+            FibNotice::Setting { error } => write!(f, "kernel setting: {error}"),
             FibNotice::DeviceSetting { device, advice } => write!(f, "{device}: {advice}"),
             FibNotice::Device { device, error } => write!(f, "device {device}: {error}"),
             FibNotice::NoSnooping { error } => write!(f, "ARP and ND on local ports are not seen: {error}"),

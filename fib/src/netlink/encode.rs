@@ -121,6 +121,10 @@ pub enum Query {
     Neighbours { family: u8, ifindex: Option<u32> },
     /// All nexthops.
     Nexthops,
+    /// All rules.
+    Rules,
+    /// All routes of one family and protocol; of one kind (`RTN_…`), or with 0 of all.
+    Routes { family: u8, protocol: u8, kind: u8 },
     /// One vxlan FDB entry.
     VxlanEntry { vxlan: u32, mac: MacAddr },
     /// One nexthop.
@@ -131,7 +135,7 @@ pub enum Query {
     /// Addresses that a device answers for.
     Proxies { device: u32 },
     /// All routes of one table.
-    Routes { family: u8, table: u32 },
+    Table { family: u8, table: u32 },
 }
 
 impl Query {
@@ -344,6 +348,14 @@ impl Query {
                 to.begin(RTM_GETNEXTHOP, flags, sequence);
                 to.fixed(&[0; 8]);
             }
+            Query::Rules => {
+                to.begin(RTM_GETRULE, flags, sequence);
+                to.fixed(&[0; 12]);
+            }
+            Query::Routes { family, protocol, kind } => {
+                to.begin(RTM_GETROUTE, flags, sequence);
+                to.fixed(&[family, 0, 0, 0, 0, protocol, 0, kind, 0, 0, 0, 0]);
+            }
             Query::VxlanEntry { vxlan, mac } => {
                 to.begin(RTM_GETNEIGH, flags, sequence);
                 to.fixed(&ndmsg(AF_BRIDGE, vxlan, 0, NTF_SELF));
@@ -363,7 +375,7 @@ impl Query {
                 to.fixed(&ndmsg(AF_UNSPEC, 0, 0, NTF_PROXY));
                 to.attribute(NDA_IFINDEX, &device.to_ne_bytes());
             }
-            Query::Routes { family, table } => {
+            Query::Table { family, table } => {
                 to.begin(RTM_GETROUTE, flags, sequence);
                 let short = u8::try_from(table).unwrap_or(RT_TABLE_COMPAT);
                 to.fixed(&[family, 0, 0, 0, short, 0, 0, 0, 0, 0, 0, 0]);

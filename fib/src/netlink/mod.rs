@@ -3,7 +3,7 @@
 //! netlink-packet-route (`link`).
 //!
 //! Numbers are those of linux/rtnetlink.h, neighbour.h and nexthop.h; libc names only some of them.
-//! Does not do: rules, bridge VLANs, VNI filters.
+//! Does not do: bridge VLANs, VNI filters.
 
 pub mod attribute;
 pub mod encode;
@@ -11,8 +11,10 @@ pub mod link;
 pub mod neighbour;
 pub mod nexthop;
 pub mod route;
+pub mod rule;
 pub mod socket;
 mod sys;
+pub mod table;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +29,9 @@ pub fn read_all(datagram: &[u8]) {
                 nexthop::NexthopMessage::parse(payload);
             }
             constants::RTM_NEWROUTE | constants::RTM_DELROUTE => {
+                route::RouteMessage::table_of(payload);
                 route::RouteMessage::parse(payload);
+                table::TableRoute::parse(payload);
             }
             constants::RTM_NEWLINK | constants::RTM_DELLINK => {
                 // What cannot be read is an error, which is all that counts here.
@@ -35,6 +39,9 @@ pub fn read_all(datagram: &[u8]) {
             }
             constants::RTM_NEWADDR | constants::RTM_DELADDR => {
                 link::parse_address(payload);
+            }
+            constants::RTM_NEWRULE | constants::RTM_DELRULE => {
+                rule::Rule::parse(payload);
             }
             constants::NLMSG_ERROR | constants::NLMSG_DONE => socket::read_answer(payload, header.flags),
             _ => {}
@@ -61,6 +68,9 @@ pub mod constants {
     pub const RTM_NEWNEIGH: u16 = 28;
     pub const RTM_DELNEIGH: u16 = 29;
     pub const RTM_GETNEIGH: u16 = 30;
+    pub const RTM_NEWRULE: u16 = 32;
+    pub const RTM_DELRULE: u16 = 33;
+    pub const RTM_GETRULE: u16 = 34;
     pub const RTM_NEWNEXTHOP: u16 = 104;
     pub const RTM_DELNEXTHOP: u16 = 105;
     pub const RTM_GETNEXTHOP: u16 = 106;
@@ -117,31 +127,59 @@ pub mod constants {
     pub const NHA_GATEWAY: u16 = 6;
     pub const NHA_FDB: u16 = 11;
 
+    pub const IFA_ADDRESS: u16 = 1;
+    pub const IFA_LOCAL: u16 = 2;
+    pub const IFA_FLAGS: u16 = 8;
+    pub const IFA_PROTO: u16 = 11;
+    pub const IFA_F_NODAD: u32 = 0x02;
+    pub const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+
+    pub const FRA_DST: u16 = 1;
+    pub const FRA_IIFNAME: u16 = 3;
+    pub const FRA_PRIORITY: u16 = 6;
+    pub const FRA_FWMARK: u16 = 10;
+    pub const FRA_SUPPRESS_IFGROUP: u16 = 13;
+    pub const FRA_SUPPRESS_PREFIXLEN: u16 = 14;
+    pub const FRA_TABLE: u16 = 15;
+    pub const FRA_FWMASK: u16 = 16;
+    pub const FRA_OIFNAME: u16 = 17;
+    pub const FRA_PAD: u16 = 18;
+    pub const FRA_L3MDEV: u16 = 19;
+    pub const FRA_PROTOCOL: u16 = 21;
+    pub const FR_ACT_TO_TBL: u8 = 1;
+    pub const FR_ACT_UNREACHABLE: u8 = 7;
+    pub const FIB_RULE_INVERT: u32 = 0x02;
+
     pub const RTA_DST: u16 = 1;
     pub const RTA_OIF: u16 = 4;
     pub const RTA_GATEWAY: u16 = 5;
     pub const RTA_PRIORITY: u16 = 6;
+    pub const RTA_PREFSRC: u16 = 7;
     pub const RTA_MULTIPATH: u16 = 9;
     pub const RTA_TABLE: u16 = 15;
     pub const RTA_VIA: u16 = 18;
+    pub const RTA_ENCAP: u16 = 22;
     pub const RTA_NH_ID: u16 = 30;
-
     pub const RTN_UNICAST: u8 = 1;
+    pub const RTN_LOCAL: u8 = 2;
     pub const RTN_BLACKHOLE: u8 = 6;
+    pub const RTN_UNREACHABLE: u8 = 7;
+    pub const RT_SCOPE_LINK: u8 = 253;
+    pub const RT_SCOPE_HOST: u8 = 254;
+    pub const RT_TABLE_MAIN: u32 = 254;
+    pub const RT_TABLE_LOCAL: u32 = 255;
+    pub const RTPROT_KERNEL: u8 = 2;
     /// `rtmsg.rtm_table` of a table whose number needs `RTA_TABLE`.
     pub const RT_TABLE_COMPAT: u8 = 252;
-    pub const RT_TABLE_MAIN: u8 = 254;
-    pub const RT_TABLE_LOCAL: u8 = 255;
     pub const RT_SCOPE_UNIVERSE: u8 = 0;
     /// In a deletion: whatever the scope.
     pub const RT_SCOPE_NOWHERE: u8 = 255;
     pub const RTNH_F_ONLINK: u32 = 4;
     /// A cached copy, no route of a table.
     pub const RTM_F_CLONED: u32 = 0x200;
-
-    pub const RTPROT_KERNEL: u8 = 2;
     pub const RTPROT_BOOT: u8 = 3;
     pub const RTPROT_STATIC: u8 = 4;
+
     /// rtnetlink.h: routes, neighbours and nexthops that BGP put there.
     pub const RTPROT_BGP: u8 = 186;
 
@@ -150,6 +188,8 @@ pub mod constants {
     pub const RTNLGRP_IPV4_IFADDR: u32 = 5;
     pub const RTNLGRP_IPV4_ROUTE: u32 = 7;
     pub const RTNLGRP_IPV6_IFADDR: u32 = 9;
+    pub const RTNLGRP_IPV4_RULE: u32 = 8;
     pub const RTNLGRP_IPV6_ROUTE: u32 = 11;
+    pub const RTNLGRP_IPV6_RULE: u32 = 19;
     pub const RTNLGRP_NEXTHOP: u32 = 32;
 }

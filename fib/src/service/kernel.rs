@@ -11,13 +11,16 @@ use crate::netlink::link::{LinkNews, parse_address, parse_link};
 use crate::netlink::neighbour::NeighbourMessage;
 use crate::netlink::nexthop::NexthopMessage;
 use crate::netlink::route::RouteMessage;
+use crate::netlink::rule::Rule;
 use crate::netlink::socket::{Connection, RequestError};
+use crate::netlink::table::TableRoute;
+use crate::vrf::{Routing, ServedVrf, Tenants};
 use nix::errno::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
-use weft_evpn::{Vni, VrfName};
 use weft_evpn::local::LocalEvent;
+use weft_evpn::{Vni, VrfName};
 
 /// How long what a VNI held when it came up may stay although nobody wants it, once the first convergence is
 /// over: the core answers `VniUp` much sooner.
@@ -28,6 +31,10 @@ const MANY_VNIS: usize = 8;
 /// All that is known of the kernel, and what is wanted of it.
 pub(super) struct Kernel {
     pub(super) links: Links,
+    /// Rules, and routes of tenants' tables that follow from addresses.
+    pub(super) routing: Routing,
+    /// An interface went down or lost an address: the kernel drops IPv4 routes then and says nothing.
+    pub(super) routes_doubtful: bool,
     pub(super) forwarding: Forwarding,
     /// VNIs that are up and served.
     pub(super) served: BTreeMap<Vni, ServedVni>,
@@ -52,6 +59,8 @@ impl Kernel {
     pub(super) fn new(form: TargetForm) -> Self {
         Kernel {
             links: Links::default(),
+            routing: Routing::default(),
+            routes_doubtful: false,
             forwarding: Forwarding::new(form),
             served: BTreeMap::new(),
             links_changed: false,
@@ -90,10 +99,17 @@ impl Kernel {
                     };
                     self.forwarding.observe_route(&self.links, &message, news, now);
                 }
+                if let Some(route) = TableRoute::parse(payload) {
+                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
+                }
             }
             RTM_NEWLINK | RTM_DELLINK => {
                 match parse_link(header.kind, payload) {
-                    Ok(LinkNews::Is(link)) => self.links_changed |= self.links.set(link),
+                    Ok(LinkNews::Is(link)) => {
+                        self.routes_doubtful |=
+                            !link.up && self.links.get(link.index).is_some_and(|was| was.up);
+                        self.links_changed |= self.links.set(link);
+                    }
                     Ok(LinkNews::Gone(index)) => {
                         self.ask_links.remove(&index);
                         self.links_changed |= self.links.remove(index);
@@ -106,12 +122,18 @@ impl Kernel {
                 self.hear_device(header.kind, payload);
             }
             RTM_NEWADDR | RTM_DELADDR => {
-                if let Some((index, address, works)) = parse_address(payload) {
-                    self.links_changed |= if works && header.kind == RTM_NEWADDR {
+                if let Some((index, address)) = parse_address(payload) {
+                    self.routes_doubtful |= header.kind == RTM_DELADDR;
+                    self.links_changed |= if header.kind == RTM_NEWADDR {
                         self.links.add_address(index, address)
                     } else {
                         self.links.remove_address(index, address)
                     };
+                }
+            }
+            RTM_NEWRULE | RTM_DELRULE => {
+                if let Some(rule) = Rule::parse(payload) {
+                    self.links_changed |= self.routing.hear_rule(rule, header.kind == RTM_DELRULE);
                 }
             }
             _ => {}
@@ -170,6 +192,36 @@ impl Kernel {
         }
         self.links_changed |= self.links != old;
         self.ask_links.clear();
+        self.routing.rules.clear();
+        self.ask(connection, Query::Rules, now)?;
+        self.links_changed = true;
+        self.read_table_routes(connection, now)
+    }
+
+    /// Reads the routes of tenants' tables that follow from addresses, or end a table.
+    pub(super) fn read_table_routes(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<(), RequestError> {
+        self.routes_doubtful = false;
+        let old = std::mem::take(&mut self.routing.routes);
+        for family in [AF_INET, AF_INET6] {
+            for (protocol, kind) in [(RTPROT_KERNEL, 0), (RTPROT_BGP, RTN_UNREACHABLE)] {
+                match self.ask(connection, Query::Routes { family, protocol, kind }, now) {
+                    // IPv6 is switched off here.
+                    Err(RequestError::Refused(error))
+                        if matches!(error.errno, Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP) => {}
+                    Err(error) => {
+                        self.routing.routes = old;
+                        self.routes_doubtful = true;
+                        return Err(error);
+                    }
+                    Ok(()) => {}
+                }
+            }
+        }
+        self.links_changed |= self.routing.routes != old;
         Ok(())
     }
 
@@ -225,14 +277,16 @@ impl Kernel {
         &mut self,
         connection: &mut Connection,
         serve: &Serve,
+        tenants: &Tenants,
+        vrfs: &BTreeMap<VrfName, ServedVrf>,
         now: Instant,
     ) -> (Vec<FibNotice>, Result<(), RequestError>) {
         self.links_changed = false;
-        let (up, notices) = served(&self.links, serve);
+        let (up, notices) = served(&self.links, serve, tenants, vrfs);
         let old = std::mem::take(&mut self.served);
         if old.keys().any(|vni| !up.contains_key(vni)) {
             // Devices that are there and well but that the configuration does not name any more.
-            let (there, _) = served(&self.links, &Serve::All);
+            let (there, _) = served(&self.links, &Serve::All, tenants, vrfs);
             for (vni, was) in old.iter().filter(|(vni, _)| !up.contains_key(*vni)) {
                 let same = there.get(vni).is_some_and(|is| same_devices(is, was));
                 if same && !serve.contains(*vni) {

@@ -70,7 +70,7 @@ impl Kernel {
             self.ask(connection, query, now)?;
         }
         for family in [AF_INET, AF_INET6] {
-            self.ask(connection, Query::Routes { family, table: devices.table }, now)?;
+            self.ask(connection, Query::Table { family, table: devices.table }, now)?;
         }
         self.forwarding.end_sync_vrf(&self.links, name, now);
         Ok(())
