@@ -274,7 +274,7 @@ impl Eye {
             None => entry.address,
             Some(group) => {
                 let nexthops = self.nexthops();
-                let (member, count) = nexthops.get(&group)?.group?;
+                let (member, count) = nexthops.get(&group)?.group()?;
                 assert_eq!(count, 1);
                 nexthops.get(&member)?.gateway
             }
