@@ -210,7 +210,9 @@ impl Service {
                 // ENETDOWN when a port goes down; the socket stays good.
                 debug!("packet socket: {error}");
             }
-            self.kernel.take_vrfs(events, now);
+            for event in events {
+                self.kernel.forwarding.say(event);
+            }
         }
         Ok(())
     }
@@ -283,12 +285,21 @@ impl Service {
         if self.kernel.links_changed {
             let Some(config) = &self.config else { return Ok(()) };
             let (events, mut notices) = self.routed.reconsider(&self.kernel.links, &self.kernel.routing);
-            self.kernel.take_vrfs(events, now);
+            for event in &events {
+                self.kernel.forwarding.say(event.clone());
+            }
             let Routed { tenants, up, .. } = &self.routed;
             let (others, read) =
                 self.kernel.reconsider(&mut self.connection, &config.serve, tenants, up, now);
             notices.extend(others);
             self.read_again_if_failed(read, now)?;
+            for event in &events {
+                match event {
+                    LocalEvent::VrfUp { vrf, devices } => self.kernel.attach_vrf(vrf, devices, now),
+                    LocalEvent::VrfDown { vrf } => self.kernel.detach_vrf(vrf),
+                    _ => {}
+                }
+            }
             if let Some(snooping) = &mut self.snooping {
                 snooping.set_vnis(&self.kernel.links, &self.kernel.served);
             }
@@ -318,6 +329,12 @@ impl Service {
         Ok(())
     }
 
+    /// Reads the tables of IP-VRFs that are new or that may have lost something.
+    fn see_to_vrfs(&mut self, now: Instant) -> Result<(), RequestError> {
+        let read = self.kernel.read_vrfs(&mut self.connection, now);
+        self.read_again_if_failed(read, now)
+    }
+
     /// Makes devices, and what IP-VRFs need beside them, as the configuration wants it.
     fn make(&mut self, config: &FibConfig, now: Instant) -> Result<(), RequestError> {
         if self.kernel.routes_doubtful && !self.kernel.routing.routes.is_empty() {
@@ -328,24 +345,11 @@ impl Service {
         let Routed { tenants, wanted, .. } = &self.routed;
         let Kernel { links, routing, .. } = &self.kernel;
         let situation = Situation { config, tenants, wanted, links, routing };
-        let kept = self.devices.keep(situation, &mut self.connection, now);
-        notices.extend(kept.notices);
-        for route in kept.routes {
-            self.kernel.set_table_route(route, now);
-        }
+        notices.extend(self.devices.keep(situation, &mut self.connection, now));
         for notice in notices {
             self.shared.notice(notice);
         }
         Ok(())
-    }
-
-    /// Reads the tables of IP-VRFs that are new or that may have lost something.
-    fn see_to_vrfs(&mut self, now: Instant) -> Result<(), RequestError> {
-        if self.kernel.unread_vrfs.is_empty() {
-            return Ok(());
-        }
-        let read = self.kernel.read_vrfs(&mut self.connection, now);
-        self.read_again_if_failed(read, now)
     }
 
     /// Reads the kernel again after an overrun: when writing has paused, or after some patience, and not more than

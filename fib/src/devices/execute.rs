@@ -7,7 +7,7 @@ use crate::event::FibNotice;
 use crate::model::Links;
 use crate::netlink::constants::*;
 use crate::netlink::socket::{Connection, RequestError};
-use crate::netlink::table::{RouteKind, TableRoute, emit_address};
+use crate::netlink::table::{RouteKind, emit_address};
 use crate::vrf::plan::VrfPlan;
 use crate::vrf::{Routing, Tenants, VrfOp, Wanted};
 use netlink_packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkMessage};
@@ -46,15 +46,6 @@ pub struct Situation<'a> {
     pub routing: &'a Routing,
 }
 
-/// What became of it.
-#[derive(Debug, Default)]
-pub struct Kept {
-    /// For the log.
-    pub notices: Vec<FibNotice>,
-    /// Routes that were set. The monitor does not hear of those, since they are our own.
-    pub routes: Vec<TableRoute>,
-}
-
 /// A step of either plan.
 enum Step {
     Device(DeviceOp),
@@ -89,11 +80,16 @@ impl DeviceKeeper {
     }
 
     /// Does what is to be done now.
-    pub fn keep(&mut self, situation: Situation<'_>, connection: &mut Connection, now: Instant) -> Kept {
+    pub fn keep(
+        &mut self,
+        situation: Situation<'_>,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Vec<FibNotice> {
         let Situation { config, tenants, wanted, links, routing } = situation;
         let devices = plan(config, tenants, links);
         let VrfPlan { before, after } = crate::vrf::plan(wanted, links, routing);
-        let Kept { mut notices, mut routes } = Kept::default();
+        let mut notices = Vec::new();
         self.told.retain(|device, _| {
             devices.obstacles.contains_key(device)
                 || self.histories.get(device).is_some_and(|history| history.failures > 0)
@@ -113,9 +109,6 @@ impl DeviceKeeper {
             };
             match done {
                 Ok(()) => {
-                    if let Step::Vrf(VrfOp::AddRoute(route)) = &step {
-                        routes.push(*route);
-                    }
                     if self.count_step(&subject, now) {
                         let error = "its settings are undone again and again; trying more slowly".to_owned();
                         self.tell(subject, error, &mut notices);
@@ -141,7 +134,7 @@ impl DeviceKeeper {
                 }
             }
         }
-        Kept { notices, routes }
+        notices
     }
 
     /// When something that failed is to be tried again.

@@ -30,6 +30,7 @@ pub fn read_all(datagram: &[u8]) {
                 nexthop::NexthopMessage::parse(payload);
             }
             constants::RTM_NEWROUTE | constants::RTM_DELROUTE => {
+                route::RouteMessage::table_of(payload);
                 route::RouteMessage::parse(payload);
                 table::TableRoute::parse(payload);
             }
@@ -177,10 +178,10 @@ pub mod constants {
     pub const RTNH_F_ONLINK: u32 = 4;
     /// A cached copy, no route of a table.
     pub const RTM_F_CLONED: u32 = 0x200;
-
     pub const RTPROT_KERNEL: u8 = 2;
     pub const RTPROT_BOOT: u8 = 3;
     pub const RTPROT_STATIC: u8 = 4;
+
     /// rtnetlink.h: routes, neighbours and nexthops that BGP put there.
     pub const RTPROT_BGP: u8 = 186;
 

@@ -4,7 +4,6 @@
 
 use super::attribute::{Attributes, MessageBuffer, ip_of, u32_of};
 use super::constants::*;
-use super::route::RouteMessage;
 use crate::model::Address;
 use ipnet::IpNet;
 use std::fmt;
@@ -84,21 +83,6 @@ impl TableRoute {
             _ if device == 0 => None,
             _ => Some(TableRoute { table, prefix, device, kind, source }),
         }
-    }
-
-    /// The same as the forwarding state reads it, for redistribution; `None` for what is of no interest there.
-    pub fn message(&self) -> Option<RouteMessage> {
-        (self.kind == RouteKind::Subnet).then_some(RouteMessage {
-            table: self.table,
-            prefix: self.prefix,
-            protocol: RTPROT_KERNEL,
-            kind: RTN_UNICAST,
-            metric: if self.prefix.addr().is_ipv4() { 0 } else { SUBNET_METRIC_IPV6 },
-            nexthop: None,
-            gateway: None,
-            device: Some(self.device),
-            special: false,
-        })
     }
 
     /// Writes header and attributes of `RTM_NEWROUTE` or `RTM_DELROUTE`.

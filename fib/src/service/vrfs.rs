@@ -2,14 +2,11 @@
 //! word of the kernel.
 
 use super::kernel::{ADOPTION_GRACE, Kernel};
-use crate::forwarding::RouteNews;
 use crate::netlink::constants::*;
 use crate::netlink::encode::Query;
 use crate::netlink::socket::{Connection, RequestError};
-use crate::netlink::table::TableRoute;
 use std::time::Instant;
 use weft_evpn::VrfName;
-use weft_evpn::local::LocalEvent;
 use weft_evpn::vrf::VrfDevices;
 
 /// What a link message says of whether routes can lead out of a device.
@@ -33,26 +30,6 @@ impl Kernel {
             if self.is_announced() || known {
                 self.prune_vrf_at.insert(name.clone(), now + ADOPTION_GRACE);
             }
-        }
-    }
-
-    /// IP-VRFs have come, changed or gone: the core is told, and their routes follow.
-    pub(super) fn take_vrfs(&mut self, events: Vec<LocalEvent>, now: Instant) {
-        for event in events {
-            self.forwarding.say(event.clone());
-            match event {
-                LocalEvent::VrfUp { vrf, devices } => self.attach_vrf(&vrf, &devices, now),
-                LocalEvent::VrfDown { vrf } => self.detach_vrf(&vrf),
-                _ => {}
-            }
-        }
-    }
-
-    /// A route of a tenant's table was set by us; the monitor does not hear of it.
-    pub(super) fn set_table_route(&mut self, route: TableRoute, now: Instant) {
-        self.links_changed |= self.routing.hear_route(route, false);
-        if let Some(message) = route.message() {
-            self.forwarding.observe_route(&self.links, &message, RouteNews::Is, now);
         }
     }
 
@@ -102,7 +79,7 @@ impl Kernel {
             self.ask(connection, query, now)?;
         }
         for family in [AF_INET, AF_INET6] {
-            self.ask(connection, Query::Routes { family, table: devices.table }, now)?;
+            self.ask(connection, Query::Table { family, table: devices.table }, now)?;
         }
         self.forwarding.end_sync_vrf(&self.links, name, now);
         Ok(())

@@ -51,11 +51,7 @@ pub fn underlay() {
 }
 
 #[track_caller]
-pub fn wait_vrf(
-    service: &mut Service,
-    name: &str,
-    mut right: impl FnMut(&VrfDevices) -> bool,
-) -> VrfDevices {
+pub fn wait_vrf(service: &mut Service, name: &str, mut right: impl FnMut(&VrfDevices) -> bool) -> VrfDevices {
     let mut last = None;
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
