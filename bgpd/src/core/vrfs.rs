@@ -2,21 +2,18 @@
 //! routes, its devices as the kernel side has told of them, and what EVPN advertises it with.
 //! What comes for an IP-VRF is carried to its table, what its table says goes where it belongs.
 
-use super::{Core, settings};
+use super::Core;
 use crate::{
-    config::Config,
-    peer::{PeerId, PeerKey, PeerSettings, SessionCommand, VrfBinding},
-    rib::Rib,
-    vrf::{VrfOutput, VrfTable},
-    wire::{AttributeSet, Family},
+    peer::{PeerId, PeerKind, PeerSettings, SessionCommand, VrfBinding},
+    rib::{PathSource, Rib},
+    vrf::{EvpnPath, VrfOutput, VrfSettings, VrfTable},
+    wire::Family,
 };
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Instant};
-use tracing::warn;
+use std::{collections::BTreeMap, time::Instant};
 use weft_evpn::{
     VrfName,
-    engine::{VrfActive, VrfPath, VrfPathSource},
+    engine::{Input, VrfActive, VrfPath, VrfPathSource},
     local::LocalEvent,
-    nlri::EvpnRoute,
     vrf::VrfDevices,
 };
 use weft_fib::FibRequest;
@@ -28,8 +25,8 @@ pub struct Vrf {
     pub table: VrfTable,
     /// Its devices; `None`: the kernel has none.
     pub devices: Option<VrfDevices>,
-    /// What its prefix routes carry; `None`: it advertises none.
-    pub active: Option<VrfActive>,
+    /// It is configured.
+    wanted: bool,
 }
 
 /// All IP-VRFs, by name.
@@ -61,8 +58,8 @@ impl Core {
     /// What the kernel side says goes to EVPN, and what is an IP-VRF's also there.
     pub(super) fn local_event(&mut self, event: LocalEvent, now: Instant) {
         match &event {
-            LocalEvent::VrfUp { vrf, devices } => self.vrf_devices(vrf.clone(), Some(devices.clone())),
-            LocalEvent::VrfDown { vrf } => self.vrf_devices(vrf.clone(), None),
+            LocalEvent::VrfUp { vrf, devices } => self.vrf_devices(vrf, Some(devices.clone()), now),
+            LocalEvent::VrfDown { vrf } => self.vrf_devices(vrf, None, now),
             LocalEvent::Route { vrf, prefix, route } => {
                 if let Some(vrf) = self.vrfs.get_mut(vrf) {
                     vrf.table.local_route(*prefix, route.clone(), now);
@@ -71,25 +68,28 @@ impl Core {
             }
             _ => {}
         }
-        self.evpn.handle(weft_evpn::engine::Input::Local(event), now, &mut self.outputs);
+        self.evpn.handle(Input::Local(event), now, &mut self.outputs);
     }
 
     /// Sessions in the IP-VRF are bound to its devices, so they hear of them first.
-    fn vrf_devices(&mut self, name: VrfName, devices: Option<VrfDevices>) {
-        let Some(vrf) = self.vrfs.get_mut(&name) else { return };
+    fn vrf_devices(&mut self, name: &VrfName, devices: Option<VrfDevices>, now: Instant) {
+        let Some(vrf) = self.vrfs.get_mut(name) else { return };
         if vrf.devices == devices {
             return;
         }
-        vrf.table.set_devices(devices.as_ref());
+        if devices.is_none() {
+            // Its routes went with it; no events follow for them.
+            vrf.table.no_local_routes(now);
+        }
         vrf.devices = devices;
         let listen = vrf.devices.as_ref().map(VrfBinding::listen_devices).unwrap_or_default();
-        self.sessions.set_vrf_devices(&name, listen);
-        self.rebind_peers(&name);
+        self.sessions.set_vrf_devices(name, listen);
+        self.rebind_peers(name);
     }
 
     /// Neighbours in an IP-VRF get the device that they are reached by now.
     fn rebind_peers(&mut self, name: &VrfName) {
-        let Ok(wanted) = self.wanted_peers(&self.config) else { return };
+        let Ok(wanted) = self.wanted_peers(&self.config, &self.policies) else { return };
         for (key, id) in self.peers.configured() {
             if key.vrf.as_ref() != Some(name) {
                 continue;
@@ -125,35 +125,74 @@ impl Core {
         path: Option<VrfPath>,
         now: Instant,
     ) {
-        let with_attributes = path.and_then(|path| {
-            let mut nlri = Vec::new();
-            path.route.emit(&mut nlri);
-            let (key, _) = (Family::L2vpnEvpn.row().split)(&nlri).ok()?;
-            let best = self.rib.multipath(Family::L2vpnEvpn, &key, 1).into_iter().next()?;
-            Some((path, best.attributes))
-        });
+        let path = path.and_then(|path| self.evpn_path(path));
         if let Some(vrf) = self.vrfs.get_mut(name) {
-            vrf.table.path(prefix, source, with_attributes, now);
+            vrf.table.path(prefix, source, path, now);
         }
+    }
+
+    /// The path with the attributes of its EVPN route, and what is known of who sent that.
+    fn evpn_path(&self, path: VrfPath) -> Option<EvpnPath> {
+        let mut nlri = Vec::new();
+        path.route.emit(&mut nlri);
+        let (key, _) = (Family::L2vpnEvpn.row().split)(&nlri).ok()?;
+        let best = self.rib.multipath(Family::L2vpnEvpn, &key, 1).into_iter().next()?;
+        let PathSource::Peer(sender) = best.source else { return None };
+        let live = self.peers.get(sender)?.live.as_ref();
+        let originator = best.attributes.originator_id;
+        Some(EvpnPath {
+            path,
+            router_id: originator.or(live.map(|live| live.negotiated.remote_id))?,
+            external: live.is_some_and(|live| live.negotiated.kind == PeerKind::External),
+            attributes: best.attributes,
+        })
     }
 
     /// What an IP-VRF advertises with has changed.
-    pub(super) fn vrf_active(&mut self, name: &VrfName, active: Option<VrfActive>, now: Instant) {
+    pub(super) fn vrf_active(&mut self, name: &VrfName, active: Option<VrfActive>) {
         if let Some(vrf) = self.vrfs.get_mut(name) {
-            vrf.active.clone_from(&active);
-            vrf.table.activate(active, now);
+            vrf.table.activate(active);
         }
     }
 
-    /// Carries out what the tables of the IP-VRFs say. True if one has more to say at once.
-    pub(super) fn settle_vrfs(&mut self, now: Instant) -> bool {
-        let mut outputs = Vec::new();
-        let mut more = false;
+    /// IP-VRFs that are configured get their tables and settings. Those that are no more stay
+    /// until `close_vrfs`, since EVPN has not let go of them yet.
+    pub(super) fn apply_vrfs(&mut self, wanted: BTreeMap<VrfName, VrfSettings>, now: Instant) {
         for vrf in self.vrfs.values_mut() {
-            more |= vrf.table.settle(now, &mut outputs);
+            vrf.wanted = false;
+        }
+        for (name, settings) in wanted {
+            let vrf = self.vrfs.entry(name.clone()).or_insert_with(|| Vrf {
+                table: VrfTable::new(name.clone(), now),
+                devices: None,
+                wanted: true,
+            });
+            vrf.wanted = true;
+            for peer in vrf.table.configure(settings, now) {
+                for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+                    self.ask_again(peer, family);
+                }
+            }
+        }
+    }
+
+    /// IP-VRFs that are configured no more take back what they have said.
+    pub(super) fn close_vrfs(&mut self, now: Instant) {
+        let mut outputs = Vec::new();
+        for (name, vrf) in self.vrfs.extract_if(.., |_, vrf| !vrf.wanted) {
+            self.sessions.set_vrf_devices(&name, Vec::new());
+            vrf.table.close(&mut outputs);
         }
         self.vrf_outputs(outputs, now);
-        more
+    }
+
+    /// Carries out what the tables of the IP-VRFs say.
+    pub(super) fn settle_vrfs(&mut self, now: Instant) {
+        let mut outputs = Vec::new();
+        for vrf in self.vrfs.values_mut() {
+            vrf.table.settle(now, &mut outputs);
+        }
+        self.vrf_outputs(outputs, now);
     }
 
     fn vrf_outputs(&mut self, outputs: Vec<VrfOutput>, now: Instant) {
@@ -162,9 +201,9 @@ impl Core {
             match output {
                 VrfOutput::Forward(change) => forward.push(change),
                 VrfOutput::Originate { domain, route, attributes } => {
-                    self.originate_prefix(domain, &route, *attributes, now);
+                    self.originate_route(&route, attributes, domain, now);
                 }
-                VrfOutput::Withdraw { route } => self.withdraw(&route),
+                VrfOutput::Withdraw { route, .. } => self.withdraw(&route),
             }
         }
         if let Some(fib) = &self.fib
