@@ -8,7 +8,7 @@ mod inbound;
 mod lab;
 mod model;
 mod policies;
-mod policy;
+pub(super) mod policy;
 mod property;
 mod reflection;
 mod restart;

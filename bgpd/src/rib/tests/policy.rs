@@ -10,7 +10,7 @@ use std::sync::{
 
 /// Denies prefixes within `deny` and sets of `deny_community`, gives the rest what is set here.
 #[derive(Debug, Default)]
-pub(super) struct Rules {
+pub(in crate::rib) struct Rules {
     pub(super) deny: Option<IpNet>,
     pub(super) deny_community: Option<u32>,
     pub(super) local_pref: Option<u32>,
