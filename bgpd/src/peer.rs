@@ -18,7 +18,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
-use weft_evpn::DomainId;
+use weft_evpn::{DomainId, VrfName, vrf::VrfDevices};
 
 /// The port BGP listens on (RFC 4271 §2).
 pub const BGP_PORT: u16 = 179;
@@ -113,6 +113,92 @@ impl Default for Timers {
             keepalive: Duration::from_secs(60),
             hold: Duration::from_secs(180),
             connect_retry: Duration::from_secs(120),
+        }
+    }
+}
+
+/// A device: its interface index, by which it is meant, and its name, for messages.
+pub type Device = (u32, String);
+
+/// The IP-VRF that a neighbour is in, and the device by which we reach it there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VrfBinding {
+    /// The IP-VRF.
+    pub name: VrfName,
+    /// The device that our calls are bound to: the VRF device or, in rule form, an interface.
+    /// `None`: there is none (yet), and no call is made.
+    pub device: Option<Device>,
+}
+
+impl VrfBinding {
+    /// The binding of a neighbour in an IP-VRF with these devices. In rule form the interface
+    /// is the one that `interface` or `update-source` names, else the one whose subnet holds
+    /// the neighbour.
+    pub fn find(
+        name: VrfName,
+        devices: Option<&VrfDevices>,
+        neighbour: IpAddr,
+        interface: Option<&str>,
+        update_source: Option<&UpdateSource>,
+    ) -> Self {
+        let named = interface.or(match update_source {
+            Some(UpdateSource::Interface(interface)) => Some(interface),
+            _ => None,
+        });
+        let device = devices.and_then(|devices| {
+            if devices.master.is_some() {
+                return devices.master.clone();
+            }
+            let holds = |subnet: &&IpNet| subnet.contains(&neighbour);
+            let found = match named {
+                Some(name) => devices.interfaces.iter().find(|interface| interface.device.1 == name),
+                None => devices
+                    .interfaces
+                    .iter()
+                    .filter_map(|interface| {
+                        let longest = interface.addresses.iter().filter(holds).map(IpNet::prefix_len).max();
+                        longest.map(|length| (length, interface))
+                    })
+                    .max_by_key(|(length, _)| *length)
+                    .map(|(_, interface)| interface),
+            };
+            found.map(|interface| interface.device.clone())
+        });
+        Self { name, device }
+    }
+
+    /// The devices that the IP-VRF is called on: the VRF device or, in rule form, each
+    /// interface.
+    pub fn listen_devices(devices: &VrfDevices) -> Vec<Device> {
+        match &devices.master {
+            Some(master) => vec![master.clone()],
+            None => devices.interfaces.iter().map(|interface| interface.device.clone()).collect(),
+        }
+    }
+
+    /// True if a connection of `self` is also one of `other`; a device that only got another
+    /// name is the same.
+    fn is_same(&self, other: &Self) -> bool {
+        let index = |binding: &Self| binding.device.as_ref().map(|(index, _)| *index);
+        self.name == other.name && index(self) == index(other)
+    }
+}
+
+/// By what a neighbour is told from others: two tenants may have neighbours with the same
+/// address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerKey {
+    /// The IP-VRF; `None`: the underlay.
+    pub vrf: Option<VrfName>,
+    /// The address.
+    pub address: IpAddr,
+}
+
+impl fmt::Display for PeerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.vrf {
+            Some(vrf) => write!(f, "{} (vrf {vrf})", self.address),
+            None => write!(f, "{}", self.address),
         }
     }
 }
@@ -267,6 +353,8 @@ pub struct PeerSettings {
     pub address: IpAddr,
     /// The interface of a link-local address.
     pub interface: Option<String>,
+    /// The IP-VRF that it is in; `None`: the underlay.
+    pub vrf: Option<VrfBinding>,
     /// The port that we call.
     pub port: u16,
     /// Configured or dynamic.
@@ -311,6 +399,7 @@ impl PeerSettings {
         Self {
             address,
             interface: None,
+            vrf: None,
             port: BGP_PORT,
             origin: PeerOrigin::Configured,
             remote_as,
@@ -339,6 +428,11 @@ impl PeerSettings {
         self
     }
 
+    /// By what it is told from other neighbours.
+    pub fn key(&self) -> PeerKey {
+        PeerKey { vrf: self.vrf.as_ref().map(|binding| binding.name.clone()), address: self.address }
+    }
+
     /// True if a session with this neighbour is iBGP.
     pub fn is_internal(&self) -> bool {
         self.remote_as.is_internal(self.local_as)
@@ -348,7 +442,12 @@ impl PeerSettings {
     /// would be another. Timers, descriptions, policies and graceful-restart times are
     /// applied without one.
     pub fn needs_new_session(&self, new: &PeerSettings) -> bool {
-        self.address != new.address
+        let same_vrf = match (&self.vrf, &new.vrf) {
+            (Some(old), Some(new)) => old.is_same(new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        !same_vrf
+            || self.address != new.address
             || self.interface != new.interface
             || self.port != new.port
             || self.remote_as != new.remote_as
@@ -362,7 +461,8 @@ impl PeerSettings {
     }
 }
 
-/// `bgp listen range PREFIX peer-group NAME`: who connects from it becomes a neighbour.
+/// `bgp listen range PREFIX peer-group NAME`: who connects from it becomes a neighbour. The
+/// template's `vrf` says in which IP-VRF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenRange {
     /// Addresses that may connect; the longest matching range decides.
