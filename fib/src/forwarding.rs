@@ -85,6 +85,8 @@ pub struct Forwarding {
     /// Gateways for which several router MACs may be named; and those of which the log was told.
     disputes: BTreeSet<(VrfId, IpAddr)>,
     told_disputes: BTreeSet<(VrfId, IpAddr)>,
+    /// Whether some device is to answer for others may have changed.
+    proxying_changed: bool,
     /// Keys where an entry of the operator stands; the log was told.
     conflicts: BTreeSet<Key>,
     out: Output,
@@ -106,6 +108,7 @@ impl Forwarding {
             retiring_vrfs: BTreeSet::new(),
             look_at_retiring: false,
             leftovers: BTreeSet::new(),
+            proxying_changed: false,
             disputes: BTreeSet::new(),
             told_disputes: BTreeSet::new(),
             conflicts: BTreeSet::new(),
@@ -147,6 +150,7 @@ impl Forwarding {
         let table = self.tables.entry(id).or_default();
         table.devices = Some(devices);
         table.pruned = false;
+        self.proxying_changed |= !table.proxies.is_empty();
         self.by_vxlan.insert(devices.vxlan, id);
         self.by_bridge.insert(devices.bridge, id);
         self.pace.forgive_table(id);
@@ -195,6 +199,7 @@ impl Forwarding {
         let Some(table) = self.tables.get_mut(&id) else { return };
         if table.devices.is_some() {
             table.retiring = true;
+            self.proxying_changed |= !table.proxies.is_empty();
             self.retiring.insert(id);
             self.look_at_retiring = true;
             self.review(id);
@@ -346,6 +351,7 @@ impl Forwarding {
 
     fn want_proxy(&mut self, id: TableId, ip: IpAddr, wanted: bool) {
         self.tables.entry(id).or_default().wish_proxy(ip, wanted);
+        self.proxying_changed = true;
         self.wished(Key::Proxy(id, ip));
     }
 
@@ -357,6 +363,16 @@ impl Forwarding {
             self.tell_conflict(key);
             self.sweep(key);
         }
+    }
+
+    /// Devices that are to answer for others, if that may have changed since the last call.
+    pub fn take_proxying(&mut self) -> Option<BTreeSet<u32>> {
+        if !std::mem::take(&mut self.proxying_changed) {
+            return None;
+        }
+        let answers = |table: &&VniTable| !table.retiring && table.proxies.values().any(|entry| entry.wanted);
+        let devices = self.tables.values().filter(answers).filter_map(|table| table.devices);
+        Some(devices.map(|devices| devices.bridge).collect())
     }
 
     /// Whether the kernel differs from what is wanted.
