@@ -8,6 +8,7 @@
 //! RFC 4271 §8 (attributes of a session), 4724 and 8538 (graceful restart), 4486 and 9003
 //! (Cease), 5082 (TTL security), 2385 (TCP-MD5). No I/O and no decisions in this file.
 
+use crate::rib::PolicyRef;
 use crate::session::SessionSender;
 use crate::wire::{Capability, Family, update::Update};
 use ipnet::IpNet;
@@ -17,6 +18,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
+use weft_evpn::{DomainId, VrfName, vrf::VrfDevices};
 
 /// The port BGP listens on (RFC 4271 §2).
 pub const BGP_PORT: u16 = 179;
@@ -115,6 +117,92 @@ impl Default for Timers {
     }
 }
 
+/// A device: its interface index, by which it is meant, and its name, for messages.
+pub type Device = (u32, String);
+
+/// The IP-VRF that a neighbour is in, and the device by which we reach it there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VrfBinding {
+    /// The IP-VRF.
+    pub name: VrfName,
+    /// The device that our calls are bound to: the VRF device or, in rule form, an interface.
+    /// `None`: there is none (yet), and no call is made.
+    pub device: Option<Device>,
+}
+
+impl VrfBinding {
+    /// The binding of a neighbour in an IP-VRF with these devices. In rule form the interface
+    /// is the one that `interface` or `update-source` names, else the one whose subnet holds
+    /// the neighbour.
+    pub fn find(
+        name: VrfName,
+        devices: Option<&VrfDevices>,
+        neighbour: IpAddr,
+        interface: Option<&str>,
+        update_source: Option<&UpdateSource>,
+    ) -> Self {
+        let named = interface.or(match update_source {
+            Some(UpdateSource::Interface(interface)) => Some(interface),
+            _ => None,
+        });
+        let device = devices.and_then(|devices| {
+            if devices.master.is_some() {
+                return devices.master.clone();
+            }
+            let holds = |subnet: &&IpNet| subnet.contains(&neighbour);
+            let found = match named {
+                Some(name) => devices.interfaces.iter().find(|interface| interface.device.1 == name),
+                None => devices
+                    .interfaces
+                    .iter()
+                    .filter_map(|interface| {
+                        let longest = interface.addresses.iter().filter(holds).map(IpNet::prefix_len).max();
+                        longest.map(|length| (length, interface))
+                    })
+                    .max_by_key(|(length, _)| *length)
+                    .map(|(_, interface)| interface),
+            };
+            found.map(|interface| interface.device.clone())
+        });
+        Self { name, device }
+    }
+
+    /// The devices that the IP-VRF is called on: the VRF device or, in rule form, each
+    /// interface.
+    pub fn listen_devices(devices: &VrfDevices) -> Vec<Device> {
+        match &devices.master {
+            Some(master) => vec![master.clone()],
+            None => devices.interfaces.iter().map(|interface| interface.device.clone()).collect(),
+        }
+    }
+
+    /// True if a connection of `self` is also one of `other`; a device that only got another
+    /// name is the same.
+    fn is_same(&self, other: &Self) -> bool {
+        let index = |binding: &Self| binding.device.as_ref().map(|(index, _)| *index);
+        self.name == other.name && index(self) == index(other)
+    }
+}
+
+/// By what a neighbour is told from others: two tenants may have neighbours with the same
+/// address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerKey {
+    /// The IP-VRF; `None`: the underlay.
+    pub vrf: Option<VrfName>,
+    /// The address.
+    pub address: IpAddr,
+}
+
+impl fmt::Display for PeerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.vrf {
+            Some(vrf) => write!(f, "{} (vrf {vrf})", self.address),
+            None => write!(f, "{}", self.address),
+        }
+    }
+}
+
 /// What distance the neighbour may have, by the TTL of its packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TtlPolicy {
@@ -154,18 +242,47 @@ pub struct MaximumPrefix {
     pub restart: Option<Duration>,
 }
 
+/// How often our AS may occur in the AS_PATH of a route that comes in (`allowas-in`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AllowAsIn {
+    /// This often; 0 is never.
+    Times(u8),
+    /// Only as the path's origin: nothing but our AS stands behind it, however often it was
+    /// prepended there.
+    Origin,
+}
+
+impl Default for AllowAsIn {
+    fn default() -> Self {
+        Self::Times(0)
+    }
+}
+
 /// What is configured for one neighbour in one family. A family that is in
 /// `PeerSettings::families` is activated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct PeerFamily {
     /// `route-reflector-client` (RFC 4456).
     pub route_reflector_client: bool,
-    /// `allowas-in [N]`: how often our AS may occur in the AS_PATH; 0 is never.
-    pub allowas_in: u8,
+    /// `allowas-in [N|origin]`.
+    pub allowas_in: AllowAsIn,
     /// `maximum-prefix`.
     pub maximum_prefix: Option<MaximumPrefix>,
     /// `soft-reconfiguration inbound`.
     pub soft_reconfiguration_inbound: bool,
+    /// The policy for routes that come in: `route-map X in` and `prefix-list X in`.
+    pub policy_import: Option<PolicyRef>,
+    /// The policy for routes that go out.
+    pub policy_export: Option<PolicyRef>,
+    /// The domain that the neighbour is in (`neighbor X domain NAME`).
+    pub domain: DomainId,
+    /// `next-hop-self`; in unicast families it is so anyhow towards eBGP.
+    pub next_hop_self: bool,
+    /// Our address towards the neighbour, where it is not that of the session: for routes of
+    /// one address family over a session of the other.
+    pub own_address: Option<IpAddr>,
+    /// `default-originate`: it is sent a default route of ours. Unicast families only.
+    pub default_originate: bool,
 }
 
 /// Which capabilities we offer besides multiprotocol.
@@ -181,6 +298,8 @@ pub struct CapabilitySwitches {
     pub four_octet_as: bool,
     /// Host and domain name (draft-walton-bgp-hostname-capability).
     pub fqdn: bool,
+    /// IPv6 next hops of IPv4 unicast (RFC 8950); off by default.
+    pub extended_next_hop: bool,
 }
 
 impl Default for CapabilitySwitches {
@@ -191,6 +310,7 @@ impl Default for CapabilitySwitches {
             extended_message: true,
             four_octet_as: true,
             fqdn: true,
+            extended_next_hop: false,
         }
     }
 }
@@ -233,6 +353,8 @@ pub struct PeerSettings {
     pub address: IpAddr,
     /// The interface of a link-local address.
     pub interface: Option<String>,
+    /// The IP-VRF that it is in; `None`: the underlay.
+    pub vrf: Option<VrfBinding>,
     /// The port that we call.
     pub port: u16,
     /// Configured or dynamic.
@@ -263,6 +385,8 @@ pub struct PeerSettings {
     pub ttl: TtlPolicy,
     /// The families activated, with their settings. Without one there is no session.
     pub families: BTreeMap<Family, PeerFamily>,
+    /// `enforce-first-as`: the AS_PATH of an eBGP neighbour's routes must begin with its AS.
+    pub enforce_first_as: bool,
     /// Capabilities offered.
     pub capabilities: CapabilitySwitches,
     /// Graceful restart.
@@ -275,6 +399,7 @@ impl PeerSettings {
         Self {
             address,
             interface: None,
+            vrf: None,
             port: BGP_PORT,
             origin: PeerOrigin::Configured,
             remote_as,
@@ -290,6 +415,7 @@ impl PeerSettings {
             password: None,
             ttl: TtlPolicy::Default,
             families: BTreeMap::new(),
+            enforce_first_as: false,
             capabilities: CapabilitySwitches::default(),
             graceful_restart: GracefulRestartSettings::default(),
         }
@@ -302,6 +428,11 @@ impl PeerSettings {
         self
     }
 
+    /// By what it is told from other neighbours.
+    pub fn key(&self) -> PeerKey {
+        PeerKey { vrf: self.vrf.as_ref().map(|binding| binding.name.clone()), address: self.address }
+    }
+
     /// True if a session with this neighbour is iBGP.
     pub fn is_internal(&self) -> bool {
         self.remote_as.is_internal(self.local_as)
@@ -311,7 +442,12 @@ impl PeerSettings {
     /// would be another. Timers, descriptions, policies and graceful-restart times are
     /// applied without one.
     pub fn needs_new_session(&self, new: &PeerSettings) -> bool {
-        self.address != new.address
+        let same_vrf = match (&self.vrf, &new.vrf) {
+            (Some(old), Some(new)) => old.is_same(new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        !same_vrf
+            || self.address != new.address
             || self.interface != new.interface
             || self.port != new.port
             || self.remote_as != new.remote_as
@@ -325,7 +461,8 @@ impl PeerSettings {
     }
 }
 
-/// `bgp listen range PREFIX peer-group NAME`: who connects from it becomes a neighbour.
+/// `bgp listen range PREFIX peer-group NAME`: who connects from it becomes a neighbour. The
+/// template's `vrf` says in which IP-VRF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenRange {
     /// Addresses that may connect; the longest matching range decides.
@@ -392,6 +529,8 @@ pub struct Negotiated {
     pub max_receive: usize,
     /// Families with path identifiers in both directions; never offered yet, so empty.
     pub add_path: Vec<Family>,
+    /// IPv4 unicast may have IPv6 next hops, in both directions (RFC 8950).
+    pub extended_next_hop: bool,
     /// The neighbour honours ROUTE-REFRESH (RFC 2918).
     pub route_refresh: bool,
     /// Both sides mark the ends of a refresh (RFC 7313).

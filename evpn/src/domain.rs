@@ -1,7 +1,8 @@
 //! EVPN domains: a site, a pod, a core. MAC/IP detail stays inside one; a gateway originates
 //! prefixes anew from one into another. draft-ietf-bess-evpn-ipvpn-interworking §4 (D-PATH).
 
-use std::fmt;
+use crate::text::number;
+use std::{fmt, str::FromStr};
 
 /// What a domain is called in D-PATH: a 4-octet and a 2-octet number, written `N:M`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,5 +38,33 @@ impl fmt::Display for DomainId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
         write!(f, "{}:{}", u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e, g]))
+    }
+}
+
+/// The text was not `N:M`, a 4-octet and a 2-octet number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a domain identifier (expected N:M, up to 4294967295:65535)")]
+pub struct ParseDomainError;
+
+impl FromStr for DomainId {
+    type Err = ParseDomainError;
+
+    fn from_str(text: &str) -> Result<Self, ParseDomainError> {
+        let (global, local) = text.split_once(':').ok_or(ParseDomainError)?;
+        Ok(Self::new(number(global).ok_or(ParseDomainError)?, number(local).ok_or(ParseDomainError)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_goes_both_ways() {
+        let id: DomainId = "65000:7".parse().unwrap();
+        assert_eq!((id, id.to_string().as_str()), (DomainId::new(65000, 7), "65000:7"));
+        for bad in ["", "1", "1:", ":1", "4294967296:1", "1:65536", "1:2:3", "+1:2"] {
+            assert!(bad.parse::<DomainId>().is_err(), "{bad}");
+        }
     }
 }

@@ -18,6 +18,8 @@ pub enum FibEvent {
         /// [`crate::FibRequest::Converged`].
         adopted: usize,
     },
+    /// This kernel has an address that it did not have: what waits for one may try again.
+    NewAddress,
     /// For the log.
     Notice(FibNotice),
     /// The thread ended by itself; nothing is programmed any more.

@@ -84,6 +84,7 @@ struct Outbox {
     locals: usize,
     notices: usize,
     coalesce_at: usize,
+    new_address: bool,
     closed: bool,
 }
 
@@ -155,6 +156,16 @@ impl Shared {
         self.announce(outbox);
     }
 
+    /// At most one waits: it says nothing but that there is something new.
+    pub(crate) fn emit_new_address(&self) {
+        let mut outbox = lock(&self.outbox);
+        if !outbox.new_address {
+            outbox.new_address = true;
+            outbox.queue.push_back(FibEvent::NewAddress);
+        }
+        self.announce(outbox);
+    }
+
     pub(crate) fn notice(&self, notice: FibNotice) {
         let mut outbox = lock(&self.outbox);
         if outbox.notices < MAX_NOTICES {
@@ -183,6 +194,7 @@ impl Outbox {
         match &event {
             FibEvent::Local(events) => self.locals = self.locals.saturating_sub(events.len()),
             FibEvent::Notice(_) => self.notices = self.notices.saturating_sub(1),
+            FibEvent::NewAddress => self.new_address = false,
             FibEvent::Ready { .. } | FibEvent::Failed(_) => {}
         }
         Some(event)

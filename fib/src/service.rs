@@ -287,7 +287,8 @@ impl Service {
     fn see_to_links(&mut self, now: Instant) -> Result<(), RequestError> {
         let Some(config) = &self.config else { return Ok(()) };
         let device_due = self.devices.next_due().is_some_and(|due| due <= now);
-        if self.kernel.links_changed || device_due {
+        let marks_due = self.routed.marks.is_due(now);
+        if self.kernel.links_changed || device_due || marks_due {
             let config = config.clone();
             self.make(&config, now)?;
         }
@@ -358,7 +359,7 @@ impl Service {
             let read = self.kernel.read_table_routes(&mut self.connection, now);
             self.read_again_if_failed(read, now)?;
         }
-        let mut notices = self.routed.prepare(config, &self.kernel.links);
+        let mut notices = self.routed.prepare(config, &self.kernel.links, &self.kernel.routing, now);
         let Routed { tenants, wanted, .. } = &self.routed;
         let Kernel { links, routing, .. } = &self.kernel;
         let situation = Situation { config, tenants, wanted, links, routing };
@@ -479,6 +480,9 @@ impl Service {
         let output = self.kernel.forwarding.take_output();
         FibCounters::add(&self.shared.counters.repairs, output.repairs);
         self.shared.emit_local(output.locals);
+        if std::mem::take(&mut self.kernel.new_address) && self.ready {
+            self.shared.emit_new_address();
+        }
         for notice in output.notices {
             self.shared.notice(notice);
         }
@@ -542,10 +546,9 @@ impl Service {
     fn wait(&mut self) -> Result<(), RequestError> {
         let overrun = self.overrun.map(|since| self.resync_due().unwrap_or(since));
         let report = self.reports.first().map(|(since, _)| *since + CONSISTENCY_PATIENCE);
-        let due = [self.kernel.next_due(), self.devices.next_due(), self.silence_due(), overrun, report]
-            .into_iter()
-            .flatten()
-            .min();
+        let made = [self.devices.next_due(), self.routed.marks.next_due()].into_iter().flatten().min();
+        let due =
+            [self.kernel.next_due(), made, self.silence_due(), overrun, report].into_iter().flatten().min();
         let timeout = match due {
             None => PollTimeout::NONE,
             Some(due) => {
@@ -559,6 +562,9 @@ impl Service {
             vec![PollFd::new(self.monitor.as_fd(), wanted), PollFd::new(self.shared.wake_fd(), wanted)];
         if let Some(snooping) = &self.snooping {
             fds.push(PollFd::new(snooping.fd(), wanted));
+        }
+        if let Some(marks) = self.routed.marks.fd() {
+            fds.push(PollFd::new(marks, wanted));
         }
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),

@@ -299,7 +299,8 @@ pub fn vtep(number: u8) -> IpAddr {
     Ipv4Addr::new(10, 255, 0, number).into()
 }
 
-fn join_underlay(leaf: &Namespace, spine: &Namespace, number: u8) -> Result<()> {
+/// Joins leaf `number` to the underlay: a /31 link to the spine, its VTEP address, a route to all others.
+pub(crate) fn join_underlay(leaf: &Namespace, spine: &Namespace, number: u8) -> Result<()> {
     link((leaf, "u0"), (spine, &format!("u{number}")))?;
     spine.ip_batch(&format!(
         "addr add 10.0.{number}.0/31 dev u{number}\nroute add 10.255.0.{number}/32 via 10.0.{number}.1\n"
@@ -367,7 +368,8 @@ fn machine(ns: Namespace, wires: usize) -> Result<Host> {
     host(ns, "nic", 50)
 }
 
-fn session(peer: &str, source: &str, password: Option<&str>) -> String {
+/// The lines of a neighbour in `router bgp`.
+pub(crate) fn session(peer: &str, source: &str, password: Option<&str>) -> String {
     let mut text = format!(
         " neighbor {peer} remote-as 65000\n neighbor {peer} update-source {source}\n \
          neighbor {peer} timers 3 9\n neighbor {peer} timers connect 1\n"

@@ -7,6 +7,7 @@
 //! done in them, as functions of the kind of daemon.
 
 pub mod clab;
+pub mod demo;
 pub mod error;
 pub mod fabric;
 pub mod fuzz;
@@ -19,6 +20,7 @@ pub mod owner;
 pub mod packet;
 pub mod ping;
 pub mod process;
+pub mod routed;
 pub mod scenario;
 pub mod speaker;
 pub mod wait;

@@ -9,6 +9,7 @@ use crate::process::Daemon;
 use crate::wait::wait_until;
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -45,6 +46,10 @@ pub struct Speaker {
     state: PathBuf,
     /// Words added to the daemon's command line (Weft only).
     arguments: Vec<String>,
+    /// Lines of zebra's configuration (FRR only; Weft reads one file).
+    zebra_lines: String,
+    /// VRFs that are network namespaces (FRR only).
+    vrf_namespaces: Vec<(String, Arc<Namespace>)>,
 }
 
 impl Speaker {
@@ -65,6 +70,8 @@ impl Speaker {
             namespace: Arc::clone(namespace),
             state,
             arguments: Vec::new(),
+            zebra_lines: String::new(),
+            vrf_namespaces: Vec::new(),
         };
         speaker.configure(config)?;
         Ok(speaker)
@@ -76,10 +83,34 @@ impl Speaker {
         self
     }
 
+    /// Adds lines to zebra's configuration, which has the L3VNIs (FRR only).
+    pub fn with_zebra_lines(mut self, lines: &str) -> Self {
+        self.zebra_lines += lines;
+        self
+    }
+
+    /// Makes a network namespace the VRF of this name (FRR only).
+    pub fn with_vrf_namespace(mut self, name: &str, namespace: Arc<Namespace>) -> Self {
+        self.vrf_namespaces.push((name.to_owned(), namespace));
+        self
+    }
+
     /// Writes another configuration; it takes effect at the next launch or reload.
     pub fn configure(&self, config: &str) -> Result<()> {
         let file = self.config_file();
         std::fs::write(&file, config).map_err(LabError::io(format!("write {}", file.display())))
+    }
+
+    /// Writes another configuration and lets Weft read it (SIGHUP).
+    pub fn reload(&self, config: &str) -> Result<()> {
+        self.configure(config)?;
+        self.signal(Signal::SIGHUP)
+    }
+
+    /// The configuration as it stands in the file.
+    pub fn config_text(&self) -> Result<String> {
+        let file = self.config_file();
+        std::fs::read_to_string(&file).map_err(LabError::io(format!("read {}", file.display())))
     }
 
     /// Which software it is.
@@ -135,7 +166,7 @@ impl Speaker {
         let name = self.namespace.name();
         let run = owner::make_frr_dir(name)?;
         let zebra = self.state.join("zebra.conf");
-        std::fs::write(&zebra, format!("hostname {name}\n")).map_err(LabError::io("write zebra.conf"))?;
+        std::fs::write(&zebra, format!("hostname {name}\n{}", self.zebra_lines)).map_err(LabError::io("write zebra.conf"))?;
         std::fs::write(self.state.join("vtysh.conf"), "").map_err(LabError::io("write vtysh.conf"))?;
         // FRR's daemons drop root and want to own their folder.
         for path in [&run, &self.state] {
@@ -150,20 +181,42 @@ impl Speaker {
     }
 
     fn launch_frr_daemon(&mut self, daemon: &str, config: &Path, run: &Path) -> Result<()> {
-        let program = format!("/usr/lib/frr/{daemon}");
         let pid = run.join(format!("{daemon}.pid"));
         let _ = std::fs::remove_file(&pid);
-        let arguments = [
-            "-N".as_ref(),
-            self.namespace.name().as_ref(),
-            "-f".as_ref(),
-            config.as_os_str(),
-            "-i".as_ref(),
-            pid.as_os_str(),
-            "-P".as_ref(),
-            "0".as_ref(),
+        let mut arguments: Vec<OsString> = vec![
+            format!("/usr/lib/frr/{daemon}").into(),
+            "-N".into(),
+            self.namespace.name().into(),
+            "-f".into(),
+            config.into(),
+            "-i".into(),
+            pid.into(),
+            "-P".into(),
+            "0".into(),
         ];
+        if !self.vrf_namespaces.is_empty() {
+            if daemon == "zebra" {
+                arguments.push("-n".into());
+            }
+            // zebra reads all of /run/netns: it gets one that holds its VRFs only. The mounts are
+            // in the private mount namespace that `ip netns exec` makes.
+            let opened: String = (self.vrf_namespaces.iter().enumerate())
+                .map(|(index, (_, room))| format!("exec {}<\"/run/netns/{}\"; ", index + 3, room.name()))
+                .collect();
+            let bound: String = (self.vrf_namespaces.iter().enumerate())
+                .map(|(index, (name, _))| {
+                    let file = index + 3;
+                    format!(": > /run/netns/{name}; mount --bind /proc/self/fd/{file} /run/netns/{name}; exec {file}<&-; ")
+                })
+                .collect();
+            let script = format!("{opened}mount -t tmpfs t /run/netns && {bound}exec \"$@\"");
+            arguments.splice(0..0, ["sh".into(), "-c".into(), script.into(), "sh".into()]);
+        }
         let log = self.state.join(format!("{daemon}.log"));
+        let (program, arguments) = arguments
+            .split_first()
+            .ok_or_else(|| LabError::Unexpected("a daemon without a command".into()))?;
+        let program = program.to_string_lossy().into_owned();
         self.daemons.push(Daemon::start(&self.namespace, &program, arguments, &[], &log)?);
         Ok(())
     }

@@ -13,14 +13,24 @@ pub enum Mode {
     Configure,
     /// `router bgp N`; there is one.
     Router,
+    /// `router bgp N vrf NAME`
+    RouterVrf(String),
     /// `address-family l2vpn evpn`
     Evpn,
-    /// `address-family ipv4|ipv6 unicast`, where nothing can be said yet.
+    /// The same of an IP-VRF.
+    VrfEvpn,
+    /// `address-family ipv4|ipv6 unicast` outside of an IP-VRF, where nothing can be said.
     Unicast,
+    /// `address-family ipv4 unicast` of an IP-VRF.
+    VrfIpv4,
+    /// `address-family ipv6 unicast` of an IP-VRF.
+    VrfIpv6,
     /// `vni N` in the address family.
     Vni(Vni),
     /// `bridge-domain NAME`
     BridgeDomain(String),
+    /// `vrf NAME`
+    Vrf(String),
 }
 
 /// A mode without what it is about: what decides which commands there are.
@@ -35,11 +45,19 @@ pub enum ModeKind {
     /// See `Mode`.
     Evpn,
     /// See `Mode`.
+    VrfEvpn,
+    /// See `Mode`.
     Unicast,
+    /// See `Mode`.
+    VrfIpv4,
+    /// See `Mode`.
+    VrfIpv6,
     /// See `Mode`.
     Vni,
     /// See `Mode`.
     BridgeDomain,
+    /// See `Mode`.
+    Vrf,
 }
 
 impl Mode {
@@ -47,19 +65,34 @@ impl Mode {
     pub fn kind(&self) -> ModeKind {
         match self {
             Self::Configure => ModeKind::Configure,
-            Self::Router => ModeKind::Router,
+            Self::Router | Self::RouterVrf(_) => ModeKind::Router,
             Self::Evpn => ModeKind::Evpn,
+            Self::VrfEvpn => ModeKind::VrfEvpn,
             Self::Unicast => ModeKind::Unicast,
+            Self::VrfIpv4 => ModeKind::VrfIpv4,
+            Self::VrfIpv6 => ModeKind::VrfIpv6,
             Self::Vni(_) => ModeKind::Vni,
             Self::BridgeDomain(_) => ModeKind::BridgeDomain,
+            Self::Vrf(_) => ModeKind::Vrf,
         }
     }
 }
 
 impl ModeKind {
     /// Every kind.
-    pub const ALL: [ModeKind; 7] =
-        [Self::Exec, Self::Configure, Self::Router, Self::Evpn, Self::Unicast, Self::Vni, Self::BridgeDomain];
+    pub const ALL: [ModeKind; 11] = [
+        Self::Exec,
+        Self::Configure,
+        Self::Router,
+        Self::Evpn,
+        Self::VrfEvpn,
+        Self::Unicast,
+        Self::VrfIpv4,
+        Self::VrfIpv6,
+        Self::Vni,
+        Self::BridgeDomain,
+        Self::Vrf,
+    ];
 
     /// What stands in the prompt behind the host name.
     pub fn prompt(self) -> &'static str {
@@ -67,9 +100,12 @@ impl ModeKind {
             Self::Exec => "",
             Self::Configure => "(config)",
             Self::Router => "(config-router)",
-            Self::Evpn | Self::Unicast => "(config-router-af)",
+            Self::Evpn | Self::VrfEvpn | Self::Unicast | Self::VrfIpv4 | Self::VrfIpv6 => {
+                "(config-router-af)"
+            }
             Self::Vni => "(config-router-af-vni)",
             Self::BridgeDomain => "(config-bridge-domain)",
+            Self::Vrf => "(config-vrf)",
         }
     }
 
@@ -78,7 +114,12 @@ impl ModeKind {
         match self {
             Self::Exec => vec![show::COMMANDS],
             Self::Configure => {
-                vec![configure::COMMANDS, configure::global::COMMANDS, configure::foreign::GLOBAL]
+                vec![
+                    configure::COMMANDS,
+                    configure::global::COMMANDS,
+                    configure::vrf::GLOBAL_COMMANDS,
+                    configure::foreign::GLOBAL,
+                ]
             }
             Self::Router => vec![
                 configure::COMMANDS,
@@ -89,12 +130,40 @@ impl ModeKind {
             Self::Evpn => vec![
                 configure::COMMANDS,
                 configure::evpn::COMMANDS,
-                configure::neighbor::FAMILY_COMMANDS,
+                configure::neighbor_family::COMMANDS,
+                configure::neighbor_family::EVPN_COMMANDS,
                 configure::foreign::EVPN,
             ],
-            Self::Unicast => vec![configure::COMMANDS, configure::evpn::UNICAST_COMMANDS],
-            Self::Vni => vec![configure::COMMANDS, configure::evpn::VNI_COMMANDS],
-            Self::BridgeDomain => vec![configure::COMMANDS, configure::global::BRIDGE_DOMAIN_COMMANDS],
+            Self::VrfEvpn => {
+                vec![
+                    configure::COMMANDS,
+                    configure::vrf_evpn::COMMANDS,
+                    configure::route_target::COMMANDS,
+                    configure::foreign::VRF_EVPN,
+                ]
+            }
+            Self::Unicast => vec![configure::COMMANDS, configure::foreign::UNICAST],
+            Self::VrfIpv4 => vec![
+                configure::COMMANDS,
+                configure::unicast::COMMANDS,
+                configure::unicast::IPV4_COMMANDS,
+                configure::neighbor_family::COMMANDS,
+                configure::neighbor_family::UNICAST_COMMANDS,
+                configure::foreign::VRF_UNICAST,
+            ],
+            Self::VrfIpv6 => vec![
+                configure::COMMANDS,
+                configure::unicast::COMMANDS,
+                configure::unicast::IPV6_COMMANDS,
+                configure::neighbor_family::COMMANDS,
+                configure::neighbor_family::UNICAST_COMMANDS,
+                configure::foreign::VRF_UNICAST,
+            ],
+            Self::Vni => {
+                vec![configure::COMMANDS, configure::evpn::VNI_COMMANDS, configure::route_target::COMMANDS]
+            }
+            Self::BridgeDomain => vec![configure::COMMANDS, configure::bridge_domain::COMMANDS],
+            Self::Vrf => vec![configure::COMMANDS, configure::vrf::COMMANDS, configure::foreign::VRF],
         }
     }
 }

@@ -13,7 +13,8 @@ pub struct ResolvedNeighbor {
     pub address: IpAddr,
     /// The group that it belongs to.
     pub peer_group: Option<String>,
-    /// Own settings over the group's. `timers` includes `timers bgp`; `graceful_restart` is always set.
+    /// Own settings over the group's. `timers` includes `timers bgp`; `graceful_restart` and
+    /// `ipv4_unicast.activate` are always set.
     pub settings: NeighborSettings,
 }
 
@@ -29,7 +30,7 @@ pub struct ResolvedRange {
 }
 
 /// Every configured neighbour, in the order of the addresses.
-pub fn resolve(bgp: &Bgp) -> Vec<ResolvedNeighbor> {
+pub fn resolve<F>(bgp: &Bgp<F>) -> Vec<ResolvedNeighbor> {
     let resolved = bgp.neighbors.iter().map(|(address, neighbor)| ResolvedNeighbor {
         address: *address,
         peer_group: neighbor.peer_group.clone(),
@@ -39,7 +40,7 @@ pub fn resolve(bgp: &Bgp) -> Vec<ResolvedNeighbor> {
 }
 
 /// Every listen range, most specific first, so that the first that contains an address is the right one.
-pub fn resolve_ranges(bgp: &Bgp) -> Vec<ResolvedRange> {
+pub fn resolve_ranges<F>(bgp: &Bgp<F>) -> Vec<ResolvedRange> {
     let mut ranges: Vec<ResolvedRange> = bgp
         .listen_ranges
         .iter()
@@ -53,7 +54,7 @@ pub fn resolve_ranges(bgp: &Bgp) -> Vec<ResolvedRange> {
     ranges
 }
 
-fn complete(bgp: &Bgp, group: Option<&str>, own: &NeighborSettings) -> NeighborSettings {
+fn complete<F>(bgp: &Bgp<F>, group: Option<&str>, own: &NeighborSettings) -> NeighborSettings {
     let group = group.and_then(|name| bgp.peer_groups.get(name));
     let mut settings = match group {
         Some(group) => inherit(own, group),
@@ -61,12 +62,15 @@ fn complete(bgp: &Bgp, group: Option<&str>, own: &NeighborSettings) -> NeighborS
     };
     settings.timers = settings.timers.or(bgp.timers);
     settings.graceful_restart = settings.graceful_restart.or(Some(bgp.graceful_restart.mode));
+    settings.ipv4_unicast.activate = settings.ipv4_unicast.activate.or(Some(bgp.default_ipv4_unicast));
     settings
 }
 
 fn inherit(own: &NeighborSettings, group: &NeighborSettings) -> NeighborSettings {
     NeighborSettings {
         remote_as: own.remote_as.or(group.remote_as),
+        // Of an address, so a group has none.
+        interface: own.interface.clone(),
         update_source: own.update_source.clone().or_else(|| group.update_source.clone()),
         timers: own.timers.or(group.timers),
         connect_timer: own.connect_timer.or(group.connect_timer),
@@ -81,17 +85,26 @@ fn inherit(own: &NeighborSettings, group: &NeighborSettings) -> NeighborSettings
         capability_extended_nexthop: own.capability_extended_nexthop || group.capability_extended_nexthop,
         suppress_fqdn: own.suppress_fqdn || group.suppress_fqdn,
         graceful_restart: own.graceful_restart.or(group.graceful_restart),
+        domain: own.domain.clone().or_else(|| group.domain.clone()),
         l2vpn_evpn: inherit_family(&own.l2vpn_evpn, &group.l2vpn_evpn),
+        ipv4_unicast: inherit_family(&own.ipv4_unicast, &group.ipv4_unicast),
+        ipv6_unicast: inherit_family(&own.ipv6_unicast, &group.ipv6_unicast),
     }
 }
 
 fn inherit_family(own: &NeighborFamily, group: &NeighborFamily) -> NeighborFamily {
     NeighborFamily {
-        activate: own.activate || group.activate,
+        activate: own.activate.or(group.activate),
         route_reflector_client: own.route_reflector_client || group.route_reflector_client,
         allowas_in: own.allowas_in.or(group.allowas_in),
         maximum_prefix: own.maximum_prefix.clone().or_else(|| group.maximum_prefix.clone()),
         soft_reconfiguration_inbound: own.soft_reconfiguration_inbound || group.soft_reconfiguration_inbound,
+        route_map_in: own.route_map_in.clone().or_else(|| group.route_map_in.clone()),
+        route_map_out: own.route_map_out.clone().or_else(|| group.route_map_out.clone()),
+        prefix_list_in: own.prefix_list_in.clone().or_else(|| group.prefix_list_in.clone()),
+        prefix_list_out: own.prefix_list_out.clone().or_else(|| group.prefix_list_out.clone()),
+        next_hop_self: own.next_hop_self.or(group.next_hop_self),
+        default_originate: own.default_originate.clone().or_else(|| group.default_originate.clone()),
     }
 }
 
@@ -108,7 +121,7 @@ mod tests {
             remote_as: Some(RemoteAs::Internal),
             description: Some("group".into()),
             passive: true,
-            l2vpn_evpn: NeighborFamily { activate: true, ..Default::default() },
+            l2vpn_evpn: NeighborFamily { activate: Some(true), ..Default::default() },
             ..Default::default()
         };
         bgp.peer_groups.insert("LEAF".into(), group);
@@ -121,7 +134,7 @@ mod tests {
         let settings = &resolved[0].settings;
         assert_eq!(settings.remote_as, Some(RemoteAs::Internal));
         assert_eq!(settings.description.as_deref(), Some("own"));
-        assert!(settings.passive && settings.l2vpn_evpn.activate);
+        assert!(settings.passive && settings.l2vpn_evpn.activate == Some(true));
         assert_eq!(settings.timers, Some(Timers { keepalive: 3, hold: 9 }));
     }
 

@@ -5,13 +5,12 @@ use super::{Core, settings};
 use crate::{
     command::ExecError,
     config::{Bgp, Config},
-    peer::{Administrative, Cease, PeerId, PeerSettings, SessionCommand},
+    peer::{Administrative, Cease, PeerId, PeerKey, PeerSettings, SessionCommand},
     rib::{BestpathSettings, Rib, RibPeer, RibSettings},
     wire::{Family, Message, RouteRefresh, refresh::RefreshKind},
 };
 use std::{
     collections::BTreeMap,
-    net::IpAddr,
     time::{Duration, Instant},
 };
 use tracing::{info, warn};
@@ -20,7 +19,7 @@ use weft_fib::FibRequest;
 
 /// What a configuration asks of each part; making it is the part of applying that can fail.
 struct Plan {
-    peers: BTreeMap<IpAddr, PeerSettings>,
+    peers: BTreeMap<PeerKey, PeerSettings>,
     ranges: Vec<crate::peer::ListenRange>,
     evpn: weft_evpn::engine::EvpnConfig,
     rib: Option<RibSettings>,
@@ -29,7 +28,7 @@ struct Plan {
 impl Core {
     fn plan(&self, config: &Config) -> Result<Plan, settings::NoRouterId> {
         Ok(Plan {
-            peers: settings::peers(config, &self.facts)?,
+            peers: self.wanted_peers(config)?,
             ranges: settings::listen_ranges(config, &self.facts)?,
             evpn: settings::evpn(config, &self.facts)?,
             rib: match &config.bgp {
@@ -79,9 +78,14 @@ impl Core {
         }
     }
 
-    fn apply_peers(&mut self, mut wanted: BTreeMap<IpAddr, PeerSettings>) {
-        for (address, id) in self.peers.configured() {
-            match wanted.remove(&address) {
+    fn wanted_peers(&self, config: &Config) -> Result<BTreeMap<PeerKey, PeerSettings>, settings::NoRouterId> {
+        let peers = settings::peers(config, &self.facts)?;
+        Ok(peers.into_values().map(|settings| (settings.key(), settings)).collect())
+    }
+
+    fn apply_peers(&mut self, mut wanted: BTreeMap<PeerKey, PeerSettings>) {
+        for (key, id) in self.peers.configured() {
+            match wanted.remove(&key) {
                 None => {
                     self.sessions.remove(id, Cease::PeerDeconfigured);
                     self.rib.remove_peer(id);
@@ -143,9 +147,9 @@ impl Core {
 
     /// Tells the sessions what has changed in the facts.
     pub(super) fn reconfigure_peers(&mut self) {
-        let Ok(peers) = settings::peers(&self.config, &self.facts) else { return };
-        for (address, id) in self.peers.configured() {
-            let Some(settings) = peers.get(&address) else { continue };
+        let Ok(peers) = self.wanted_peers(&self.config) else { return };
+        for (key, id) in self.peers.configured() {
+            let Some(settings) = peers.get(&key) else { continue };
             if let Some(peer) = self.peers.get_mut(id) {
                 peer.settings = settings.clone();
             }
@@ -172,6 +176,7 @@ impl Core {
             self.apply_peers(plan.peers);
         }
         self.sessions.set_listen_ranges(plan.ranges, self.listen_limit());
+        self.sessions.accept();
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     peers::{HeldDown, Live},
 };
 use crate::{
-    peer::{Cease, DownReason, PeerId, SessionCommand, SessionEvent, SessionId},
+    peer::{Cease, DownReason, PeerId, PeerOrigin, SessionCommand, SessionEvent, SessionId},
     rib::{RibError, RibPeer},
 };
 use std::time::Instant;
@@ -94,6 +94,16 @@ impl Core {
         }
     }
 
+    /// A call that failed for want of a local address may work now: nobody waits for a timer.
+    fn call_waiting_neighbours(&self) {
+        let waiting = |peer: &&super::Peer| {
+            peer.live.is_none() && peer.held_down.is_none() && peer.settings.origin == PeerOrigin::Configured
+        };
+        for peer in self.peers.iter().filter(waiting) {
+            self.command(peer.id, SessionCommand::Start);
+        }
+    }
+
     /// The kernel side speaks.
     pub(super) fn fib_event(&mut self, event: FibEvent, now: Instant) {
         match event {
@@ -114,6 +124,7 @@ impl Core {
                 info!("{notice}")
             }
             FibEvent::Notice(notice) => warn!("{notice}"),
+            FibEvent::NewAddress => self.call_waiting_neighbours(),
             FibEvent::Failed(reason) => {
                 error!("the kernel side has failed: {reason}; nothing is programmed any more, restart weftd");
             }

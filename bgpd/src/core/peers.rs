@@ -1,13 +1,13 @@
 //! The neighbours as the core keeps them: settings and the live session. States, times and
 //! message counts are kept by the sessions (`session::PeerStatus`).
 
-use crate::peer::{Negotiated, PeerId, PeerOrigin, PeerSettings, SessionId};
+use crate::peer::{Negotiated, PeerId, PeerKey, PeerOrigin, PeerSettings, SessionId};
 use crate::session::SessionSender;
 use std::{
     collections::{BTreeMap, HashMap},
-    net::IpAddr,
     time::Instant,
 };
+use weft_evpn::VrfName;
 
 /// A session that is up.
 #[derive(Debug)]
@@ -40,11 +40,18 @@ pub struct Peer {
     pub held_down: Option<HeldDown>,
 }
 
-/// All neighbours, by id and by address.
+impl Peer {
+    /// The IP-VRF that it is in.
+    pub fn vrf(&self) -> Option<&VrfName> {
+        self.settings.vrf.as_ref().map(|binding| &binding.name)
+    }
+}
+
+/// All neighbours, by id and by IP-VRF and address.
 #[derive(Debug, Default)]
 pub struct Peers {
     by_id: BTreeMap<PeerId, Peer>,
-    by_address: HashMap<IpAddr, PeerId>,
+    by_key: HashMap<PeerKey, PeerId>,
     next: u32,
 }
 
@@ -59,15 +66,16 @@ impl Peers {
 
     /// Adds a neighbour.
     pub fn insert(&mut self, id: PeerId, settings: PeerSettings) {
-        self.by_address.insert(settings.address, id);
+        self.by_key.insert(settings.key(), id);
         self.by_id.insert(id, Peer { id, settings, live: None, held_down: None });
     }
 
     /// Forgets a neighbour.
     pub fn remove(&mut self, id: PeerId) -> Option<Peer> {
         let peer = self.by_id.remove(&id)?;
-        if self.by_address.get(&peer.settings.address) == Some(&id) {
-            self.by_address.remove(&peer.settings.address);
+        let key = peer.settings.key();
+        if self.by_key.get(&key) == Some(&id) {
+            self.by_key.remove(&key);
         }
         Some(peer)
     }
@@ -87,9 +95,9 @@ impl Peers {
         self.get(id).and_then(|peer| peer.live.as_ref()).is_some_and(|live| live.session == session)
     }
 
-    /// By address.
-    pub fn by_address(&self, address: IpAddr) -> Option<&Peer> {
-        self.by_id.get(self.by_address.get(&address)?)
+    /// By IP-VRF and address.
+    pub fn by_key(&self, key: &PeerKey) -> Option<&Peer> {
+        self.by_id.get(self.by_key.get(key)?)
     }
 
     /// All, in the order of their ids.
@@ -97,16 +105,17 @@ impl Peers {
         self.by_id.values()
     }
 
-    /// All, in the order of their addresses: how the shows list them.
-    pub fn by_addresses(&self) -> Vec<&Peer> {
-        let mut peers: Vec<&Peer> = self.by_id.values().collect();
+    /// Those in this IP-VRF (`None`: in none), in the order of their addresses: how the shows
+    /// list them.
+    pub fn in_vrf(&self, vrf: Option<&VrfName>) -> Vec<&Peer> {
+        let mut peers: Vec<&Peer> = self.by_id.values().filter(|peer| peer.vrf() == vrf).collect();
         peers.sort_by_key(|peer| peer.settings.address);
         peers
     }
 
-    /// The ids of the configured neighbours, by address.
-    pub fn configured(&self) -> BTreeMap<IpAddr, PeerId> {
+    /// The ids of the configured neighbours.
+    pub fn configured(&self) -> BTreeMap<PeerKey, PeerId> {
         let configured = self.iter().filter(|peer| peer.settings.origin == PeerOrigin::Configured);
-        configured.map(|peer| (peer.settings.address, peer.id)).collect()
+        configured.map(|peer| (peer.settings.key(), peer.id)).collect()
     }
 }

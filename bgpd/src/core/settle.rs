@@ -9,7 +9,7 @@ use crate::{
 use std::time::Instant;
 use tracing::{info, warn};
 use weft_evpn::{
-    RouteTargetMatch,
+    DomainId, RouteTargetMatch,
     engine::{Input, Notice, Origination, Output, RoutePath},
     nlri::EvpnRoute,
 };
@@ -48,13 +48,17 @@ impl Core {
         // The RIB holds only what the codec has read, so a failure here is a route that nobody
         // could import either.
         let Ok((route, _)) = EvpnRoute::parse(&change.nlri()) else { return };
-        let path = change.path.as_ref().filter(|path| path.source != PathSource::Local).and_then(|path| {
+        let received = change.path.as_ref().filter(|path| path.source != PathSource::Local);
+        let passed = received.and_then(|path| path.attributes.d_path.as_ref());
+        let d_path: Vec<DomainId> =
+            passed.iter().flat_map(|path| path.domains()).map(|passed| passed.domain).collect();
+        let path = received.and_then(|path| {
             Some(RoutePath {
                 next_hop: path.attributes.next_hop?,
                 ext_communities: &path.attributes.ext_communities,
                 pmsi: path.attributes.pmsi.as_ref(),
-                domain: weft_evpn::DomainId::default(),
-                d_path: &[],
+                domain: path.domain.unwrap_or_default(),
+                d_path: &d_path,
             })
         });
         self.evpn.handle(Input::Route { route: &route, path }, now, &mut self.outputs);
@@ -91,7 +95,7 @@ impl Core {
             pmsi: origination.pmsi,
             ..AttributeSet::default()
         };
-        if let Err(error) = self.rib.originate(Family::L2vpnEvpn, &nlri, attributes, now) {
+        if let Err(error) = self.rib.originate(Family::L2vpnEvpn, &nlri, attributes, None, now) {
             warn!("a route of ours could not be originated: {error}");
         }
     }

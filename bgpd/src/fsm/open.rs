@@ -5,7 +5,7 @@
 use crate::peer::{Endpoints, Negotiated, NegotiatedRestart, PeerKind, PeerSettings};
 use crate::wire::{
     Capability, Family, Notification, Open,
-    capability::{GracefulRestart, GracefulRestartFamily},
+    capability::{ExtendedNextHop, GracefulRestart, GracefulRestartFamily},
     frame::{MAX_EXTENDED_LENGTH, MAX_LENGTH},
     notification::OpenError,
 };
@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// The largest restart time that 12 bits hold (RFC 4724 §3).
 const LONGEST_RESTART: u64 = 4095;
+
+/// IPv4 unicast with IPv6 next hops (RFC 8950 §4).
+const EXTENDED_NEXT_HOP: ExtendedNextHop = ExtendedNextHop { afi: 1, safi: 1, next_hop_afi: 2 };
 
 fn seconds(time: Duration, most: u64) -> u16 {
     u16::try_from(time.as_secs().min(most)).unwrap_or(u16::MAX)
@@ -43,6 +46,9 @@ pub(super) fn ours(settings: &PeerSettings) -> Open {
     }
     if switches.four_octet_as {
         capabilities.push(Capability::FourOctetAs(settings.local_as));
+    }
+    if switches.extended_next_hop && settings.families.contains_key(&Family::Ipv4Unicast) {
+        capabilities.push(Capability::ExtendedNextHop(vec![EXTENDED_NEXT_HOP]));
     }
     let restart = settings.graceful_restart;
     if restart.enabled {
@@ -90,6 +96,9 @@ pub(super) fn negotiate(
         return Err(Notification::new(OpenError::UnacceptableHoldTime));
     }
 
+    // Without any multiprotocol capability a neighbour speaks as RFC 4271 has it.
+    let multiprotocol =
+        open.capabilities.iter().any(|capability| matches!(capability, Capability::Multiprotocol { .. }));
     let families: Vec<Family> = settings
         .families
         .keys()
@@ -97,6 +106,7 @@ pub(super) fn negotiate(
         .filter(|family| {
             let row = family.row();
             has(&Capability::Multiprotocol { afi: row.afi, safi: row.safi })
+                || (*family == Family::Ipv4Unicast && !multiprotocol)
         })
         .collect();
     if families.is_empty() {
@@ -120,6 +130,7 @@ pub(super) fn negotiate(
         // RFC 8654 §4: who advertised must accept, whether or not the neighbour did.
         max_receive: length(switches.extended_message),
         add_path: Vec::new(),
+        extended_next_hop: switches.extended_next_hop && extends_next_hop(open),
         route_refresh: has(&Capability::RouteRefresh),
         enhanced_refresh: switches.enhanced_refresh && has(&Capability::EnhancedRouteRefresh),
         hold_time,
@@ -130,6 +141,12 @@ pub(super) fn negotiate(
         }),
         remote_capabilities: open.capabilities.clone(),
     }))
+}
+
+fn extends_next_hop(open: &Open) -> bool {
+    open.capabilities.iter().any(|capability| {
+        matches!(capability, Capability::ExtendedNextHop(tuples) if tuples.contains(&EXTENDED_NEXT_HOP))
+    })
 }
 
 /// The capabilities that we miss, as the data of 2/7 (RFC 5492 §3): multiprotocol for each

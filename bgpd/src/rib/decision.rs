@@ -3,8 +3,9 @@
 //!
 //! For EVPN type 2 the default gateway, sticky and the mobility sequence come first
 //! (draft-ietf-bess-rfc7432bis §7.13.1). Reasons have the names that FRR prints. A path that
-//! is stale (RFC 4724) is as good as any other. Not done: IGP metrics (all next hops are
-//! equally far), multipath, AIGP.
+//! is stale (RFC 4724) is as good as any other. After LOCAL_PREF the shorter D-PATH wins, none
+//! being the shortest (RFC 10039, until lately draft-ietf-bess-evpn-ipvpn-interworking). Not
+//! done: IGP metrics (all next hops are equally far), AIGP.
 
 use crate::peer::PeerKind;
 use crate::wire::attribute::{AsSegmentKind, AttributeSet};
@@ -34,6 +35,9 @@ pub struct BestpathSettings {
     pub deterministic_med: bool,
     /// `bgp bestpath compare-routerid`: between eBGP paths, too, instead of keeping the older.
     pub compare_router_id: bool,
+    /// `bgp bestpath as-path multipath-relax`: paths through different ASes may be equal for
+    /// `maximum-paths`.
+    pub multipath_relax: bool,
 }
 
 impl Default for BestpathSettings {
@@ -45,6 +49,7 @@ impl Default for BestpathSettings {
             missing_med_as_worst: false,
             deterministic_med: true,
             compare_router_id: false,
+            multipath_relax: false,
         }
     }
 }
@@ -54,7 +59,7 @@ impl Default for BestpathSettings {
 pub struct Candidate<'a> {
     /// Its attributes.
     pub attributes: &'a AttributeSet,
-    /// From whom: `None` is this speaker.
+    /// From whom: `None` is this speaker; an import counts as what its source was.
     pub kind: Option<PeerKind>,
     /// The sender's BGP identifier.
     pub router_id: Ipv4Addr,
@@ -83,6 +88,8 @@ pub enum Reason {
     Weight,
     /// Higher LOCAL_PREF.
     LocalPref,
+    /// Shorter D-PATH.
+    DPath,
     /// Shorter AS_PATH.
     AsPath,
     /// Lower ORIGIN.
@@ -112,6 +119,7 @@ impl fmt::Display for Reason {
             Reason::EvpnSequence => "EVPN sequence number",
             Reason::Weight => "Weight",
             Reason::LocalPref => "Local Pref",
+            Reason::DPath => "D-PATH",
             Reason::AsPath => "AS Path",
             Reason::Origin => "Origin",
             Reason::Med => "MED",
@@ -134,10 +142,16 @@ fn mobility(attributes: &AttributeSet) -> (bool, bool, u32) {
     (gateway, mobility.sticky, mobility.sequence)
 }
 
-/// Whether `a` is better (`Greater`) or worse (`Less`) than `b`, and at which step. `Equal`
-/// only for paths of one neighbour with one path identifier.
-pub fn compare(a: &Candidate<'_>, b: &Candidate<'_>, knobs: &BestpathSettings) -> (Ordering, Reason) {
-    let decided = |ordering: Ordering, reason| (ordering != Ordering::Equal).then_some((ordering, reason));
+fn decided(ordering: Ordering, reason: Reason) -> Option<(Ordering, Reason)> {
+    (ordering != Ordering::Equal).then_some((ordering, reason))
+}
+
+fn is_external(path: &Candidate<'_>) -> bool {
+    path.kind == Some(PeerKind::External)
+}
+
+/// The steps before the comparison of next hops: `None` for paths that are equally good.
+fn preference(a: &Candidate<'_>, b: &Candidate<'_>, knobs: &BestpathSettings) -> Option<(Ordering, Reason)> {
     let evpn = || {
         if !(a.mac_ip && b.mac_ip) {
             return None;
@@ -151,11 +165,13 @@ pub fn compare(a: &Candidate<'_>, b: &Candidate<'_>, knobs: &BestpathSettings) -
     // separate step "locally originated".
     let weight = |path: &Candidate<'_>| if path.kind.is_none() { LOCAL_WEIGHT } else { 0 };
     let local_pref = |path: &Candidate<'_>| path.attributes.local_pref.unwrap_or(100);
-    let length = |path: &Candidate<'_>| {
-        let confederation = if knobs.count_confederation { confederation_length(path.attributes) } else { 0 };
-        path.attributes.as_path.length().saturating_add(confederation)
-    };
+    let domains = |path: &Candidate<'_>| path.attributes.d_path.as_ref().map_or(0, |path| path.length());
     let as_path = || {
+        let length = |path: &Candidate<'_>| {
+            let confederation =
+                if knobs.count_confederation { confederation_length(path.attributes) } else { 0 };
+            path.attributes.as_path.length().saturating_add(confederation)
+        };
         if knobs.ignore_as_path {
             return None;
         }
@@ -167,27 +183,42 @@ pub fn compare(a: &Candidate<'_>, b: &Candidate<'_>, knobs: &BestpathSettings) -
         }
         decided(med(b, knobs).cmp(&med(a, knobs)), Reason::Med)
     };
-    let external = |path: &Candidate<'_>| path.kind == Some(PeerKind::External);
+    evpn()
+        .or_else(|| decided(weight(a).cmp(&weight(b)), Reason::Weight))
+        .or_else(|| decided(local_pref(a).cmp(&local_pref(b)), Reason::LocalPref))
+        .or_else(|| decided(domains(b).cmp(&domains(a)), Reason::DPath))
+        .or_else(as_path)
+        .or_else(|| decided(b.attributes.origin.cmp(&a.attributes.origin), Reason::Origin))
+        .or_else(med)
+        .or_else(|| decided(is_external(a).cmp(&is_external(b)), Reason::PeerType))
+}
+
+/// Whether `a` is better (`Greater`) or worse (`Less`) than `b`, and at which step. `Equal`
+/// only for paths of one neighbour with one path identifier.
+pub fn compare(a: &Candidate<'_>, b: &Candidate<'_>, knobs: &BestpathSettings) -> (Ordering, Reason) {
     let older = || {
-        if knobs.compare_router_id || !external(a) || !external(b) {
+        if knobs.compare_router_id || !is_external(a) || !is_external(b) {
             return None;
         }
         decided(a.selected.cmp(&b.selected), Reason::OlderPath)
     };
     let identifier = |path: &Candidate<'_>| Reverse(path.attributes.originator_id.unwrap_or(path.router_id));
     let cluster = |path: &Candidate<'_>| Reverse(path.attributes.cluster_list.len());
-    evpn()
-        .or_else(|| decided(weight(a).cmp(&weight(b)), Reason::Weight))
-        .or_else(|| decided(local_pref(a).cmp(&local_pref(b)), Reason::LocalPref))
-        .or_else(as_path)
-        .or_else(|| decided(b.attributes.origin.cmp(&a.attributes.origin), Reason::Origin))
-        .or_else(med)
-        .or_else(|| decided(external(a).cmp(&external(b)), Reason::PeerType))
+    preference(a, b, knobs)
         .or_else(older)
         .or_else(|| decided(identifier(a).cmp(&identifier(b)), Reason::RouterId))
         .or_else(|| decided(cluster(a).cmp(&cluster(b)), Reason::ClusterLength))
         .or_else(|| decided(b.address.cmp(&a.address), Reason::NeighborIp))
         .unwrap_or((b.path_id.cmp(&a.path_id), Reason::Default))
+}
+
+/// True if traffic may be shared between the best path and another (`maximum-paths`): they
+/// are equal up to the next hop and, unless `multipath-relax` says otherwise, come by the same
+/// ASes (iBGP) or the same neighbouring AS (eBGP).
+pub fn is_multipath(best: &Candidate<'_>, other: &Candidate<'_>, knobs: &BestpathSettings) -> bool {
+    let (a, b) = (&best.attributes.as_path, &other.attributes.as_path);
+    let same_ases = if is_external(best) { a.neighbour() == b.neighbour() } else { a == b };
+    preference(best, other, knobs).is_none() && (same_ases || knobs.multipath_relax)
 }
 
 fn confederation_length(attributes: &AttributeSet) -> u32 {

@@ -10,12 +10,12 @@
 //! Cost of a route with one path: 40 octets here, 6 to 12 in its head's index (4-octet id and
 //! a tag, at most 7/8 full, doubled when full), and a bit in each of these sets: occupied,
 //! Adj-RIB-In of its peer, sent per update subgroup. 52 to 58 octets in sum, 100 with a tail
-//! of more than 11 octets (IPv6). A further path costs 24, a head 70.
+//! of more than 11 octets (IPv6 hosts). A further path costs 24, a head 70.
 //!
 //! A destination that lost its paths stays, as a tombstone with the last path's source and
 //! rest, until everybody who must hear of it has: withdrawals are encoded from it.
 
-use super::{attributes::AttributeId, id_set::IdSet, octets::NO_OCTETS, slab::Slab};
+use super::{attributes::AttributeId, id_set::IdSet, import::ImportId, octets::NO_OCTETS, slab::Slab};
 use crate::{peer::PeerId, wire::Family};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -30,6 +30,8 @@ pub(super) struct PeerSlot(pub(super) u16);
 impl PeerSlot {
     /// Routes that this speaker originates.
     pub(super) const LOCAL: PeerSlot = PeerSlot(0);
+    /// Routes that somebody else in this speaker has given; `path_id` says who.
+    pub(super) const IMPORT: PeerSlot = PeerSlot(u16::MAX - 1);
     /// Nobody.
     pub(super) const NONE: PeerSlot = PeerSlot(u16::MAX);
 }
@@ -41,42 +43,47 @@ pub enum PathSource {
     Local,
     /// A neighbour sent it.
     Peer(PeerId),
+    /// It was imported (into an IP-VRF).
+    Import(ImportId),
 }
 
 /// What is known of a path beyond what was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct PathFlags(pub(super) u8);
+pub(super) struct PathFlags(pub(super) u16);
 
 impl PathFlags {
     /// Kept over the restart of its peer (RFC 4724 §4.2), not announced again yet.
-    pub(super) const STALE: u8 = 1;
+    pub(super) const STALE: u16 = 1;
     /// Not announced again yet in the refresh under way (RFC 7313 §4).
-    pub(super) const REFRESHING: u8 = 2;
+    pub(super) const REFRESHING: u16 = 2;
     /// The best path.
-    pub(super) const BEST: u8 = 4;
+    pub(super) const BEST: u16 = 4;
     /// Our AS is in the AS_PATH more often than allowed.
-    pub(super) const AS_LOOP: u8 = 8;
+    pub(super) const AS_LOOP: u16 = 8;
     /// ORIGINATOR_ID is ours.
-    pub(super) const OWN_ORIGINATOR: u8 = 16;
+    pub(super) const OWN_ORIGINATOR: u16 = 16;
     /// CLUSTER_LIST contains our cluster.
-    pub(super) const OWN_CLUSTER: u8 = 32;
+    pub(super) const OWN_CLUSTER: u16 = 32;
     /// From an eBGP peer without a policy (RFC 8212).
-    pub(super) const NO_POLICY: u8 = 64;
+    pub(super) const NO_POLICY: u16 = 64;
     /// There is no way to the next hop.
-    pub(super) const UNREACHABLE: u8 = 128;
+    pub(super) const UNREACHABLE: u16 = 128;
+    /// The import policy denies it.
+    pub(super) const FILTERED: u16 = 256;
+    /// The AS_PATH does not begin with the neighbour's AS.
+    pub(super) const FIRST_AS: u16 = 512;
     /// Any reason not to use a path.
-    pub(super) const REFUSED: u8 =
-        Self::AS_LOOP | Self::OWN_ORIGINATOR | Self::OWN_CLUSTER | Self::NO_POLICY | Self::UNREACHABLE;
+    pub(super) const REFUSED: u16 = !(Self::STALE | Self::REFRESHING | Self::BEST);
 
-    pub(super) fn has(self, flags: u8) -> bool {
+    pub(super) fn has(self, flags: u16) -> bool {
         self.0 & flags != 0
     }
 
-    pub(super) fn set(&mut self, flags: u8) {
+    pub(super) fn set(&mut self, flags: u16) {
         self.0 |= flags;
     }
 
-    pub(super) fn clear(&mut self, flags: u8) {
+    pub(super) fn clear(&mut self, flags: u16) {
         self.0 &= !flags;
     }
 }
@@ -90,7 +97,7 @@ pub(super) struct Path {
     pub(super) attributes: AttributeId,
     /// The non-key part of the NLRI.
     pub(super) rest: u32,
-    /// RFC 7911, as received; 0 without add-path.
+    /// RFC 7911, as received; 0 without add-path; the `ImportId` of an import.
     pub(super) path_id: u32,
     /// Seconds between the RIB's beginning and this path's.
     pub(super) since: u32,
@@ -145,10 +152,13 @@ struct Destination {
     path: Path,
 }
 
-/// How many octets of a key the routes of one table of routes share.
+/// How many octets of a key the routes of one table of routes share. What is left must fit a
+/// destination inline; an IPv6 prefix leaves 11 octets.
 fn head_length(family: Family) -> usize {
     match family {
         Family::L2vpnEvpn => 14,
+        Family::Ipv4Unicast => 0,
+        Family::Ipv6Unicast => 6,
     }
 }
 

@@ -7,10 +7,15 @@
 //! not told its own routes is not here: the update group leaves it out.
 
 use super::peers::{NextHopRule, RibPeer, RibPeerFamily};
+use super::policy::PolicyRef;
 use crate::peer::{PeerFamily, PeerKind};
 use crate::wire::attribute::{AsSegment, AsSegmentKind, AttributeSet};
 use crate::wire::{EncodeContext, Family};
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+use weft_evpn::DomainId;
 
 /// NO_EXPORT (RFC 1997).
 const NO_EXPORT: u32 = 0xffff_ff01;
@@ -36,8 +41,16 @@ pub struct GroupKey {
     pub max_message: u16,
     /// NLRI have path identifiers.
     pub add_path: bool,
+    /// IPv4 unicast may have IPv6 next hops (RFC 8950).
+    pub extended_next_hop: bool,
     /// RFC 8212 allows to send.
     pub policy_out: bool,
+    /// Judges what is sent.
+    pub policy: Option<PolicyRef>,
+    /// Routes of this domain alone are sent.
+    pub domain: DomainId,
+    /// A default route of ours is sent.
+    pub default_originate: bool,
     /// What stands in the next hop.
     pub next_hop: NextHopRule,
 }
@@ -53,20 +66,39 @@ impl GroupKey {
             remote_as: _,
             router_id: _,
             address: _,
+            enforce_first_as: _,
             four_octet_as,
+            extended_next_hop,
             max_message,
             enhanced_refresh: _,
             restarting: _,
             stale_path_time: _,
             families: _,
         } = peer;
-        let RibPeerFamily { family, settings, policy_in: _, policy_out, next_hop, add_path, restart: _ } =
-            row;
+        let RibPeerFamily {
+            family,
+            settings,
+            policy_in: _,
+            policy_out,
+            policy_import: _,
+            policy_export,
+            domain,
+            next_hop,
+            add_path,
+            restart: _,
+        } = row;
         let PeerFamily {
             route_reflector_client,
             allowas_in: _,
             maximum_prefix: _,
             soft_reconfiguration_inbound: _,
+            // What is configured of these has come into the row.
+            policy_import: _,
+            policy_export: _,
+            domain: _,
+            next_hop_self: _,
+            own_address: _,
+            default_originate,
         } = settings;
         Self {
             family: *family,
@@ -76,7 +108,11 @@ impl GroupKey {
             four_octet_as: *four_octet_as,
             max_message: *max_message,
             add_path: *add_path,
+            extended_next_hop: *extended_next_hop && *family == Family::Ipv4Unicast,
             policy_out: *policy_out,
+            policy: policy_export.clone(),
+            domain: *domain,
+            default_originate: *default_originate && family.is_unicast(),
             next_hop: *next_hop,
         }
     }
@@ -86,6 +122,7 @@ impl GroupKey {
         EncodeContext {
             four_octet_as: self.four_octet_as,
             add_path: if self.add_path { vec![self.family] } else { Vec::new() },
+            extended_next_hop: self.extended_next_hop,
             max_length: self.max_message,
         }
     }
@@ -105,6 +142,17 @@ pub enum Origination {
     },
     /// An eBGP peer.
     External,
+    /// Somebody else in this speaker: an IP-VRF's EVPN side.
+    Import,
+}
+
+/// Where a route comes from, and which domain it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Who.
+    pub from: Origination,
+    /// `None`: it goes into every domain.
+    pub domain: Option<DomainId>,
 }
 
 /// What of ours the rules need.
@@ -118,9 +166,12 @@ pub struct Speaker {
     pub client_to_client: bool,
 }
 
-/// True if the peers of the group may be told of a route.
-pub fn may_send(speaker: &Speaker, key: &GroupKey, from: Origination, attributes: &AttributeSet) -> bool {
-    if !key.policy_out || attributes.communities.contains(&NO_ADVERTISE) {
+/// True if the peers of the group may be told of a route, as far as its policy is not asked.
+pub fn may_send(speaker: &Speaker, key: &GroupKey, origin: Origin, attributes: &AttributeSet) -> bool {
+    // An import goes out into the IP-VRF, which lies in no domain.
+    let other_domain =
+        origin.from != Origination::Import && origin.domain.is_some_and(|domain| domain != key.domain);
+    if !key.policy_out || other_domain || attributes.communities.contains(&NO_ADVERTISE) {
         return false;
     }
     match key.kind {
@@ -128,28 +179,48 @@ pub fn may_send(speaker: &Speaker, key: &GroupKey, from: Origination, attributes
             .communities
             .iter()
             .any(|&community| matches!(community, NO_EXPORT | NO_EXPORT_SUBCONFED)),
-        PeerKind::Internal => match from {
+        PeerKind::Internal => match origin.from {
             Origination::Internal { client, .. } if client && key.client => speaker.client_to_client,
             Origination::Internal { client, .. } => client || key.client,
-            Origination::Local | Origination::External => true,
+            Origination::Local | Origination::External | Origination::Import => true,
         },
     }
 }
 
-/// The attributes with which the peers of the group are told of a route that they may be.
-/// Unknown attributes have been sorted out by the decoder (RFC 4271 §5) and go on as they are.
+/// The attributes with which the peers of the group are told of a route that they may be, if no
+/// policy is in between. Unknown attributes have been sorted out by the decoder (RFC 4271 §5)
+/// and go on as they are.
 pub fn outbound(
     speaker: &Speaker,
     key: &GroupKey,
     from: Origination,
     attributes: &Arc<AttributeSet>,
 ) -> Arc<AttributeSet> {
-    let mut set = AttributeSet::clone(attributes);
-    if let NextHopRule::Own(address) = key.next_hop
-        && from != Origination::Local
-    {
-        set.next_hop = Some(address);
-    }
+    let mut set = prepared(speaker, key, from, attributes);
+    finish(key, &mut set);
+    Arc::new(set)
+}
+
+/// What the export policy is given: all but what only the border itself may write.
+pub(super) fn prepared(
+    speaker: &Speaker,
+    key: &GroupKey,
+    from: Origination,
+    attributes: &AttributeSet,
+) -> AttributeSet {
+    let mut set = attributes.clone();
+    let missing = set.next_hop.is_none_or(|next_hop| next_hop.is_unspecified());
+    let own = match key.next_hop {
+        NextHopRule::Unchanged => None,
+        NextHopRule::Own(address) => (missing || from != Origination::Local).then_some(address),
+        NextHopRule::OwnIfNone(address) => {
+            let unusable = from == Origination::Import || set.next_hop.is_some_and(is_link_local);
+            (missing || unusable).then_some(address)
+        }
+    };
+    // A link-local address means nothing beyond the link it was heard on.
+    set.link_local_next_hop = None;
+    set.next_hop = own.or(set.next_hop);
     match key.kind {
         PeerKind::Internal => {
             if let Origination::Internal { router_id, .. } = from {
@@ -160,19 +231,38 @@ pub fn outbound(
             }
         }
         PeerKind::External => {
-            prepend(&mut set, key.local_as);
-            set.local_pref = None;
-            set.originator_id = None;
-            set.cluster_list.clear();
-            set.ext_communities.retain(|community| community.is_transitive());
-            set.ipv6_ext_communities
-                .retain(|community| community.first().is_none_or(|first| first & 0x40 == 0));
+            end_at_border(&mut set);
             if from != Origination::Local {
                 set.med = None;
             }
         }
     }
-    Arc::new(set)
+    set
+}
+
+/// What comes after the export policy: what it set must not cross the border either.
+pub(super) fn finish(key: &GroupKey, set: &mut AttributeSet) {
+    if key.family.is_unicast() {
+        // RFC 10039 §4: D-PATH is for EVPN and IPVPN alone.
+        set.d_path = None;
+    }
+    if key.kind == PeerKind::External {
+        end_at_border(set);
+        prepend(set, key.local_as);
+    }
+}
+
+/// What stays within the AS.
+fn end_at_border(set: &mut AttributeSet) {
+    set.local_pref = None;
+    set.originator_id = None;
+    set.cluster_list.clear();
+    set.ext_communities.retain(|community| community.is_transitive());
+    set.ipv6_ext_communities.retain(|community| community.first().is_none_or(|first| first & 0x40 == 0));
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// RFC 4271 §5.1.2: at the front of the first AS_SEQUENCE, or in a new one. Confederation

@@ -55,6 +55,8 @@ fn head_order(family: Family, head: &[u8]) -> (&[u8], &[u8], &[u8]) {
             head.get(..1).unwrap_or_default(),
             head.get(9..).unwrap_or_default(),
         ),
+        // Keys are address and length, and so already in the order of prefixes.
+        Family::Ipv4Unicast | Family::Ipv6Unicast => (head, &[], &[]),
     }
 }
 

@@ -4,12 +4,14 @@
 //! A restarting speaker selects at once, too; why is said in `restart`.
 
 use super::{
-    PathSource, Rib, RibError, Shared,
+    PathSource, Rib, Shared,
+    advertise::DefaultRoute,
     attributes::AttributeId,
     decision::{Candidate, select},
     destination::{Best, DestinationTable, Path, PathFlags, PeerSlot},
-    export::Origination,
+    export::{Origin, Origination},
     id_set::IdSet,
+    import::ImportId,
     octets::NO_OCTETS,
     place,
     rt_index::RtIndex,
@@ -17,11 +19,12 @@ use super::{
     update_group::Subgroup,
 };
 use crate::peer::PeerKind;
-use crate::wire::{AttributeSet, Family};
+use crate::wire::{AttributeSet, Family, unicast};
+use ipnet::IpNet;
 use smallvec::SmallVec;
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc};
 use weft_evpn::{
-    RouteTargetMatch,
+    DomainId, RouteTargetMatch,
     nlri::{NlriKey, NlriRest},
 };
 
@@ -33,8 +36,11 @@ const MAC_IP: u8 = 2;
 pub struct BestPath {
     /// From whom.
     pub source: PathSource,
-    /// The attributes as received (or originated).
+    /// The attributes as received (or originated), after the import policy.
     pub attributes: Arc<AttributeSet>,
+    /// The domain that it is from: that of the neighbour, of the import, or the one that it is
+    /// originated into; `None` for a route of ours that goes into all.
+    pub domain: Option<DomainId>,
 }
 
 /// A destination whose best path is another than it was, or gone.
@@ -58,6 +64,11 @@ impl Change {
         (self.family.row().join)(&self.key, &self.rest, &mut wire);
         wire
     }
+
+    /// The prefix, in a unicast family.
+    pub fn prefix(&self) -> Option<IpNet> {
+        unicast::prefix_of(&self.key).filter(|_| self.family.is_unicast())
+    }
 }
 
 /// How a destination looked before something was done to it.
@@ -75,8 +86,10 @@ pub(super) struct Arrival<'a> {
     pub(super) key: &'a [u8],
     pub(super) rest: &'a [u8],
     pub(super) attributes: AttributeId,
+    /// The attributes as received, if they are others and are to be kept.
+    pub(super) original: Option<AttributeId>,
     /// Flags of `PathFlags::REFUSED`.
-    pub(super) refused: u8,
+    pub(super) refused: u16,
     /// Seconds since the RIB began.
     pub(super) now: u32,
 }
@@ -88,6 +101,8 @@ pub(super) struct Table {
     pub(super) place: usize,
     pub(super) routes: DestinationTable,
     pub(super) subgroups: Vec<Option<Subgroup>>,
+    /// Kept while a group originates it.
+    pub(super) default_route: Option<DefaultRoute>,
     /// What EVPN has not heard of yet.
     pub(super) changes: Option<IdSet>,
     changes_cursor: u32,
@@ -98,6 +113,11 @@ pub(super) struct Table {
     pub(super) best_count: u32,
 }
 
+/// Prefixes of an IP-VRF are not looked for by route targets: they have been imported.
+fn indexed(family: Family, import: bool) -> bool {
+    import && !family.is_unicast()
+}
+
 impl Table {
     pub(super) fn new(family: Family, settings: &RibSettings) -> Self {
         Self {
@@ -105,9 +125,10 @@ impl Table {
             place: place(family),
             routes: DestinationTable::new(family),
             subgroups: Vec::new(),
+            default_route: None,
             changes: settings.import.then(IdSet::default),
             changes_cursor: 0,
-            rt_index: settings.import.then(RtIndex::default),
+            rt_index: indexed(family, settings.import).then(RtIndex::default),
             version: 0,
             best_count: 0,
         }
@@ -123,6 +144,7 @@ impl Table {
         let id = self.routes.find_or_insert(arrival.key);
         let rest = shared.rests.intern(arrival.rest);
         let old = self.routes.find_path(id, source, path_id).copied();
+        shared.keep_original(self.place, source, (id, path_id), arrival.original);
         if let Some(old) = old
             && (old.attributes, old.rest) == (attributes, rest)
         {
@@ -158,8 +180,8 @@ impl Table {
         id: u32,
         source: PeerSlot,
         path_id: u32,
-        refused: u8,
-        clear: u8,
+        refused: u16,
+        clear: u16,
     ) {
         let before = self.before(id);
         let (mut was, mut is) = (0, 0);
@@ -180,6 +202,35 @@ impl Table {
         }
     }
 
+    /// Gives a path other attributes and says whether it may be used; its age stays.
+    pub(super) fn replace_attributes(
+        &mut self,
+        shared: &mut Shared,
+        id: u32,
+        path: &Path,
+        attributes: AttributeId,
+        refused: u16,
+    ) {
+        let before = self.before(id);
+        let mut old = None;
+        self.routes.for_each_path_mut(id, |other| {
+            if other.is(path.source, path.path_id) {
+                old = Some(*other);
+                other.attributes = attributes;
+                other.flags.clear(PathFlags::REFUSED);
+                other.flags.set(refused);
+            }
+        });
+        let Some(old) = old else { return };
+        shared.attributes.retain(attributes);
+        if let Some(peer) = shared.peers.table_mut(path.source, self.place) {
+            peer.accepted += u32::from(refused == 0);
+            peer.accepted -= u32::from(old.eligible());
+        }
+        self.reselect(shared, id, before);
+        shared.attributes.release(old.attributes);
+    }
+
     /// Takes a path out, if it is there.
     pub(super) fn withdraw(&mut self, shared: &mut Shared, source: PeerSlot, path_id: u32, key: &[u8]) {
         if let Some(id) = self.routes.find_next(key) {
@@ -190,6 +241,7 @@ impl Table {
     pub(super) fn remove_path(&mut self, shared: &mut Shared, id: u32, source: PeerSlot, path_id: u32) {
         let before = self.before(id);
         let Some(gone) = self.routes.take_path(id, source, path_id) else { return };
+        shared.keep_original(self.place, source, (id, path_id), None);
         let others = self.routes.paths(id).any(|path| path.source == source);
         if let Some(peer) = shared.peers.table_mut(source, self.place) {
             if !others {
@@ -207,7 +259,7 @@ impl Table {
     }
 
     /// Takes out those of a peer's paths that have one of these flags (0: all).
-    pub(super) fn sweep(&mut self, shared: &mut Shared, source: PeerSlot, flags: u8) -> u32 {
+    pub(super) fn sweep(&mut self, shared: &mut Shared, source: PeerSlot, flags: u16) -> u32 {
         let Some(peer) = shared.peers.table(source, self.place) else { return 0 };
         let ids: Vec<u32> = peer.routes.iter().collect();
         let mut swept = 0;
@@ -227,7 +279,7 @@ impl Table {
     }
 
     /// Sets a flag on all paths of a peer.
-    pub(super) fn mark(&mut self, shared: &Shared, source: PeerSlot, flag: u8) {
+    pub(super) fn mark(&mut self, shared: &Shared, source: PeerSlot, flag: u16) {
         let Some(peer) = shared.peers.table(source, self.place) else { return };
         for id in peer.routes.iter() {
             self.routes.for_each_path_mut(id, |path| {
@@ -262,6 +314,12 @@ impl Table {
             self.select(shared, id)
         };
         self.routes.set_best(id, best);
+        // With `maximum-paths`, others than the best count, too.
+        if self.family.is_unicast()
+            && let Some(changes) = &mut self.changes
+        {
+            changes.insert(id);
+        }
         let after = self.routes.best(id);
         if before.best != after {
             self.best_changed(shared, id, before, after);
@@ -280,6 +338,17 @@ impl Table {
     /// A path as the decision sees it.
     pub(super) fn candidate<'a>(&self, shared: &'a Shared, id: u32, path: &Path) -> Candidate<'a> {
         let peer = shared.peers.get(path.source).map(|peer| &peer.settings);
+        if let Some(info) = shared.import_info(path) {
+            return Candidate {
+                attributes: shared.attributes.get(path.attributes),
+                kind: Some(if info.external { PeerKind::External } else { PeerKind::Internal }),
+                router_id: info.router_id,
+                address: IpAddr::V4(info.router_id),
+                path_id: path.path_id,
+                selected: path.flags.has(PathFlags::BEST),
+                mac_ip: false,
+            };
+        }
         Candidate {
             attributes: shared.attributes.get(path.attributes),
             kind: if path.source == PeerSlot::LOCAL { None } else { peer.map(|peer| peer.kind) },
@@ -319,6 +388,7 @@ impl Table {
     pub(super) fn try_free(&mut self, shared: &mut Shared, id: u32) {
         if self.routes.first(id).exists()
             || !self.routes.occupied().contains(id)
+            || self.default_route.is_some_and(|default_route| default_route.id == id)
             || self.changes.as_ref().is_some_and(|changes| changes.contains(id))
             || self.subgroups.iter().flatten().any(|subgroup| subgroup.sent.contains(id))
         {
@@ -347,40 +417,81 @@ impl Table {
             }
             return;
         }
-        let mut index = RtIndex::default();
-        for id in self.routes.occupied().iter() {
-            if let Some(best) = self.routes.best(id) {
-                index.change(id, &[], &shared.attributes.get(best.attributes).ext_communities);
+        if indexed(self.family, import) {
+            let mut index = RtIndex::default();
+            for id in self.routes.occupied().iter() {
+                if let Some(best) = self.routes.best(id) {
+                    index.change(id, &[], &shared.attributes.get(best.attributes).ext_communities);
+                }
             }
+            self.rt_index = Some(index);
         }
-        self.rt_index = Some(index);
         self.changes = Some(IdSet::default());
+    }
+
+    /// A path for those who import.
+    pub(super) fn best_path(&self, shared: &Shared, path: &Path) -> BestPath {
+        BestPath {
+            source: shared.path_source(path.source, path.path_id),
+            attributes: Arc::clone(shared.attributes.get(path.attributes)),
+            domain: shared.domain(self.family, path.source, path.rest),
+        }
     }
 
     fn change(&self, shared: &Shared, id: u32) -> Change {
         let first = self.routes.first(id);
-        let path = self.routes.best(id).map(|best| BestPath {
-            source: shared.path_source(best.source),
-            attributes: Arc::clone(shared.attributes.get(best.attributes)),
-        });
+        let path = self.routes.best(id).map(|_| self.best_path(shared, first));
         Change {
             family: self.family,
             key: self.routes.key(id),
-            rest: NlriRest::from_slice(shared.rests.get(first.rest)),
+            rest: NlriRest::from_slice(shared.rest(first)),
             path,
         }
     }
 }
 
 impl Shared {
-    pub(super) fn path_source(&self, slot: PeerSlot) -> PathSource {
+    /// Keeps the attributes of a neighbour's path as received, or no longer.
+    pub(super) fn keep_original(
+        &mut self,
+        table: usize,
+        source: PeerSlot,
+        path: (u32, u32),
+        original: Option<AttributeId>,
+    ) {
+        let Some(state) = self.peers.table_mut(source, table) else { return };
+        if original.is_none() && state.originals.is_empty() {
+            return;
+        }
+        let old = match original {
+            Some(original) => state.originals.insert(path, original),
+            None => state.originals.remove(&path),
+        };
+        if let Some(original) = original {
+            self.attributes.retain(original);
+        }
+        if let Some(old) = old {
+            self.attributes.release(old);
+        }
+    }
+
+    pub(super) fn path_source(&self, slot: PeerSlot, path_id: u32) -> PathSource {
+        if slot == PeerSlot::IMPORT {
+            return PathSource::Import(ImportId(path_id));
+        }
         self.peers.get(slot).and_then(|peer| peer.id).map_or(PathSource::Local, PathSource::Peer)
     }
 
     /// Where a path comes from, as far as the rules of export care.
-    pub(super) fn origination(&self, slot: PeerSlot, family: Family) -> Origination {
-        if slot == PeerSlot::LOCAL {
-            return Origination::Local;
+    pub(super) fn origin(&self, family: Family, source: PeerSlot, rest: u32) -> Origin {
+        Origin { from: self.origination(source, family), domain: self.domain(family, source, rest) }
+    }
+
+    fn origination(&self, slot: PeerSlot, family: Family) -> Origination {
+        match slot {
+            PeerSlot::LOCAL => return Origination::Local,
+            PeerSlot::IMPORT => return Origination::Import,
+            _ => {}
         }
         let Some(peer) = self.peers.get(slot) else { return Origination::External };
         match peer.settings.kind {
@@ -394,44 +505,9 @@ impl Shared {
 }
 
 impl Rib {
-    /// Originates a route, or replaces what we originate with this key.
-    pub fn originate(
-        &mut self,
-        family: Family,
-        nlri: &[u8],
-        attributes: AttributeSet,
-        now: Instant,
-    ) -> Result<(), RibError> {
-        let (key, rest) = (family.row().split)(nlri)?;
-        let now = self.shared.seconds(now);
-        let attributes = self.shared.attributes.intern(&Arc::new(attributes));
-        if let Some(table) = self.tables.get_mut(place(family)) {
-            let arrival = Arrival {
-                source: PeerSlot::LOCAL,
-                path_id: 0,
-                key: &key,
-                rest: &rest,
-                attributes,
-                refused: 0,
-                now,
-            };
-            table.announce(&mut self.shared, &arrival);
-        }
-        self.shared.attributes.release(attributes);
-        Ok(())
-    }
-
-    /// Withdraws what we originate with the key of this NLRI.
-    pub fn withdraw_local(&mut self, family: Family, nlri: &[u8]) -> Result<(), RibError> {
-        let (key, _) = (family.row().split)(nlri)?;
-        if let Some(table) = self.tables.get_mut(place(family)) {
-            table.withdraw(&mut self.shared, PeerSlot::LOCAL, 0, &key);
-        }
-        Ok(())
-    }
-
     /// Up to `max` destinations whose best path changed since they were last given here, as
-    /// they are now. Nothing is queued: a destination that changed often is given once.
+    /// they are now; in unicast families those, too, of which another path changed, since it
+    /// may count for `multipath`. Nothing is queued: a destination that changed often is given once.
     pub fn take_changes(&mut self, max: usize) -> Vec<Change> {
         let mut taken = Vec::new();
         let mut ids = Vec::new();

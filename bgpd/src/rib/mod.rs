@@ -14,6 +14,9 @@
 //! bounded by the number of destinations however slow a reader is, and a route that changes
 //! a hundred times meanwhile is sent once.
 //!
+//! What others know beside neighbours' routes comes in by `import`; `policy` is the hook for
+//! route maps, in and out; a route of one domain goes to the peers of that domain alone.
+//!
 //! What a route costs is said in `destination`; an attribute set, in `attributes`.
 //!
 //! How the core uses it: feed `peer_up`, `update`, `route_refresh`, `peer_down`, `originate`;
@@ -24,16 +27,21 @@
 
 mod adj_in;
 mod adjacency;
+mod advertise;
 mod attributes;
 mod decision;
 mod destination;
 mod export;
 mod id_set;
+mod import;
+mod inbound;
 mod listing;
 mod loc_rib;
 mod maximum_prefix;
+mod multipath;
 mod octets;
 mod peers;
+pub mod policy;
 mod restart;
 mod rt_index;
 mod settings;
@@ -45,11 +53,13 @@ mod view;
 pub use adj_in::{ClearIn, UpdateVerdict};
 pub use decision::{BestpathSettings, Candidate, LOCAL_WEIGHT, Reason, compare, reason, select};
 pub use destination::PathSource;
-pub use export::{GroupKey, Origination, Speaker, may_send, outbound};
+pub use export::{GroupKey, Origin, Origination, Speaker, may_send, outbound};
+pub use import::{ImportId, ImportInfo};
 pub use listing::{Listing, Scope};
 pub use loc_rib::{BestPath, Change};
 pub use maximum_prefix::PrefixWarning;
 pub use peers::{NextHopRule, RibPeer, RibPeerFamily};
+pub use policy::{PolicyRef, RoutePolicy, Verdict};
 pub use settings::RibSettings;
 pub use transmit::Transmit;
 pub use view::{
@@ -72,7 +82,7 @@ pub enum RibError {
     #[error("{0} has no session")]
     NotEstablished(PeerId),
     /// More neighbours than paths can name.
-    #[error("more than 65534 neighbours")]
+    #[error("more than 65533 neighbours")]
     TooManyPeers,
     /// `maximum-prefix` is exceeded: close the session with Cease/1. What did not fit was not
     /// stored; what did goes with `peer_down`.

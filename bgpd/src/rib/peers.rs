@@ -4,7 +4,7 @@
 //! A neighbour has a slot (a small integer) from its first session on until `remove_peer`;
 //! paths name it by the slot. Slot 0 is this speaker.
 
-use super::{destination::PeerSlot, id_set::IdSet};
+use super::{attributes::AttributeId, destination::PeerSlot, id_set::IdSet, policy::PolicyRef};
 use crate::peer::{Negotiated, PeerFamily, PeerId, PeerKind, PeerSettings};
 use crate::wire::{Family, family::FAMILIES};
 use bytes::Bytes;
@@ -13,11 +13,13 @@ use hashbrown::HashMap;
 use std::{
     collections::VecDeque,
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::{Duration, Instant},
 };
+use weft_evpn::DomainId;
 
-/// What stands in the next hop of routes sent to a peer. A route of our own always keeps the
-/// next hop it was originated with.
+/// What stands in the next hop of routes sent to a peer. A route of our own keeps the next hop
+/// it was originated with, if it was with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum NextHopRule {
     /// As received: EVPN, inside an AS and across its border (RFC 8365 §5.1.3).
@@ -25,6 +27,9 @@ pub enum NextHopRule {
     Unchanged,
     /// This address of ours.
     Own(IpAddr),
+    /// As received, and this address of ours where nothing was: routes of our own without a
+    /// next hop, imports (their VTEP is none of a neighbour's business), link-local addresses.
+    OwnIfNone(IpAddr),
 }
 
 /// A neighbour with an established session.
@@ -40,8 +45,12 @@ pub struct RibPeer {
     pub router_id: Ipv4Addr,
     /// The neighbour's address.
     pub address: IpAddr,
+    /// The AS_PATH of its routes must begin with its AS (eBGP).
+    pub enforce_first_as: bool,
     /// UPDATEs to it carry 4-octet AS numbers.
     pub four_octet_as: bool,
+    /// IPv4 unicast may have IPv6 next hops (RFC 8950).
+    pub extended_next_hop: bool,
     /// Octets that a message to it may have.
     pub max_message: u16,
     /// Both sides mark the ends of a refresh (RFC 7313).
@@ -65,6 +74,12 @@ pub struct RibPeerFamily {
     pub policy_in: bool,
     /// Routes may go out, likewise.
     pub policy_out: bool,
+    /// Judges what comes in.
+    pub policy_import: Option<PolicyRef>,
+    /// Judges what goes out.
+    pub policy_export: Option<PolicyRef>,
+    /// The domain that the neighbour is in: it is sent routes of this domain only.
+    pub domain: DomainId,
     /// What stands in the next hop of routes sent.
     pub next_hop: NextHopRule,
     /// NLRI sent have path identifiers (RFC 7911); only the best path is sent.
@@ -81,6 +96,9 @@ impl RibPeerFamily {
             settings: PeerFamily::default(),
             policy_in: true,
             policy_out: true,
+            policy_import: None,
+            policy_export: None,
+            domain: DomainId::default(),
             next_hop: NextHopRule::Unchanged,
             add_path: false,
             restart: None,
@@ -90,20 +108,24 @@ impl RibPeerFamily {
 
 impl RibPeer {
     /// From what is configured and what the session agreed on. `ebgp_requires_policy` is
-    /// `bgp ebgp-requires-policy`; there are no policies yet, so with it eBGP exchanges
-    /// nothing (RFC 8212).
+    /// `bgp ebgp-requires-policy`: with it eBGP exchanges routes only in directions that have a
+    /// policy (RFC 8212).
     pub fn new(settings: &PeerSettings, negotiated: &Negotiated, ebgp_requires_policy: bool) -> Self {
         let allowed = negotiated.kind == PeerKind::Internal || !ebgp_requires_policy;
         let restart = negotiated.graceful_restart.as_ref();
         let families = negotiated
             .families
             .iter()
-            .map(|&family| RibPeerFamily {
+            .map(|&family| (family, settings.families.get(&family).cloned().unwrap_or_default()))
+            .map(|(family, configured)| RibPeerFamily {
                 family,
-                settings: settings.families.get(&family).cloned().unwrap_or_default(),
-                policy_in: allowed,
-                policy_out: allowed,
-                next_hop: NextHopRule::Unchanged,
+                policy_in: allowed || configured.policy_import.is_some(),
+                policy_out: allowed || configured.policy_export.is_some(),
+                policy_import: configured.policy_import.clone(),
+                policy_export: configured.policy_export.clone(),
+                domain: configured.domain,
+                next_hop: next_hop_rule(family, &configured, negotiated),
+                settings: configured,
                 add_path: negotiated.add_path.contains(&family),
                 restart: restart
                     .and_then(|restart| restart.families.iter().find(|(named, _)| *named == family))
@@ -116,7 +138,9 @@ impl RibPeer {
             remote_as: negotiated.remote_as,
             router_id: negotiated.remote_id,
             address: negotiated.endpoints.remote.ip(),
+            enforce_first_as: settings.enforce_first_as,
             four_octet_as: negotiated.four_octet_as,
+            extended_next_hop: negotiated.extended_next_hop,
             max_message: u16::try_from(negotiated.max_message).unwrap_or(u16::MAX),
             enhanced_refresh: negotiated.enhanced_refresh,
             restarting: restart.is_some_and(|restart| restart.remote_restarting),
@@ -131,6 +155,17 @@ impl RibPeer {
     }
 }
 
+/// RFC 4271 §5.1.3; EVPN keeps the VTEP across the border (RFC 8365 §5.1.3).
+fn next_hop_rule(family: Family, configured: &PeerFamily, negotiated: &Negotiated) -> NextHopRule {
+    let own = configured.own_address.unwrap_or(negotiated.endpoints.local.ip().to_canonical());
+    match (configured.next_hop_self, family.is_unicast()) {
+        (true, _) => NextHopRule::Own(own),
+        (false, true) if negotiated.kind == PeerKind::External => NextHopRule::Own(own),
+        (false, true) => NextHopRule::OwnIfNone(own),
+        (false, false) => NextHopRule::Unchanged,
+    }
+}
+
 /// A neighbour's routes and ways in one family.
 #[derive(Debug, Default)]
 pub(super) struct PeerTable {
@@ -140,6 +175,11 @@ pub(super) struct PeerTable {
     pub(super) paths: u32,
     /// Those of them that may be used.
     pub(super) accepted: u32,
+    /// How often the import policy denied a route in this session.
+    pub(super) filtered: u64,
+    /// The attributes as received, by destination and path identifier, where the policy made
+    /// others of them and `soft-reconfiguration inbound` asks to keep them.
+    pub(super) originals: HashMap<(u32, u32), AttributeId, RandomState>,
     /// The threshold of `maximum-prefix` was passed and said so.
     pub(super) warned: bool,
     /// Its End-of-RIB was received in this session.
@@ -157,7 +197,7 @@ pub(super) struct PeerTable {
 pub(super) struct Peer {
     pub(super) id: Option<PeerId>,
     /// What holds of the last session.
-    pub(super) settings: RibPeer,
+    pub(super) settings: Arc<RibPeer>,
     pub(super) up: bool,
     /// In the order of `FAMILIES`.
     pub(super) tables: Vec<PeerTable>,
@@ -173,7 +213,7 @@ impl Peer {
     fn new(id: Option<PeerId>, settings: RibPeer) -> Self {
         Self {
             id,
-            settings,
+            settings: Arc::new(settings),
             up: false,
             tables: FAMILIES.iter().map(|_| PeerTable::default()).collect(),
             blocked: None,
@@ -198,7 +238,9 @@ impl Peers {
             remote_as: asn,
             router_id,
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            enforce_first_as: false,
             four_octet_as: true,
+            extended_next_hop: false,
             max_message: 0,
             enhanced_refresh: false,
             restarting: false,
@@ -212,14 +254,14 @@ impl Peers {
         self.by_id.get(&id).copied()
     }
 
-    /// The neighbour's slot, with these settings; `None` if there are 65,534 neighbours.
+    /// The neighbour's slot, with these settings; `None` if there are 65,533 neighbours.
     pub(super) fn admit(&mut self, id: PeerId, settings: RibPeer) -> Option<PeerSlot> {
         if let Some(slot) = self.slot(id) {
-            self.get_mut(slot)?.settings = settings;
+            self.get_mut(slot)?.settings = Arc::new(settings);
             return Some(slot);
         }
         let at = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
-        let slot = PeerSlot(u16::try_from(at).ok().filter(|&at| at != u16::MAX)?);
+        let slot = PeerSlot(u16::try_from(at).ok().filter(|&at| at < PeerSlot::IMPORT.0)?);
         let peer = Some(Peer::new(Some(id), settings));
         match self.slots.get_mut(at) {
             Some(free) => *free = peer,

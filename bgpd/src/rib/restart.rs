@@ -109,7 +109,7 @@ impl Rib {
             self.end_deferral();
         }
         for at in 0..self.tables.len() {
-            let mut sweeps: Vec<(PeerSlot, u8)> = Vec::new();
+            let mut sweeps: Vec<(PeerSlot, u16)> = Vec::new();
             for (slot, peer) in self.shared.peers.iter() {
                 let Some(state) = peer.tables.get(at) else { continue };
                 if due(state.stale_until) {

@@ -5,18 +5,22 @@ use super::{
     PathSource, Reason, Rib, RibError, RibPeer, Shared,
     decision::reason,
     destination::{Path, PathFlags, PeerSlot},
-    export::{GroupKey, may_send, outbound},
+    export::GroupKey,
     loc_rib::Table,
     place,
 };
 use crate::peer::PeerId;
-use crate::wire::{AttributeSet, Family};
+use crate::wire::{AttributeSet, Family, unicast};
+use ipnet::IpNet;
 use smallvec::SmallVec;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use weft_evpn::nlri::{NlriKey, NlriRest};
+use weft_evpn::{
+    DomainId,
+    nlri::{NlriKey, NlriRest},
+};
 
 /// A destination, for further questions about it in the same turn of the core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +31,8 @@ pub struct DestinationId(pub(super) u32);
 pub struct PathView {
     /// From whom.
     pub source: PathSource,
+    /// The domain it is from; `None` for a route of ours that goes into all.
+    pub domain: Option<DomainId>,
     /// RFC 7911; 0 without add-path.
     pub path_id: u32,
     /// As received (LOCAL_PREF and reflection attributes from eBGP removed); in what is
@@ -70,6 +76,11 @@ impl RouteView {
         (self.family.row().join)(&self.key, &path.rest, &mut wire);
         wire
     }
+
+    /// The prefix, in a unicast family.
+    pub fn prefix(&self) -> Option<IpNet> {
+        unicast::prefix_of(&self.key).filter(|_| self.family.is_unicast())
+    }
 }
 
 /// A neighbour's counters in a family.
@@ -79,6 +90,8 @@ pub struct PeerCounters {
     pub received: u32,
     /// Those that may be used: FRR's pfxRcd.
     pub accepted: u32,
+    /// How often the import policy denied a route in this session.
+    pub filtered: u64,
     /// Kept over its restart.
     pub stale: u32,
     /// Routes it holds from us: FRR's pfxSnt.
@@ -161,22 +174,25 @@ impl MemoryUse {
     }
 }
 
-const REFUSALS: [(u8, &str); 5] = [
+const REFUSALS: [(u16, &str); 7] = [
     (PathFlags::AS_LOOP, "as-path contains our own AS"),
     (PathFlags::OWN_ORIGINATOR, "originator-id is our own"),
     (PathFlags::OWN_CLUSTER, "cluster-list contains our own cluster-id"),
     (PathFlags::NO_POLICY, "no policy for eBGP (RFC 8212)"),
     (PathFlags::UNREACHABLE, "next hop is not reachable"),
+    (PathFlags::FILTERED, "denied by the import policy"),
+    (PathFlags::FIRST_AS, "as-path does not begin with the neighbor's AS"),
 ];
 
 impl Table {
     fn path_view(&self, shared: &Shared, path: &Path) -> PathView {
-        let source = shared.path_source(path.source);
+        let source = shared.path_source(path.source, path.path_id);
         PathView {
             source,
-            path_id: path.path_id,
+            domain: shared.domain(self.family, path.source, path.rest),
+            path_id: if path.source == PeerSlot::IMPORT { 0 } else { path.path_id },
             attributes: Arc::clone(shared.attributes.get(path.attributes)),
-            rest: NlriRest::from_slice(shared.rests.get(path.rest)),
+            rest: NlriRest::from_slice(shared.rest(path)),
             best: path.flags.has(PathFlags::BEST),
             eligible: path.eligible(),
             refused: REFUSALS
@@ -229,19 +245,25 @@ impl Table {
     /// What a peer has been told of a destination, as it was sent.
     pub(super) fn advertised_view(&self, shared: &Shared, id: u32, slot: PeerSlot) -> Option<RouteView> {
         let subgroup = self.subgroup(shared.peers.table(slot, self.place)?.subgroup?)?;
-        let best = self.routes.best(id)?;
-        if best.source == slot || !subgroup.sent.contains(id) {
+        let best = self.routes.best(id);
+        let own = best.is_some_and(|best| best.source == slot) && !self.originates_default(&subgroup.key, id);
+        if own || !subgroup.sent.contains(id) {
             return None;
         }
-        let origination = shared.origination(best.source, self.family);
-        let set = shared.attributes.get(best.attributes);
-        let speaker = shared.settings.speaker();
-        if !may_send(&speaker, &subgroup.key, origination, set) {
-            return None;
-        }
-        let mut view = self.route_view(shared, id, |path| path.flags.has(PathFlags::BEST))?;
+        let attributes = self.advertised_attributes(shared, &subgroup.key, id)?;
+        let mut view = match self.route_view(shared, id, |path| path.flags.has(PathFlags::BEST)) {
+            Some(view) => view,
+            // A default route that only this group knows of.
+            None => RouteView {
+                id: DestinationId(id),
+                family: self.family,
+                key: self.routes.key(id),
+                paths: SmallVec::from_iter([self.path_view(shared, &Path::default())]),
+                reason: None,
+            },
+        };
         if let Some(path) = view.paths.first_mut() {
-            path.attributes = outbound(&speaker, &subgroup.key, origination, set);
+            path.attributes = attributes;
         }
         Some(view)
     }
@@ -266,8 +288,10 @@ impl Rib {
             .iter()
             .flatten()
             .filter(|subgroup| subgroup.sent.contains(id.0))
-            .flat_map(|subgroup| &subgroup.members)
-            .filter(|slot| **slot != source)
+            .flat_map(|subgroup| {
+                let all = table.originates_default(&subgroup.key, id.0);
+                subgroup.members.iter().filter(move |slot| all || **slot != source)
+            })
             .filter_map(|&slot| self.shared.peers.get(slot)?.id)
             .collect();
         peers.sort_unstable();
@@ -282,7 +306,11 @@ impl Rib {
             let state = self.shared.peers.table(slot, table.place)?;
             let subgroup = state.subgroup.and_then(|at| table.subgroup(at));
             let own = subgroup.map_or(0, |subgroup| {
-                let is_own = |&id: &u32| subgroup.sent.contains(id) && table.routes.last_source(id) == slot;
+                let is_own = |&id: &u32| {
+                    subgroup.sent.contains(id)
+                        && table.routes.last_source(id) == slot
+                        && !table.originates_default(&subgroup.key, id)
+                };
                 state.routes.iter().filter(is_own).count() as u32
             });
             let stale = match state.stale_until {
@@ -297,6 +325,7 @@ impl Rib {
             Some(PeerCounters {
                 received: state.paths,
                 accepted: state.accepted,
+                filtered: state.filtered,
                 stale,
                 sent: subgroup.map_or(0, |subgroup| subgroup.sent.len() - own),
                 pending: subgroup.map_or(0, |subgroup| subgroup.pending.len()),

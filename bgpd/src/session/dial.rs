@@ -1,5 +1,6 @@
 //! Sockets as a neighbour's settings ask: the call to it, and what an accepted connection
-//! gets. TCP-MD5 (RFC 2385), TTL security (RFC 5082), update-source, link-local scope.
+//! gets. TCP-MD5 (RFC 2385), TTL security (RFC 5082), update-source, link-local scope, the
+//! device of an IP-VRF.
 
 use super::sockopt;
 use crate::{
@@ -13,6 +14,7 @@ use std::{
     os::fd::AsFd,
 };
 use tokio::net::{TcpSocket, TcpStream};
+use weft_evpn::VrfName;
 
 /// Why a call did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,22 @@ pub(super) enum DialError {
     Source {
         /// The address.
         address: IpAddr,
+        /// The kernel's answer.
+        error: io::Error,
+    },
+    /// The IP-VRF has no device by which the neighbour could be reached.
+    #[error("vrf {vrf}: no device to reach {address} by")]
+    NoDevice {
+        /// The IP-VRF.
+        vrf: VrfName,
+        /// The neighbour.
+        address: IpAddr,
+    },
+    /// The device of the IP-VRF is not there.
+    #[error("cannot bind to device {device}: {error}")]
+    Device {
+        /// Its name when it was there.
+        device: String,
         /// The kernel's answer.
         error: io::Error,
     },
@@ -163,6 +181,12 @@ pub(super) async fn call(settings: &PeerSettings) -> Result<TcpStream, DialError
     let remote = remote(settings)?;
     let socket = Socket::new(Domain::for_address(remote), Type::STREAM.nonblocking(), Some(Protocol::TCP))
         .map_err(DialError::Socket)?;
+    if let Some(binding) = &settings.vrf {
+        let none = || DialError::NoDevice { vrf: binding.name.clone(), address: settings.address };
+        let (index, device) = binding.device.as_ref().ok_or_else(none)?;
+        sockopt::bind_to_device(socket.as_fd(), *index)
+            .map_err(|error| DialError::Device { device: device.clone(), error })?;
+    }
     prepare(SockRef::from(&socket), settings)?;
     if let Some(password) = &settings.password {
         sockopt::set_md5(socket.as_fd(), remote.ip().into(), Some(password))

@@ -77,6 +77,14 @@ impl Scripted {
         Self { stream, buffer: BytesMut::new(), frames, decoder: Decoder::new(context) }
     }
 
+    /// The end of a neighbour in another AS.
+    pub fn external(stream: TcpStream) -> Self {
+        let mut scripted = Self::new(stream);
+        let context = DecodeContext { families: vec![Family::L2vpnEvpn], ..DecodeContext::default() };
+        scripted.decoder = Decoder::new(context);
+        scripted
+    }
+
     /// Calls from this address.
     pub async fn connect(from: IpAddr, to: SocketAddr) -> Self {
         let socket =

@@ -1,5 +1,5 @@
-//! Socket options that no crate has: TCP-MD5 keys (RFC 2385) and the least TTL of packets
-//! (RFC 5082). The only `unsafe` of this crate: `setsockopt` with structs of the kernel.
+//! Socket options that no crate has: TCP-MD5 keys (RFC 2385), the least TTL of packets
+//! (RFC 5082), the device by its index. The only `unsafe` of this crate: `setsockopt` with structs of the kernel.
 
 #![allow(unsafe_code)]
 
@@ -79,6 +79,14 @@ pub(super) fn set_least_ttl(socket: BorrowedFd<'_>, remote: IpAddr, least: u8) -
         IpAddr::V4(_) => set(socket, libc::IPPROTO_IP, libc::IP_MINTTL, &least),
         IpAddr::V6(_) => set(socket, libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT, &least),
     }
+}
+
+/// Binds the socket to a device: only what comes in by it (or by a device below it, if it is
+/// a VRF device) is heard, and routes are looked up as the device's. By index, because a name
+/// may by now be another device's. Needs no capability on a socket that is not bound yet.
+pub(super) fn bind_to_device(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    let index = libc::c_int::try_from(index).unwrap_or(libc::c_int::MAX);
+    set(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &index)
 }
 
 /// True for fe80::/10, whose addresses mean nothing without an interface.

@@ -253,9 +253,10 @@ impl PeerTask {
         let settings = self.fsm.settings();
         match &settings.interface {
             Some(interface) if super::sockopt::is_link_local(settings.address) => {
-                format!("{}%{interface}", settings.address)
+                let vrf = settings.vrf.as_ref().map(|binding| format!(" (vrf {})", binding.name));
+                format!("{}%{interface}{}", settings.address, vrf.unwrap_or_default())
             }
-            _ => settings.address.to_string(),
+            _ => settings.key().to_string(),
         }
     }
 
@@ -561,6 +562,7 @@ impl PeerTask {
                 four_octet_as: negotiated.four_octet_as,
                 families: negotiated.families.clone(),
                 add_path: negotiated.add_path.clone(),
+                extended_next_hop: negotiated.extended_next_hop,
                 kind: match negotiated.kind {
                     PeerKind::Internal => SessionKind::Internal,
                     PeerKind::External => SessionKind::External,

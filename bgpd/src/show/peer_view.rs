@@ -202,7 +202,7 @@ fn family_view(core: &Core, peer: PeerId, family: Family, groups: &Groups) -> Fa
 /// The neighbours that are asked for, in the order of their addresses.
 pub(super) fn ids(core: &Core, family: Option<Family>) -> Vec<(PeerId, IpAddr)> {
     let has = |peer: &&Peer| family.is_none_or(|family| peer.settings.families.contains_key(&family));
-    let peers = core.peers().by_addresses();
+    let peers = core.peers().in_vrf(None);
     peers.into_iter().filter(has).map(|peer| (peer.id, peer.settings.address)).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Address families as rows of one table: a new family is a row here and a codec for its
 //! NLRI, nothing else. The RIB, the sessions and the shows know families only by this row.
 
+use super::unicast::{self, PrefixError};
 use std::fmt;
 use weft_evpn::nlri;
 
@@ -9,13 +10,25 @@ use weft_evpn::nlri;
 pub enum Family {
     /// AFI 25, SAFI 70 (RFC 7432).
     L2vpnEvpn,
+    /// AFI 1, SAFI 1: also in the fields of UPDATEs that are older than RFC 4760.
+    Ipv4Unicast,
+    /// AFI 2, SAFI 1 (RFC 2545).
+    Ipv6Unicast,
 }
 
 /// An NLRI cut into the part by which routes are told apart, and the rest.
 pub type NlriParts = (nlri::NlriKey, nlri::NlriRest);
 
 /// Why an NLRI could not be read; the session is reset (RFC 7606 §5.3).
-pub type NlriError = nlri::NlriError;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NlriError {
+    /// It is no EVPN route.
+    #[error(transparent)]
+    Evpn(#[from] nlri::NlriError),
+    /// It is no prefix.
+    #[error(transparent)]
+    Prefix(#[from] PrefixError),
+}
 
 /// What the code must know of a family.
 #[derive(Debug)]
@@ -30,7 +43,8 @@ pub struct FamilyRow {
     pub name: &'static str,
     /// FRR's JSON key: `l2VpnEvpn`.
     pub json_key: &'static str,
-    /// Octets that a MP_REACH_NLRI next hop may have.
+    /// Octets that a MP_REACH_NLRI next hop may have; those of 16 and 32 in IPv4 unicast only
+    /// where RFC 8950 was agreed on.
     pub next_hop_lengths: &'static [u8],
     /// How long the NLRI at the front of these bytes is (no path identifier), after checking
     /// its syntax as the family asks.
@@ -48,20 +62,51 @@ static L2VPN_EVPN: FamilyRow = FamilyRow {
     name: "l2vpn evpn",
     json_key: "l2VpnEvpn",
     next_hop_lengths: &[4, 16],
-    measure: nlri::measure,
-    split: nlri::split,
+    measure: |wire| Ok(nlri::measure(wire)?),
+    split: |wire| Ok(nlri::split(wire)?),
     join: nlri::join,
 };
 
+static IPV4_UNICAST: FamilyRow = FamilyRow {
+    family: Family::Ipv4Unicast,
+    afi: 1,
+    safi: 1,
+    name: "ipv4 unicast",
+    json_key: "ipv4Unicast",
+    next_hop_lengths: &[4, 16, 32],
+    measure: unicast::measure_ipv4,
+    split: unicast::split_ipv4,
+    join: unicast::join,
+};
+
+static IPV6_UNICAST: FamilyRow = FamilyRow {
+    family: Family::Ipv6Unicast,
+    afi: 2,
+    safi: 1,
+    name: "ipv6 unicast",
+    json_key: "ipv6Unicast",
+    next_hop_lengths: &[16, 32],
+    measure: unicast::measure_ipv6,
+    split: unicast::split_ipv6,
+    join: unicast::join,
+};
+
 /// Every family, in the order of the enum.
-pub static FAMILIES: &[&FamilyRow] = &[&L2VPN_EVPN];
+pub static FAMILIES: &[&FamilyRow] = &[&L2VPN_EVPN, &IPV4_UNICAST, &IPV6_UNICAST];
 
 impl Family {
     /// This family's row.
     pub fn row(self) -> &'static FamilyRow {
         match self {
             Family::L2vpnEvpn => &L2VPN_EVPN,
+            Family::Ipv4Unicast => &IPV4_UNICAST,
+            Family::Ipv6Unicast => &IPV6_UNICAST,
         }
+    }
+
+    /// True for the families whose NLRI are prefixes.
+    pub fn is_unicast(self) -> bool {
+        matches!(self, Family::Ipv4Unicast | Family::Ipv6Unicast)
     }
 
     /// The family with these numbers, if Weft has it.

@@ -15,6 +15,7 @@ pub fn decode_anything(input: &[u8]) -> usize {
     let context = DecodeContext {
         four_octet_as: choice & 1 == 0,
         add_path: if choice & 2 == 0 { Vec::new() } else { families.clone() },
+        extended_next_hop: choice & 32 != 0,
         families: if choice & 4 == 0 { families } else { Vec::new() },
         kind: if choice & 8 == 0 { SessionKind::Internal } else { SessionKind::External },
         max_length: if choice & 16 == 0 { 4096 } else { u16::MAX },

@@ -16,6 +16,7 @@ pub mod notification;
 pub mod open;
 mod reader;
 pub mod refresh;
+pub mod unicast;
 pub mod update;
 
 pub use attribute::AttributeSet;

@@ -1,7 +1,7 @@
 //! What goes into the engine and what comes out of it.
 
 use super::{EvpnConfig, Notice};
-use crate::forwarding::ForwardingChange;
+use crate::forwarding::{ForwardingChange, VrfNextHop};
 use crate::local::LocalEvent;
 use crate::nlri::EvpnRoute;
 use crate::pmsi::PmsiTunnel;
@@ -107,10 +107,9 @@ pub struct VrfPathSource {
 pub struct VrfPath {
     /// The route whose attributes the path has.
     pub route: EvpnRoute,
-    /// The VTEP to send to.
-    pub vtep: IpAddr,
-    /// The inner destination MAC.
-    pub router_mac: MacAddr,
+    /// Where to send: through the L3VNI to a VTEP, or, where a gateway overlay index is a host in
+    /// a subnet of ours, to that host.
+    pub next_hop: VrfNextHop,
     /// The domain that it was learned in.
     pub domain: DomainId,
 }

@@ -124,7 +124,7 @@ pub enum Query {
     /// All rules.
     Rules,
     /// All routes of one family and protocol; of one kind (`RTN_…`), or with 0 of all.
-    Routes { family: u8, protocol: u8, kind: u8 },
+    RoutesBy { family: u8, protocol: u8, kind: u8 },
     /// One vxlan FDB entry.
     VxlanEntry { vxlan: u32, mac: MacAddr },
     /// One nexthop.
@@ -141,10 +141,7 @@ pub enum Query {
 impl Query {
     /// Whether the answer is a dump, ended by `NLMSG_DONE`.
     pub fn is_dump(self) -> bool {
-        !matches!(
-            self,
-            Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. }
-        )
+        !matches!(self, Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. })
     }
 }
 
@@ -352,7 +349,7 @@ impl Query {
                 to.begin(RTM_GETRULE, flags, sequence);
                 to.fixed(&[0; 12]);
             }
-            Query::Routes { family, protocol, kind } => {
+            Query::RoutesBy { family, protocol, kind } => {
                 to.begin(RTM_GETROUTE, flags, sequence);
                 to.fixed(&[family, 0, 0, 0, 0, protocol, 0, kind, 0, 0, 0, 0]);
             }

@@ -76,7 +76,7 @@ pub enum Written {
 }
 
 /// What one answer means. `Ok(())` is an acknowledgement.
-fn answer(payload: &[u8], flags: u16) -> Result<(), KernelError> {
+pub(super) fn answer(payload: &[u8], flags: u16) -> Result<(), KernelError> {
     let code = payload.first_chunk::<4>().map_or(-libc::EPROTO, |bytes| i32::from_ne_bytes(*bytes));
     if code == 0 {
         return Ok(());
@@ -352,6 +352,17 @@ fn deaf_to_own(port: u32) -> [SockFilter; 17] {
     ]
 }
 
+/// A filter that drops every message caused by this port.
+pub(super) fn drop_own(port: u32) -> [SockFilter; 4] {
+    let op = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
+    [
+        op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 12),
+        op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, port.to_be()),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+    ]
+}
+
 /// The socket for notifications.
 pub struct Monitor {
     socket: Socket,
@@ -366,7 +377,7 @@ impl fmt::Debug for Monitor {
 
 impl Monitor {
     /// Opens it in the network namespace of the calling thread and joins the groups of links, addresses,
-    /// neighbours (FDBs included), nexthops, routes and rules. New neighbours that `own`, a connection's port, wrote are not heard.
+    /// neighbours (FDBs included), nexthops and rules. New neighbours that `own`, a connection's port, wrote are not heard.
     ///
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
@@ -386,8 +397,6 @@ impl Monitor {
             RTNLGRP_NEIGH,
             RTNLGRP_IPV4_IFADDR,
             RTNLGRP_IPV6_IFADDR,
-            RTNLGRP_IPV4_ROUTE,
-            RTNLGRP_IPV6_ROUTE,
             RTNLGRP_IPV4_RULE,
             RTNLGRP_IPV6_RULE,
         ] {

@@ -113,8 +113,13 @@ fn nexthop_messages_read_back() {
     let gateway = ip("2001:db8::2");
     let set = encoded(Op::NexthopSet { id: 17, gateway, mode: Mode::Create });
     let message = NexthopMessage::parse(payload(&set, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_EXCL)).unwrap();
-    let expected =
-        NexthopMessage { id: 17, protocol: RTPROT_BGP, fdb: true, gateway: Some(gateway), ..Default::default() };
+    let expected = NexthopMessage {
+        id: 17,
+        protocol: RTPROT_BGP,
+        fdb: true,
+        gateway: Some(gateway),
+        ..Default::default()
+    };
     assert_eq!(message, expected);
     let group = encoded(Op::GroupSet { id: 18, member: 17, mode: Mode::Replace });
     let message =

@@ -40,6 +40,8 @@ pub(super) struct Kernel {
     pub(super) served: BTreeMap<Vni, ServedVni>,
     /// Links or addresses changed since `served` was computed.
     pub(super) links_changed: bool,
+    /// An address was added since the core was told of one.
+    pub(super) new_address: bool,
     /// Links of which a notification told only a part.
     pub(super) ask_links: BTreeSet<u32>,
     /// When adopted entries may go of the VNIs that came up after the first look.
@@ -64,6 +66,7 @@ impl Kernel {
             forwarding: Forwarding::new(form),
             served: BTreeMap::new(),
             links_changed: false,
+            new_address: false,
             ask_links: BTreeSet::new(),
             prune_at: BTreeMap::new(),
             prune_vrf_at: BTreeMap::new(),
@@ -88,8 +91,12 @@ impl Kernel {
                 }
             }
             RTM_NEWROUTE | RTM_DELROUTE => {
+                if let Some(route) = TableRoute::parse(payload) {
+                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
+                }
                 // Early and cheaply: a host's other tables may be large and restless.
-                let ours = RouteMessage::table_of(payload).is_some_and(|table| self.forwarding.has_table(table));
+                let ours =
+                    RouteMessage::table_of(payload).is_some_and(|table| self.forwarding.has_table(table));
                 if let Some(message) = ours.then(|| RouteMessage::parse(payload)).flatten() {
                     let news = match (header.kind, header.flags & NLM_F_REPLACE != 0) {
                         (RTM_DELROUTE, _) => RouteNews::Gone,
@@ -98,9 +105,6 @@ impl Kernel {
                         _ => RouteNews::Is,
                     };
                     self.forwarding.observe_route(&self.links, &message, news, now);
-                }
-                if let Some(route) = TableRoute::parse(payload) {
-                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
                 }
             }
             RTM_NEWLINK | RTM_DELLINK => {
@@ -125,7 +129,9 @@ impl Kernel {
                 if let Some((index, address)) = parse_address(payload) {
                     self.routes_doubtful |= header.kind == RTM_DELADDR;
                     self.links_changed |= if header.kind == RTM_NEWADDR {
-                        self.links.add_address(index, address)
+                        let new = self.links.add_address(index, address);
+                        self.new_address |= new && address.works;
+                        new
                     } else {
                         self.links.remove_address(index, address)
                     };
@@ -208,7 +214,7 @@ impl Kernel {
         let old = std::mem::take(&mut self.routing.routes);
         for family in [AF_INET, AF_INET6] {
             for (protocol, kind) in [(RTPROT_KERNEL, 0), (RTPROT_BGP, RTN_UNREACHABLE)] {
-                match self.ask(connection, Query::Routes { family, protocol, kind }, now) {
+                match self.ask(connection, Query::RoutesBy { family, protocol, kind }, now) {
                     // IPv6 is switched off here.
                     Err(RequestError::Refused(error))
                         if matches!(error.errno, Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP) => {}

@@ -134,6 +134,7 @@ impl Service {
             Some(FibEvent::Local(events)) => self.locals.extend(events),
             Some(FibEvent::Notice(notice)) => self.notices.push(notice),
             Some(FibEvent::Ready { adopted }) => self.ready = Some(adopted),
+            Some(FibEvent::NewAddress) => {}
             Some(FibEvent::Failed(error)) => panic!("the service failed: {error}"),
             None => return false,
         }
@@ -172,6 +173,13 @@ impl Service {
             }
             assert!(Instant::now() < until, "waited in vain for a notice; {:?}", self.notices);
             self.take_event(Duration::from_millis(100));
+        }
+    }
+
+    /// Takes the events that come within a limit, or wait already.
+    pub fn take_events(&mut self, limit: Duration) {
+        if self.take_event(limit) {
+            self.wait_nothing();
         }
     }
 

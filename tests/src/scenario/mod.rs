@@ -8,4 +8,7 @@ pub mod drift;
 pub mod interop;
 pub mod movement;
 pub mod resilience;
+pub mod routing;
 pub mod scale;
+pub mod sites;
+pub mod upkeep;

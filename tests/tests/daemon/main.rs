@@ -2,6 +2,7 @@
 //! that are taken, the shell's command line. Each test has a namespace of its own, so port 179
 //! is free in it. Needs root and iproute2.
 
+mod addresses;
 mod refusals;
 mod shell;
 mod signals;

@@ -1,11 +1,11 @@
 //! `address-family l2vpn evpn` and the `vni N` blocks in it.
 
-use super::Edit;
+use super::{Edit, neighbor_family::domain};
 use crate::{
     command::{Args, Command, Mode, Reject},
     config::{DuplicateDetection, Evpn, Flooding, Freeze},
 };
-use weft_evpn::{RouteTargetMatch, Vni};
+use weft_evpn::Vni;
 
 /// The lines of the address family, without those of neighbours.
 pub static COMMANDS: &[Command] = &[
@@ -50,6 +50,10 @@ pub static COMMANDS: &[Command] = &[
     Command::set("[no] autort rfc8365-compatible", |edit, args| {
         flag(edit, args, |evpn| &mut evpn.auto_rt_rfc8365)
     }),
+    Command::set("[no] domain / WORD$domain [id DOMAINID$domain_id]", |edit, args| {
+        edit.evpn()?.domain = domain(args)?;
+        Ok(())
+    }),
     Command::set("[no] vni VNI$vni", |edit, args| {
         let vni: Vni = args.need("vni")?;
         if args.negative() {
@@ -74,8 +78,6 @@ pub static VNI_COMMANDS: &[Command] = &[
         edit.vni()?.rd = if args.negative() { None } else { args.get("rd")? };
         Ok(())
     }),
-    Command::set("route-target <both|import|export>$direction RTMATCH$rt...", add_route_targets),
-    Command::set("no route-target <both|import|export>$direction [RTMATCH$rt...]", remove_route_targets),
     Command::set("[no] flooding <disable|head-end-replication>$how", |edit, args| {
         edit.vni()?.flooding = flooding(args);
         Ok(())
@@ -94,22 +96,6 @@ pub static VNI_COMMANDS: &[Command] = &[
     }),
 ];
 
-/// The lines of `address-family ipv4|ipv6 unicast`: Weft exchanges no such routes yet, so only
-/// what says so is taken.
-pub static UNICAST_COMMANDS: &[Command] = &[
-    Command::set("exit-address-family", |edit, _| {
-        edit.leave();
-        Ok(())
-    }),
-    Command::nothing("no neighbor <A.B.C.D|X:X::X:X|WORD>$peer activate"),
-    Command::refuse("neighbor <A.B.C.D|X:X::X:X|WORD>$peer activate", super::foreign::NO_UNICAST),
-    Command::refuse("network LINE$line", super::foreign::NO_UNICAST),
-    Command::refuse("redistribute LINE$line", super::foreign::NO_UNICAST),
-    Command::refuse("aggregate-address LINE$line", super::foreign::NO_UNICAST),
-    Command::refuse("maximum-paths LINE$line", super::foreign::NO_UNICAST),
-    Command::refuse("import LINE$line", super::foreign::NO_UNICAST),
-];
-
 fn flag(edit: &mut Edit<'_>, args: &Args<'_>, field: fn(&mut Evpn) -> &mut bool) -> Result<(), Reject> {
     *field(edit.evpn()?) = !args.negative();
     Ok(())
@@ -121,59 +107,4 @@ fn flooding(args: &Args<'_>) -> Option<Flooding> {
         Some("disable") => Some(Flooding::Disable),
         _ => Some(Flooding::HeadEndReplication),
     }
-}
-
-fn directions(args: &Args<'_>) -> (bool, bool) {
-    match args.text("direction") {
-        Some("import") => (true, false),
-        Some("export") => (false, true),
-        _ => (true, true),
-    }
-}
-
-fn add_route_targets(edit: &mut Edit<'_>, args: &Args<'_>) -> Result<(), Reject> {
-    let (import, export) = directions(args);
-    let vni = edit.vni()?;
-    for value in args.values("rt") {
-        let at = |message| Reject { at: Some(value.start), message };
-        let matched: RouteTargetMatch =
-            value.text.parse().map_err(|error| at(format!("{}: {error}", value.text)))?;
-        if export {
-            let RouteTargetMatch::Exact(target) = matched else {
-                return Err(at(format!("{}: only an import takes *:NN", value.text)));
-            };
-            vni.export.insert(target);
-        }
-        if import {
-            vni.import.insert(matched);
-        }
-    }
-    Ok(())
-}
-
-fn remove_route_targets(edit: &mut Edit<'_>, args: &Args<'_>) -> Result<(), Reject> {
-    let (import, export) = directions(args);
-    let vni = edit.vni()?;
-    if args.values("rt").next().is_none() {
-        if import {
-            vni.import.clear();
-        }
-        if export {
-            vni.export.clear();
-        }
-        return Ok(());
-    }
-    for value in args.values("rt") {
-        let at = |message| Reject { at: Some(value.start), message };
-        let matched: RouteTargetMatch =
-            value.text.parse().map_err(|error| at(format!("{}: {error}", value.text)))?;
-        let mut known = import && vni.import.remove(&matched);
-        if let RouteTargetMatch::Exact(target) = matched {
-            known |= export && vni.export.remove(&target);
-        }
-        if !known {
-            return Err(at(format!("route target {matched} is not configured")));
-        }
-    }
-    Ok(())
 }

@@ -4,15 +4,21 @@
 use crate::command::Command;
 
 /// Why unicast families cannot be configured.
-pub const NO_UNICAST: &str = "Weft exchanges no IPv4 or IPv6 unicast routes yet, only l2vpn evpn";
+const NO_UNICAST: &str = "outside of an IP-VRF Weft exchanges no IPv4 or IPv6 unicast routes, only l2vpn evpn; see `router bgp N vrf NAME`";
 const NO_POLICY: &str =
     "Weft has no routing policy yet; remove it, and say `no bgp ebgp-requires-policy` for external neighbors";
-const NO_VRF: &str = "Weft has no VRFs yet";
+const NO_VIEW: &str = "Weft has IP-VRFs, but no views";
+const NO_LEAKING: &str = "Weft does not leak routes between IP-VRFs";
+const NO_VPN: &str = "Weft has no VPN families; an IP-VRF speaks EVPN";
+const LEGACY_L3VNI: &str = "an L3VNI belongs into a `vrf NAME` block; Weft serves none in the default VRF";
+const NO_VRF_ROUTE: &str = "Weft sets no static routes; put it into the kernel with iproute2: \
+     ip route add P via A table T (or vrf NAME), and `redistribute static`";
 const NO_ROUTE: &str = "Weft sets no static routes; use ip route of iproute2";
 const ONE_PROTOCOL: &str = "Weft speaks BGP only";
 const NO_UNNUMBERED: &str = "Weft has no unnumbered neighbors yet; name the neighbor by its address";
 const NO_LEGACY_LOG: &str = "log more with `log level debugging` or RUST_LOG";
-const NO_TYPE5: &str = "Weft originates no type-5 routes yet";
+const NO_TYPE5: &str =
+    "Weft advertises the routes of IP-VRFs only; move the line into `router bgp N vrf NAME`";
 const NO_MULTIHOMING: &str = "Weft has no EVPN multihoming";
 
 /// Outside of every block.
@@ -41,8 +47,8 @@ pub static GLOBAL: &[Command] = &[
         "interface LINE$line",
         "Weft leaves interfaces to iproute2; only `bridge-domain` names them",
     ),
-    Command::refuse_block("vrf LINE$line", NO_VRF),
-    Command::refuse_block("router bgp ASN$asn <vrf|view|instance> LINE$line", NO_VRF),
+    Command::refuse("vni VNI$vni [prefix-routes-only]", LEGACY_L3VNI),
+    Command::refuse_block("router bgp ASN$asn <view|instance> LINE$line", NO_VIEW),
     Command::refuse_block(
         "router <babel|eigrp|isis|ospf|ospf6|pim|pim6|rip|ripng|openfabric>$protocol [LINE$line]",
         ONE_PROTOCOL,
@@ -88,7 +94,6 @@ pub static ROUTER: &[Command] = &[
 
 /// In `address-family l2vpn evpn`.
 pub static EVPN: &[Command] = &[
-    Command::refuse("neighbor <A.B.C.D|X:X::X:X|WORD>$peer route-map LINE$line", NO_POLICY),
     Command::refuse(
         "neighbor <A.B.C.D|X:X::X:X|WORD>$peer next-hop-self [force]",
         "the next hop of an EVPN route is its VTEP, and stays as it is",
@@ -97,5 +102,59 @@ pub static EVPN: &[Command] = &[
     Command::refuse("default-originate <ipv4|ipv6>$afi", NO_TYPE5),
     Command::refuse("<use-es-l3nhg|disable-ead-evi-rx|disable-ead-evi-tx>$knob", NO_MULTIHOMING),
     Command::refuse("mac-vrf LINE$line", "Weft has no site of origin"),
-    Command::refuse("<rd|route-target>$what LINE$line", "only inside a `vni` block; Weft has no VRFs yet"),
+    Command::refuse(
+        "<rd|route-target>$what LINE$line",
+        "only inside a `vni` block, or in `router bgp N vrf NAME`",
+    ),
+];
+
+/// In `address-family ipv4|ipv6 unicast` outside of an IP-VRF, where nothing can be said.
+pub static UNICAST: &[Command] = &[
+    Command::set("exit-address-family", |edit, _| {
+        edit.leave();
+        Ok(())
+    }),
+    Command::nothing("no neighbor <A.B.C.D|X:X::X:X|WORD>$peer activate"),
+    Command::refuse("neighbor <A.B.C.D|X:X::X:X|WORD>$peer activate", NO_UNICAST),
+    Command::refuse("network LINE$line", NO_UNICAST),
+    Command::refuse("redistribute LINE$line", NO_UNICAST),
+    Command::refuse("aggregate-address LINE$line", NO_UNICAST),
+    Command::refuse("maximum-paths LINE$line", NO_UNICAST),
+    Command::refuse("import LINE$line", NO_LEAKING),
+];
+
+/// In `vrf NAME`.
+pub static VRF: &[Command] = &[
+    Command::refuse("<ip|ipv6>$afi route LINE$line", NO_VRF_ROUTE),
+    Command::refuse(
+        "netns LINE$line",
+        "Weft makes an IP-VRF of a VRF device or of a table with rules, not of a netns",
+    ),
+    Command::nothing("[no] ip nht resolve-via-default"),
+    Command::nothing("[no] ipv6 nht resolve-via-default"),
+];
+
+/// In `address-family ipv4|ipv6 unicast` of an IP-VRF.
+pub static VRF_UNICAST: &[Command] = &[
+    Command::refuse(
+        "no neighbor <A.B.C.D|X:X::X:X|WORD>$peer send-community [<all|both|extended|large|standard>]",
+        "Weft always sends communities; take them away with a route-map",
+    ),
+    Command::refuse(
+        "redistribute <ospf|ospf6|isis|rip|ripng|eigrp|babel|table>$protocol [LINE$line]",
+        ONE_PROTOCOL,
+    ),
+    Command::refuse("import vrf LINE$line", NO_LEAKING),
+    Command::refuse("<import|export>$direction vpn", NO_VPN),
+    Command::refuse("<rd|rt|label|nexthop|route-map>$what vpn LINE$line", NO_VPN),
+    Command::refuse(
+        "neighbor <A.B.C.D|X:X::X:X|WORD>$peer <filter-list|distribute-list>$list LINE$line",
+        "Weft filters by route-map and prefix-list",
+    ),
+];
+
+/// In `address-family l2vpn evpn` of an IP-VRF.
+pub static VRF_EVPN: &[Command] = &[
+    Command::nothing("[no] advertise-pip [LINE$line]"),
+    Command::refuse("neighbor LINE$line", "EVPN neighbors belong to `router bgp N` outside of an IP-VRF"),
 ];

@@ -71,35 +71,19 @@ pub static COMMANDS: &[Command] = &[
     Command::set("no router bgp [ASN$asn]", |edit, args| {
         let asn = args.text("asn").and_then(parse_asn);
         match &edit.config.bgp {
-            Some(bgp) if asn.is_none_or(|asn| asn == bgp.asn) => {
-                edit.config.bgp = None;
-                Ok(())
-            }
+            Some(bgp) if asn.is_none_or(|asn| asn == bgp.asn) => match edit.config.bgp_vrfs.keys().next() {
+                // As FRR: an IP-VRF's instance leans on the speaker's.
+                Some(vrf) => {
+                    Err(Reject::line(format!("first `no router bgp vrf {vrf}`, which depends on it")))
+                }
+                None => {
+                    edit.config.bgp = None;
+                    Ok(())
+                }
+            },
             Some(bgp) => Err(args.reject("asn", format!("the AS is {}", bgp.asn))),
             None => Err(Reject::line("BGP is not configured")),
         }
-    }),
-];
-
-/// The commands of `bridge-domain NAME`.
-pub static BRIDGE_DOMAIN_COMMANDS: &[Command] = &[
-    Command::set("[no] vni / VNI$vni", |edit, args| {
-        edit.bridge_domain()?.vni = if args.negative() { None } else { args.get("vni")? };
-        Ok(())
-    }),
-    Command::set("[no] interface IFNAME$ifname", |edit, args| {
-        let name: String = args.need("ifname")?;
-        let interfaces = &mut edit.bridge_domain()?.interfaces;
-        if !args.negative() {
-            interfaces.insert(name);
-        } else if !interfaces.remove(&name) {
-            return Err(args.reject("ifname", format!("{name} is not in this bridge domain")));
-        }
-        Ok(())
-    }),
-    Command::set("[no] mtu / (68-65535)$mtu", |edit, args| {
-        edit.bridge_domain()?.mtu = if args.negative() { None } else { args.get("mtu")? };
-        Ok(())
     }),
 ];
 

@@ -1,14 +1,23 @@
 //! The lines of configuration. A handler edits a candidate; whoever called it decides whether the
 //! candidate is applied, so a refused line leaves no trace.
 
+pub mod bridge_domain;
 pub mod evpn;
 pub mod foreign;
 pub mod global;
+mod instance;
 pub mod neighbor;
+pub mod neighbor_family;
+pub mod route_target;
 pub mod router;
+pub mod unicast;
+pub mod vrf;
+pub mod vrf_evpn;
+
+pub use instance::Instance;
 
 use super::{Command, Mode, Reject, ShellAction};
-use crate::config::{Bgp, BridgeDomain, Config, Evpn, VniConfig};
+use crate::config::{Bgp, BgpVrf, BridgeDomain, Config, Evpn, Unicast, VniConfig, Vrf, VrfEvpn};
 
 /// What every configuration mode has.
 pub static COMMANDS: &[Command] = &[
@@ -33,6 +42,51 @@ impl Edit<'_> {
     /// The speaker being configured.
     pub fn bgp(&mut self) -> Result<&mut Bgp, Reject> {
         self.config.bgp.as_mut().ok_or_else(|| Reject::line("`router bgp` was removed meanwhile"))
+    }
+
+    /// The IP-VRF whose BGP instance was entered; `None` in the speaker's own.
+    pub fn instance_vrf(&self) -> Option<&str> {
+        self.path.iter().rev().find_map(|mode| match mode {
+            Mode::RouterVrf(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The BGP instance of the IP-VRF entered.
+    pub fn bgp_vrf(&mut self) -> Result<&mut BgpVrf, Reject> {
+        let name = self.instance_vrf().ok_or_else(|| Reject::line("only inside `router bgp N vrf NAME`"))?;
+        let gone = Reject::line(format!("`router bgp vrf {name}` was removed meanwhile"));
+        let name = name.to_owned();
+        self.config.bgp_vrfs.get_mut(&name).ok_or(gone)
+    }
+
+    /// The BGP instance entered, as far as all instances are alike.
+    pub fn instance(&mut self) -> Result<Instance<'_>, Reject> {
+        if self.instance_vrf().is_some() {
+            return self.bgp_vrf().map(Instance::of);
+        }
+        self.bgp().map(Instance::of)
+    }
+
+    /// The unicast family entered.
+    pub fn unicast(&mut self) -> Result<&mut Unicast, Reject> {
+        let ipv6 = self.path.last() == Some(&Mode::VrfIpv6);
+        let bgp = self.bgp_vrf()?;
+        Ok(if ipv6 { &mut bgp.ipv6 } else { &mut bgp.ipv4 })
+    }
+
+    /// The EVPN family of the IP-VRF entered.
+    pub fn vrf_evpn(&mut self) -> Result<&mut VrfEvpn, Reject> {
+        Ok(&mut self.bgp_vrf()?.evpn)
+    }
+
+    /// The IP-VRF entered.
+    pub fn vrf(&mut self) -> Result<&mut Vrf, Reject> {
+        let Some(Mode::Vrf(name)) = self.path.last() else {
+            return Err(Reject::line("only inside a `vrf` block"));
+        };
+        let gone = || Reject::line(format!("`vrf {name}` was removed meanwhile"));
+        self.config.vrfs.get_mut(name).ok_or_else(gone)
     }
 
     /// Its EVPN address family.

@@ -1,4 +1,4 @@
-//! `neighbor …`, outside and inside of an address family; the same lines serve addresses and peer-groups.
+//! `neighbor …` outside of an address family; the same lines serve addresses and peer-groups.
 
 use super::{
     Edit,
@@ -6,15 +6,10 @@ use super::{
 };
 use crate::{
     command::{Args, Command, Reject, grammar::token::parse_asn},
-    config::{
-        AllowAsIn, GracefulRestartMode, MaximumPrefix, MaximumPrefixAction, Neighbor, NeighborFamily,
-        NeighborSettings, RemoteAs, Shutdown, UpdateSource,
-    },
+    config::{GracefulRestartMode, Neighbor, NeighborSettings, RemoteAs, Shutdown, UpdateSource},
 };
 use std::net::IpAddr;
 
-/// How often our AS may be in a path when `allowas-in` says nothing.
-const DEFAULT_ALLOWAS_TIMES: u8 = 3;
 /// The hops of a bare `ebgp-multihop`.
 const MAX_HOPS: u8 = 255;
 
@@ -27,6 +22,10 @@ pub static COMMANDS: &[Command] = &[
     Command::set("no neighbor <A.B.C.D|X:X::X:X|WORD>$peer", remove),
     Command::set("[no] neighbor WORD$peer peer-group", group),
     Command::set("[no] neighbor <A.B.C.D|X:X::X:X>$peer peer-group / WORD$group", membership),
+    Command::set("[no] neighbor <A.B.C.D|X:X::X:X>$peer interface / IFNAME$ifname", |edit, args| {
+        settings(edit, args)?.interface = value(args, "ifname")?;
+        Ok(())
+    }),
     Command::set(
         "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer update-source / <A.B.C.D|X:X::X:X|IFNAME>$source",
         |edit, args| {
@@ -122,55 +121,14 @@ pub static COMMANDS: &[Command] = &[
     }),
 ];
 
-/// The lines of an address family.
-pub static FAMILY_COMMANDS: &[Command] = &[
-    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer activate", |edit, args| {
-        family(edit, args)?.activate = !args.negative();
-        Ok(())
-    }),
-    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer route-reflector-client", |edit, args| {
-        family(edit, args)?.route_reflector_client = !args.negative();
-        Ok(())
-    }),
-    Command::set(
-        "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer allowas-in [<(1-10)$allowas_times|origin>]",
-        |edit, args| {
-            let allow = match args.get("allowas_times")? {
-                _ if args.negative() => None,
-                _ if args.has("origin") => Some(AllowAsIn::Origin),
-                times => Some(AllowAsIn::Times(times.unwrap_or(DEFAULT_ALLOWAS_TIMES))),
-            };
-            family(edit, args)?.allowas_in = allow;
-            Ok(())
-        },
-    ),
-    Command::set(
-        "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer maximum-prefix / \
-         (1-4294967295)$limit [(1-100)$threshold] [<warning-only|restart (1-65535)$minutes>]",
-        |edit, args| {
-            let action = match args.get("minutes")? {
-                Some(minutes) => MaximumPrefixAction::Restart(minutes),
-                None if args.has("warning-only") => MaximumPrefixAction::WarningOnly,
-                None => MaximumPrefixAction::Close,
-            };
-            let limit = value(args, "limit")?;
-            let threshold = args.get("threshold")?;
-            family(edit, args)?.maximum_prefix =
-                limit.map(|limit| MaximumPrefix { limit, threshold, action });
-            Ok(())
-        },
-    ),
-    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer soft-reconfiguration inbound", |edit, args| {
-        family(edit, args)?.soft_reconfiguration_inbound = !args.negative();
-        Ok(())
-    }),
-];
-
 /// The settings that a line is about. A neighbour is made by `remote-as` or `peer-group` only, so that a
 /// mistyped address is an error and not a new neighbour.
-fn settings<'e>(edit: &'e mut Edit<'_>, args: &Args<'_>) -> Result<&'e mut NeighborSettings, Reject> {
+pub(super) fn settings<'e>(
+    edit: &'e mut Edit<'_>,
+    args: &Args<'_>,
+) -> Result<&'e mut NeighborSettings, Reject> {
     let peer = args.text("peer").unwrap_or_default();
-    let bgp = edit.bgp()?;
+    let bgp = edit.instance()?;
     let known = match peer.parse::<IpAddr>() {
         Ok(address) => bgp.neighbors.get_mut(&address).map(|neighbor| &mut neighbor.settings),
         Err(_) => bgp.peer_groups.get_mut(peer),
@@ -192,10 +150,6 @@ fn unknown(args: &Args<'_>, peer: &str) -> Reject {
 /// A name that nobody takes for a mistyped address.
 fn is_group_name(name: &str) -> bool {
     !name.contains([':', '/', '*', '|']) && !name.starts_with(|c: char| c.is_ascii_digit())
-}
-
-fn family<'e>(edit: &'e mut Edit<'_>, args: &Args<'_>) -> Result<&'e mut NeighborFamily, Reject> {
-    settings(edit, args).map(|settings| &mut settings.l2vpn_evpn)
 }
 
 /// Free text of a line, none in the `no` form.
@@ -234,7 +188,7 @@ fn remote_as(edit: &mut Edit<'_>, args: &Args<'_>) -> Result<(), Reject> {
             Err(args.reject("peer", "expected a unicast address"))
         }
         Ok(address) => {
-            edit.bgp()?.neighbors.entry(address).or_default().settings.remote_as = Some(remote_as);
+            edit.instance()?.neighbors.entry(address).or_default().settings.remote_as = Some(remote_as);
             Ok(())
         }
         Err(_) => {
@@ -251,7 +205,7 @@ fn forget(
     address: IpAddr,
     take: fn(&mut Neighbor),
 ) -> Result<(), Reject> {
-    let neighbors = &mut edit.bgp()?.neighbors;
+    let neighbors = &mut edit.instance()?.neighbors;
     let Some(neighbor) = neighbors.get_mut(&address) else {
         return Err(unknown(args, &address.to_string()));
     };
@@ -265,7 +219,7 @@ fn forget(
 fn remove(edit: &mut Edit<'_>, args: &Args<'_>) -> Result<(), Reject> {
     let peer = args.text("peer").unwrap_or_default();
     match peer.parse::<IpAddr>() {
-        Ok(address) => match edit.bgp()?.neighbors.remove(&address) {
+        Ok(address) => match edit.instance()?.neighbors.remove(&address) {
             Some(_) => Ok(()),
             None => Err(unknown(args, peer)),
         },
@@ -281,13 +235,13 @@ fn group(edit: &mut Edit<'_>, args: &Args<'_>) -> Result<(), Reject> {
     if !is_group_name(name) {
         return Err(args.reject("peer", format!("{name} is no address, and no name of a peer-group")));
     }
-    edit.bgp()?.peer_groups.entry(name.to_owned()).or_default();
+    edit.instance()?.peer_groups.entry(name.to_owned()).or_default();
     Ok(())
 }
 
 /// A group goes with its members that have nothing but the group, and with its listen ranges.
 fn remove_group(edit: &mut Edit<'_>, args: &Args<'_>, name: &str) -> Result<(), Reject> {
-    let bgp = edit.bgp()?;
+    let bgp = edit.instance()?;
     if bgp.peer_groups.remove(name).is_none() {
         return Err(unknown(args, name));
     }
@@ -310,7 +264,7 @@ fn membership(edit: &mut Edit<'_>, args: &Args<'_>) -> Result<(), Reject> {
     if address.is_unspecified() || address.is_multicast() {
         return Err(args.reject("peer", "expected a unicast address"));
     }
-    let bgp = edit.bgp()?;
+    let bgp = edit.instance()?;
     if !bgp.peer_groups.contains_key(&name) {
         return Err(args
             .reject("group", format!("there is no peer-group {name}: first `neighbor {name} peer-group`")));

@@ -1,9 +1,9 @@
-//! `router bgp N`: what concerns the whole speaker.
+//! `router bgp N [vrf NAME]`: what concerns the whole instance.
 
-use super::Edit;
+use super::{Edit, Instance};
 use crate::{
     command::{Args, Command, Mode, Reject},
-    config::{Bgp, GracefulRestartMode, Timers},
+    config::{GracefulRestartMode, Timers},
 };
 use ipnet::IpNet;
 use std::net::Ipv4Addr;
@@ -15,7 +15,7 @@ pub static COMMANDS: &[Command] = &[
         if id.is_some_and(|id| id.is_unspecified()) {
             return Err(args.reject("router_id", "the router id is not 0.0.0.0 (RFC 6286)"));
         }
-        edit.bgp()?.router_id = id;
+        *edit.instance()?.router_id = id;
         Ok(())
     }),
     Command::set("[no] bgp cluster-id / <A.B.C.D|(1-4294967295)>$cluster_id", |edit, args| {
@@ -29,21 +29,21 @@ pub static COMMANDS: &[Command] = &[
         if id.is_some_and(|id| id.is_unspecified()) {
             return Err(args.reject("cluster_id", "the cluster id is not 0.0.0.0"));
         }
-        edit.bgp()?.cluster_id = id;
+        *edit.instance()?.cluster_id = id;
         Ok(())
     }),
     Command::set("[no] bgp default ipv4-unicast", |edit, args| {
-        flag(edit, args, |bgp| &mut bgp.default_ipv4_unicast)
+        flag(edit, args, |bgp| bgp.default_ipv4_unicast)
     }),
     Command::set("[no] bgp default local-preference / (0-4294967295)$local_preference", |edit, args| {
-        edit.bgp()?.default_local_preference = value(args, "local_preference")?;
+        *edit.instance()?.default_local_preference = value(args, "local_preference")?;
         Ok(())
     }),
     Command::set("[no] bgp ebgp-requires-policy", |edit, args| {
-        flag(edit, args, |bgp| &mut bgp.ebgp_requires_policy)
+        flag(edit, args, |bgp| bgp.ebgp_requires_policy)
     }),
     Command::set("[no] bgp log-neighbor-changes", |edit, args| {
-        flag(edit, args, |bgp| &mut bgp.log_neighbor_changes)
+        flag(edit, args, |bgp| bgp.log_neighbor_changes)
     }),
     Command::set("[no] bgp always-compare-med", |edit, args| {
         flag(edit, args, |bgp| &mut bgp.best_path.always_compare_med)
@@ -65,29 +65,29 @@ pub static COMMANDS: &[Command] = &[
     }),
     Command::set("[no] bgp listen range <A.B.C.D/M|X:X::X:X/M>$range peer-group WORD$group", listen_range),
     Command::set("[no] bgp listen limit / (1-65535)$listen_limit", |edit, args| {
-        edit.bgp()?.listen_limit = value(args, "listen_limit")?;
+        *edit.instance()?.listen_limit = value(args, "listen_limit")?;
         Ok(())
     }),
     Command::set("[no] bgp graceful-restart", |edit, args| {
         let mode = if args.negative() { GracefulRestartMode::Helper } else { GracefulRestartMode::Restart };
-        edit.bgp()?.graceful_restart.mode = mode;
+        edit.instance()?.graceful_restart.mode = mode;
         Ok(())
     }),
     Command::set("[no] bgp graceful-restart-disable", |edit, args| {
         let mode = if args.negative() { GracefulRestartMode::Restart } else { GracefulRestartMode::Disable };
-        edit.bgp()?.graceful_restart.mode = mode;
+        edit.instance()?.graceful_restart.mode = mode;
         Ok(())
     }),
     Command::set("[no] bgp graceful-restart restart-time / (0-4095)$restart_time", |edit, args| {
-        edit.bgp()?.graceful_restart.restart_time = value(args, "restart_time")?;
+        edit.instance()?.graceful_restart.restart_time = value(args, "restart_time")?;
         Ok(())
     }),
     Command::set("[no] bgp graceful-restart stalepath-time / (1-4095)$stalepath_time", |edit, args| {
-        edit.bgp()?.graceful_restart.stalepath_time = value(args, "stalepath_time")?;
+        edit.instance()?.graceful_restart.stalepath_time = value(args, "stalepath_time")?;
         Ok(())
     }),
     Command::set("[no] bgp graceful-restart select-defer-time / (0-3600)$select_defer_time", |edit, args| {
-        edit.bgp()?.graceful_restart.select_defer_time = value(args, "select_defer_time")?;
+        edit.instance()?.graceful_restart.select_defer_time = value(args, "select_defer_time")?;
         Ok(())
     }),
     Command::set("[no] bgp graceful-restart preserve-fw-state", |edit, args| {
@@ -97,17 +97,21 @@ pub static COMMANDS: &[Command] = &[
         flag(edit, args, |bgp| &mut bgp.graceful_restart.notification)
     }),
     Command::set("[no] timers bgp / (0-65535)$keepalive (0-65535)$hold", |edit, args| {
-        edit.bgp()?.timers = timers(args)?;
+        *edit.instance()?.timers = timers(args)?;
         Ok(())
     }),
     Command::set("address-family l2vpn evpn", |edit, _| {
-        edit.bgp()?;
-        edit.enter(Mode::Evpn);
+        edit.instance()?;
+        edit.enter(if edit.instance_vrf().is_some() { Mode::VrfEvpn } else { Mode::Evpn });
         Ok(())
     }),
-    Command::set("address-family <ipv4|ipv6> unicast", |edit, _| {
-        edit.bgp()?;
-        edit.enter(Mode::Unicast);
+    Command::set("address-family <ipv4|ipv6>$afi [unicast]", |edit, args| {
+        edit.instance()?;
+        edit.enter(match (edit.instance_vrf(), args.text("afi")) {
+            (None, _) => Mode::Unicast,
+            (Some(_), Some("ipv6")) => Mode::VrfIpv6,
+            (Some(_), _) => Mode::VrfIpv4,
+        });
         Ok(())
     }),
 ];
@@ -131,15 +135,19 @@ pub fn timers(args: &Args<'_>) -> Result<Option<Timers>, Reject> {
     Ok(Some(Timers { keepalive, hold }))
 }
 
-fn flag(edit: &mut Edit<'_>, args: &Args<'_>, field: fn(&mut Bgp) -> &mut bool) -> Result<(), Reject> {
-    *field(edit.bgp()?) = !args.negative();
+fn flag(
+    edit: &mut Edit<'_>,
+    args: &Args<'_>,
+    field: for<'e> fn(Instance<'e>) -> &'e mut bool,
+) -> Result<(), Reject> {
+    *field(edit.instance()?) = !args.negative();
     Ok(())
 }
 
 fn listen_range(edit: &mut Edit<'_>, args: &Args<'_>) -> Result<(), Reject> {
     let range: IpNet = args.need("range")?;
     let (range, group) = (range.trunc(), args.text("group").unwrap_or_default());
-    let bgp = edit.bgp()?;
+    let bgp = edit.instance()?;
     if args.negative() {
         return match bgp.listen_ranges.get(&range) {
             Some(known) if known == group => {

@@ -111,6 +111,7 @@ fn could_become(kind: Kind, prefix: &str) -> bool {
         Kind::Ipv6 | Kind::Mac => only(|c| c.is_ascii_hexdigit() || c == ':' || c == '.'),
         Kind::Ipv6Prefix => only(|c| c.is_ascii_hexdigit() || matches!(c, ':' | '.' | '/')),
         Kind::Asn => only(|c| c.is_ascii_digit() || c == '.'),
+        Kind::DomainId => only(|c| c.is_ascii_digit() || c == ':'),
         Kind::Rd | Kind::Rt => only(|c| c.is_ascii_digit() || c == '.' || c == ':'),
         Kind::RtMatch => only(|c| c.is_ascii_digit() || matches!(c, '.' | ':' | '*')),
     }

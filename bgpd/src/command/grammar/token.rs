@@ -5,7 +5,7 @@
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use weft_evpn::{MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
+use weft_evpn::{DomainId, MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
 
 /// Octets that a Linux interface name may have (`IFNAMSIZ` less the final zero).
 pub const MAX_INTERFACE_NAME: usize = 15;
@@ -62,6 +62,8 @@ pub enum Kind {
     RtMatch,
     /// `VNI`
     Vni,
+    /// `DOMAINID`: `N:M`, as in D-PATH.
+    DomainId,
     /// `IFNAME`
     Interface,
     /// `WORD`
@@ -86,6 +88,7 @@ impl Kind {
             "RT" => Self::Rt,
             "RTMATCH" => Self::RtMatch,
             "VNI" => Self::Vni,
+            "DOMAINID" => Self::DomainId,
             "IFNAME" => Self::Interface,
             "WORD" => Self::Word,
             "LINE" => Self::Line,
@@ -109,6 +112,7 @@ impl Kind {
             Self::Rt => "ASN:NN_OR_IP-ADDRESS:NN".into(),
             Self::RtMatch => "ASN:NN_OR_IP-ADDRESS:NN_OR_*:NN".into(),
             Self::Vni => format!("(1-{})", Vni::MAX),
+            Self::DomainId => "N:M".into(),
             Self::Interface => "IFNAME".into(),
             Self::Word => "WORD".into(),
             Self::Line => "LINE".into(),
@@ -129,6 +133,7 @@ impl Kind {
             Self::Rt => word.parse::<RouteTarget>().is_ok(),
             Self::RtMatch => word.parse::<RouteTargetMatch>().is_ok(),
             Self::Vni => word.parse::<Vni>().is_ok(),
+            Self::DomainId => word.parse::<DomainId>().is_ok(),
             Self::Interface => is_interface_name(word),
             Self::Word | Self::Line => !word.is_empty(),
             Self::Range(low, high) => {
@@ -152,7 +157,7 @@ impl Kind {
             Self::Ipv6Prefix => "2001:db8::/32".into(),
             Self::Mac => "02:00:00:00:00:01".into(),
             Self::Asn => "65000".into(),
-            Self::Rd | Self::Rt => "65000:10".into(),
+            Self::Rd | Self::Rt | Self::DomainId => "65000:10".into(),
             Self::RtMatch => "*:10".into(),
             Self::Vni => "10".into(),
             Self::Interface => "eth1".into(),
@@ -225,6 +230,7 @@ mod tests {
             "RT",
             "RTMATCH",
             "VNI",
+            "DOMAINID",
             "IFNAME",
             "WORD",
         ] {

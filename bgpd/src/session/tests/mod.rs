@@ -1,16 +1,24 @@
 //! Sessions over loopback sockets, against a scripted neighbour or another daemon's sessions.
 //! Each test has addresses of its own in 127/8 and ephemeral ports.
 
+mod beginning;
 mod errors;
 mod flow;
+mod namespace;
 mod neighbours;
 mod opening;
+mod vrfs;
 
+use super::registry::FIRST_DYNAMIC;
 use super::scripted::{Scripted, open, patiently, raw};
 use super::*;
 use crate::peer::{DownReason, FsmState, Negotiated, RefreshKind, RemoteAs};
-use crate::wire::{Family, Message, Open};
-use std::{net::Ipv4Addr, sync::atomic::AtomicU8};
+use crate::wire::{Family, Message, Notification, Open, notification::Cease as CeaseSubcode};
+use ipnet::IpNet;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::atomic::AtomicU8,
+};
 
 pub(super) const PEER: PeerId = PeerId(1);
 pub(super) const ASN: u32 = 65000;
@@ -37,6 +45,7 @@ impl Daemon {
         let (sender, events) = mpsc::channel(room);
         let sessions = Sessions::start(options, sender).expect("listeners");
         let address = sessions.listening_on()[0];
+        sessions.accept();
         Self { sessions, events, address }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Offers, hops, local_restart_mode, offers, remote_restart_mode};
 use crate::{
-    peer::{PeerOrigin, Sender, UpdateSource},
+    peer::{AllowAsIn, PeerOrigin, Sender, UpdateSource},
     show::{
         peer_view::{FamilyView, PeerView},
         text::{uptime, whole_millis},
@@ -191,8 +191,10 @@ fn about_family(peer: &PeerView, view: &FamilyView) -> Value {
     if settings.soft_reconfiguration_inbound {
         put(&mut json, "inboundSoftConfigPermit", true);
     }
-    if settings.allowas_in > 0 {
-        put(&mut json, "allowAsInCount", settings.allowas_in);
+    match settings.allowas_in {
+        AllowAsIn::Times(0) => {}
+        AllowAsIn::Times(times) => put(&mut json, "allowAsInCount", times),
+        AllowAsIn::Origin => put(&mut json, "allowAsInOrigin", true),
     }
     // FRR's spelling.
     put(&mut json, "unchangedNextHopPropogatedToNbr", true);

@@ -2,7 +2,7 @@
 
 use super::{Offers, hops, local_restart_mode, offers, remote_restart_mode};
 use crate::{
-    peer::{PeerOrigin, Sender, TtlPolicy, UpdateSource},
+    peer::{AllowAsIn, PeerOrigin, Sender, TtlPolicy, UpdateSource},
     show::{
         peer_view::{FamilyView, PeerView},
         summary::name,
@@ -196,8 +196,10 @@ fn about_family(peer: &PeerView, view: &FamilyView, out: &mut String) {
     if settings.soft_reconfiguration_inbound {
         out.push_str("  Inbound soft reconfiguration allowed\n");
     }
-    if settings.allowas_in > 0 {
-        *out += &format!("  Local AS allowed in path, {} occurrences\n", settings.allowas_in);
+    match settings.allowas_in {
+        AllowAsIn::Times(0) => {}
+        AllowAsIn::Times(times) => *out += &format!("  Local AS allowed in path, {times} occurrences\n"),
+        AllowAsIn::Origin => out.push_str("  Local AS allowed as path origin\n"),
     }
     out.push_str("  NEXT_HOP is propagated unchanged to this neighbor\n");
     out.push_str("  Community attribute sent to this neighbor(all)\n");

@@ -29,7 +29,7 @@ pub(super) enum Sender {
 impl Sender {
     fn of(tables: &Tables<'_>, path: &PathView) -> Self {
         let id = match path.source {
-            PathSource::Local => {
+            PathSource::Local | PathSource::Import(_) => {
                 let router_id = tables.rib.settings().router_id;
                 return Self::Local { router_id, hostname: tables.hostname.to_owned() };
             }

@@ -20,7 +20,7 @@ use crate::{
         exec::{NeighborTable, RouteQuery},
     },
     core::{Core, CoreHandle},
-    peer::PeerId,
+    peer::{PeerId, PeerKey},
     rib::Scope,
     wire::Family,
 };
@@ -82,7 +82,7 @@ struct Found {
 
 fn find(core: &Core, address: IpAddr) -> Result<Option<Found>, ExecError> {
     no_instance(core)?;
-    Ok(core.peers().by_address(address).map(|peer| Found {
+    Ok(core.peers().by_key(&PeerKey { vrf: None, address }).map(|peer| Found {
         id: peer.id,
         has_tables: core.rib().peer(peer.id).is_some(),
         keeps_refused: peer

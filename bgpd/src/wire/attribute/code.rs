@@ -89,4 +89,6 @@ attributes! {
     IPV6_EXTENDED_COMMUNITIES = 25, OPTIONAL_TRANSITIVE, TreatAsWithdraw;
     /// RFC 8092
     LARGE_COMMUNITY = 32, OPTIONAL_TRANSITIVE, TreatAsWithdraw;
+    /// RFC 10039 §4
+    D_PATH = 36, OPTIONAL_TRANSITIVE, TreatAsWithdraw;
 }

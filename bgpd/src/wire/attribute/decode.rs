@@ -3,8 +3,9 @@
 //! are) are in `update::decode`.
 
 use super::as_path::AsPath;
+use super::multiprotocol::NextHop;
 use super::{
-    Aggregator, AttributeSet, Malformed, Origin, RawAttribute, code, community, tunnel_encapsulation,
+    Aggregator, AttributeSet, DPath, Malformed, Origin, RawAttribute, code, community, tunnel_encapsulation,
 };
 use crate::wire::update::{DecodeContext, IssueAction, IssueReason, SessionKind};
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,9 +34,14 @@ pub(in crate::wire) struct Collector {
 }
 
 impl Collector {
-    /// NEXT_HOP was taken.
-    pub fn has_next_hop(&self) -> bool {
-        self.next_hop.is_some()
+    /// NEXT_HOP, once it was taken.
+    pub fn next_hop(&self) -> Option<Ipv4Addr> {
+        self.next_hop
+    }
+
+    /// D-PATH was taken.
+    pub fn has_d_path(&self) -> bool {
+        self.set.d_path.is_some()
     }
 
     /// Takes an attribute other than MP_REACH_NLRI and MP_UNREACH_NLRI.
@@ -109,6 +115,7 @@ impl Collector {
                 set.ipv6_ext_communities = community::parse_ipv6_extended(value)?
             }
             code::LARGE_COMMUNITY => set.large_communities = community::parse_large(value)?,
+            code::D_PATH => set.d_path = Some(DPath::parse(value)?),
             code::TUNNEL_ENCAPSULATION => {
                 tunnel_encapsulation::check(value)?;
                 set.unknown.push(raw(flags, code, value));
@@ -133,9 +140,10 @@ impl Collector {
 
     /// The set, once all attributes are in. `next_hop` is that of MP_REACH_NLRI, which wins
     /// over NEXT_HOP (RFC 4760 §3).
-    pub fn finish(self, next_hop: Option<IpAddr>) -> AttributeSet {
+    pub fn finish(self, next_hop: Option<NextHop>) -> AttributeSet {
         let Self { mut set, as4_path, as4_aggregator, .. } = self;
-        set.next_hop = next_hop.or(self.next_hop.map(IpAddr::V4));
+        set.next_hop = next_hop.map(|next_hop| next_hop.address).or(self.next_hop.map(IpAddr::V4));
+        set.link_local_next_hop = next_hop.and_then(|next_hop| next_hop.link_local);
         set.unknown.sort_by_key(|attribute| attribute.code);
         // RFC 6793 §4.2.3: an AGGREGATOR whose AS is not AS_TRANS was put there by someone who
         // did not know AS4_AGGREGATOR; then neither AS4 attribute tells the truth.

@@ -26,11 +26,12 @@ fn emit_attribute(flags: u8, code: u8, out: &mut Vec<u8>, value: impl FnOnce(&mu
     }
 }
 
-/// Appends all attributes of `set`.
-pub(in crate::wire) fn emit_set(set: &AttributeSet, four_octet_as: bool, out: &mut Vec<u8>) {
+/// Appends all attributes of `set`; gives the place in `out` where NEXT_HOP belongs.
+pub(in crate::wire) fn emit_set(set: &AttributeSet, four_octet_as: bool, out: &mut Vec<u8>) -> usize {
     let mut emitter = Emitter { set, unknown: &set.unknown, out };
     emitter.known(code::ORIGIN, true, |out| out.push(set.origin.number()));
     emitter.known(code::AS_PATH, true, |out| set.as_path.emit(four_octet_as, out));
+    let next_hop_at = emitter.out.len();
     emitter.number(code::MULTI_EXIT_DISC, set.med);
     emitter.number(code::LOCAL_PREF, set.local_pref);
     emitter.known(code::ATOMIC_AGGREGATE, set.atomic_aggregate, |_| {});
@@ -57,7 +58,11 @@ pub(in crate::wire) fn emit_set(set: &AttributeSet, four_octet_as: bool, out: &m
         code::LARGE_COMMUNITY,
         set.large_communities.iter().flat_map(|community| community.map(u32::to_be_bytes)),
     );
+    if let Some(path) = &set.d_path {
+        emitter.known(code::D_PATH, true, |out| path.emit(out));
+    }
     emitter.unknown_before(u8::MAX);
+    next_hop_at
 }
 
 struct Emitter<'a> {

@@ -6,6 +6,7 @@ mod as_path;
 pub mod code;
 mod community;
 mod decode;
+mod domain_path;
 mod encode;
 pub(super) mod multiprotocol;
 mod tunnel_encapsulation;
@@ -13,9 +14,10 @@ mod tunnel_encapsulation;
 pub use aggregator::Aggregator;
 pub use as_path::{AsPath, AsSegment, AsSegmentKind};
 pub(super) use decode::{Collector, Fault, check_flags};
+pub use domain_path::{DPath, IsfSafi, PathDomain};
 pub(super) use encode::emit_set;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use weft_evpn::{ExtendedCommunity, pmsi::PmsiTunnel};
 
 /// Why the value of an attribute was not taken.
@@ -60,6 +62,8 @@ pub struct AttributeSet {
     pub as_path: AsPath,
     /// The next hop: of MP_REACH_NLRI, else NEXT_HOP.
     pub next_hop: Option<IpAddr>,
+    /// The link-local address that came behind a global next hop (RFC 2545 §3).
+    pub link_local_next_hop: Option<Ipv6Addr>,
     /// MULTI_EXIT_DISC.
     pub med: Option<u32>,
     /// LOCAL_PREF.
@@ -82,6 +86,8 @@ pub struct AttributeSet {
     pub large_communities: Vec<[u32; 3]>,
     /// IPv6-address-specific extended communities (RFC 5701), 20 octets each.
     pub ipv6_ext_communities: Vec<[u8; 20]>,
+    /// D-PATH (RFC 10039 §4).
+    pub d_path: Option<DPath>,
     /// The rest, sorted by type code.
     pub unknown: Vec<RawAttribute>,
     /// The known attributes that came with the partial bit and keep it (RFC 4271 §5): bit

@@ -3,7 +3,7 @@
 //! and bounded: 16 sets of at most 1 KiB.
 
 use super::AttributeSet;
-use std::net::IpAddr;
+use crate::wire::attribute::multiprotocol::NextHop;
 use std::sync::Arc;
 
 const ENTRIES: usize = 16;
@@ -13,14 +13,14 @@ const MAX_OCTETS: usize = 1024;
 /// after it, and its next hop.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CacheKey<'a> {
-    pub next_hop: IpAddr,
+    pub next_hop: NextHop,
     pub before: &'a [u8],
     pub after: &'a [u8],
 }
 
 #[derive(Debug)]
 struct Entry {
-    next_hop: IpAddr,
+    next_hop: NextHop,
     octets: Vec<u8>,
     set: Arc<AttributeSet>,
 }

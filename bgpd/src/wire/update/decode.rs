@@ -1,13 +1,13 @@
 //! Reads an UPDATE as RFC 7606 asks: what can be tolerated becomes an issue, and of several
 //! errors the strongest action wins (§3 h). What cannot becomes the NOTIFICATION to send.
 //!
-//! An UPDATE that announces routes both in the NLRI field and in MP_REACH_NLRI gives them one
-//! next hop, that of MP_REACH_NLRI; RFC 7606 §5.1 forbids to send such a thing.
+//! An UPDATE may announce routes both in the NLRI field and in MP_REACH_NLRI, though RFC 7606
+//! §5.1 forbids to send such a thing: the block of the NLRI field then has a next hop of its own.
 
 use super::cache::CacheKey;
 use super::issue::{AttributeIssue, IssueAction, IssueReason, MAX_ISSUES};
 use super::{AttributeCache, DecodeContext, Decoded, NlriBlock, Update};
-use crate::wire::attribute::{Collector, Fault, check_flags, code, multiprotocol};
+use crate::wire::attribute::{Collector, Fault, check_flags, code, multiprotocol, multiprotocol::NextHop};
 use crate::wire::family::Family;
 use crate::wire::frame::{Frame, HEADER_LENGTH};
 use crate::wire::notification::{Notification, UpdateError};
@@ -250,7 +250,7 @@ impl<'a> Reading<'a> {
             }
             rest = rest.get(measure(rest).ok().filter(|&length| length > 0)?..)?;
         }
-        Some(NlriBlock { family, add_path, wire: self.frame.bytes.slice_ref(field) })
+        Some(NlriBlock { family, add_path, next_hop: None, wire: self.frame.bytes.slice_ref(field) })
     }
 
     /// RFC 4760 §7, RFC 7606 §5.3 and §7.11: with these two attributes the routes cannot be
@@ -281,7 +281,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The next hop, and the routes if there are any; `None` for a family that is ignored.
-    fn read_reach(&mut self, raw: Raw<'a>) -> Result<Option<(IpAddr, Option<NlriBlock>)>, Notification> {
+    fn read_reach(&mut self, raw: Raw<'a>) -> Result<Option<(NextHop, Option<NlriBlock>)>, Notification> {
         let error = || Self::multiprotocol_error(raw);
         self.check_flags(raw);
         let (numbers, rest) = multiprotocol::parse_numbers(raw.value).ok_or_else(error)?;
@@ -290,7 +290,9 @@ impl<'a> Reading<'a> {
             self.issue(Some(raw.code), reason, IssueAction::Ignored, raw.at);
             return Ok(None);
         };
-        let (next_hop, nlri) = multiprotocol::parse_next_hop(family.row(), rest).ok_or_else(error)?;
+        let (next_hop, nlri) =
+            multiprotocol::parse_next_hop(family.row(), self.context.extended_next_hop, rest)
+                .ok_or_else(error)?;
         if nlri.is_empty() {
             return Ok(Some((next_hop, None)));
         }
@@ -320,12 +322,15 @@ impl<'a> Reading<'a> {
     fn read_attributes(
         &mut self,
         layout: &Layout<'a>,
-        next_hop: Option<IpAddr>,
+        next_hop: Option<NextHop>,
         has_classic: bool,
         cache: &mut AttributeCache,
     ) -> Result<Option<Arc<super::AttributeSet>>, Notification> {
+        let unicast = self.update.reach.iter().any(|block| block.family.is_unicast());
         let key = self.cache_key(layout, next_hop, has_classic);
-        if let Some(set) = key.and_then(|key| cache.get(key)) {
+        if let Some(set) = key.and_then(|key| cache.get(key))
+            && !(unicast && set.d_path.is_some())
+        {
             return Ok(Some(set));
         }
         let mut collector = Collector::default();
@@ -364,15 +369,22 @@ impl<'a> Reading<'a> {
         let mandatory = [
             (code::ORIGIN, collector.has_origin),
             (code::AS_PATH, collector.has_as_path),
-            (code::NEXT_HOP, collector.has_next_hop() || !has_classic),
+            (code::NEXT_HOP, collector.next_hop().is_some() || !has_classic),
         ];
         for (code, present) in mandatory {
             if !present && seen.get(usize::from(code)) == Some(&false) {
                 self.issue(Some(code), IssueReason::Missing, IssueAction::TreatAsWithdraw, 0);
             }
         }
+        // RFC 10039 §4: D-PATH is for EVPN and IPVPN alone.
+        if unicast && collector.has_d_path() {
+            self.issue(Some(code::D_PATH), IssueReason::NotForThisFamily, IssueAction::TreatAsWithdraw, 0);
+        }
         if self.issues.withdraw {
             return Ok(None);
+        }
+        if let Some(block) = self.update.reach.last_mut().filter(|_| has_classic && next_hop.is_some()) {
+            block.next_hop = collector.next_hop().map(IpAddr::V4);
         }
         let set = Arc::new(collector.finish(next_hop));
         if let Some(key) = key.filter(|_| self.issues.list.is_empty()) {
@@ -386,7 +398,7 @@ impl<'a> Reading<'a> {
     fn cache_key(
         &self,
         layout: &Layout<'a>,
-        next_hop: Option<IpAddr>,
+        next_hop: Option<NextHop>,
         has_classic: bool,
     ) -> Option<CacheKey<'a>> {
         let raw = layout.mp_reach?;

@@ -43,6 +43,8 @@ pub enum IssueReason {
     Missing,
     /// The attribute is not for peers of this kind.
     NotForThisPeer,
+    /// The attribute is not for routes of this family.
+    NotForThisFamily,
     /// The family was not negotiated.
     FamilyNotNegotiated {
         /// Address family.
@@ -87,6 +89,7 @@ impl fmt::Display for IssueReason {
             Self::Duplicate => f.write_str("is repeated"),
             Self::Missing => f.write_str("is missing"),
             Self::NotForThisPeer => f.write_str("is not allowed from this peer"),
+            Self::NotForThisFamily => f.write_str("is not allowed with routes of this family"),
             Self::FamilyNotNegotiated { afi, safi } => {
                 write!(f, "has routes of AFI {afi} SAFI {safi}, which was not negotiated")
             }

@@ -16,6 +16,7 @@ pub use issue::{AttributeIssue, IssueAction, IssueReason};
 use super::frame::MAX_LENGTH;
 use super::{AttributeSet, Family};
 use bytes::Bytes;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// NLRI of one family, back to back, whose syntax has been checked. With add-path each is
@@ -26,6 +27,9 @@ pub struct NlriBlock {
     pub family: Family,
     /// True if path identifiers precede the NLRI.
     pub add_path: bool,
+    /// The next hop of these routes, where it is not that of the UPDATE's attributes: in an
+    /// UPDATE that announces in MP_REACH_NLRI and in the NLRI field.
+    pub next_hop: Option<IpAddr>,
     /// The wire form.
     pub wire: Bytes,
 }
@@ -73,6 +77,8 @@ pub struct DecodeContext {
     pub families: Vec<Family>,
     /// The families whose NLRI the peer precedes with path identifiers.
     pub add_path: Vec<Family>,
+    /// IPv4 unicast may have IPv6 next hops (RFC 8950).
+    pub extended_next_hop: bool,
     /// iBGP or eBGP.
     pub kind: SessionKind,
     /// The longest message accepted, for `FrameDecoder`.
@@ -85,6 +91,7 @@ impl Default for DecodeContext {
             four_octet_as: true,
             families: Vec::new(),
             add_path: Vec::new(),
+            extended_next_hop: false,
             kind: SessionKind::External,
             max_length: MAX_LENGTH,
         }
@@ -92,6 +99,11 @@ impl Default for DecodeContext {
 }
 
 impl NlriBlock {
+    /// NLRI whose syntax is known to be good, without path identifiers.
+    pub fn new(family: Family, wire: impl Into<Bytes>) -> Self {
+        Self { family, add_path: false, next_hop: None, wire: wire.into() }
+    }
+
     /// The NLRI in the block, each with its path identifier (0 without add-path) and its wire
     /// form without it.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {

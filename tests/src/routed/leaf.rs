@@ -1,0 +1,347 @@
+//! Leaves with IP-VRFs, in every form that the labs know: Weft on devices that it makes
+//! itself, Weft on devices that an operator made (tables and rules), FRR with the L3VNI in
+//! its default VRF, FRR with a network namespace as the VRF.
+
+use super::{Tenant, gateways, prefixes};
+use crate::error::{LabError, Result};
+use crate::fabric::{REFLECTOR, session, vtep};
+use crate::kernel;
+use crate::netns::{Namespace, link};
+use crate::speaker::{Kind, Speaker};
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Who makes a leaf's devices, and which software it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Weft, from nothing: `vtep source`, `vrf`, `bridge-domain`.
+    Made,
+    /// Weft on an operator's bridges, vxlan devices, tables and rules.
+    Operator,
+    /// FRR, the L3VNI in its default VRF: one tenant.
+    FrrDefault,
+    /// FRR with `zebra -n`: a tenant is a network namespace.
+    FrrNetns,
+}
+
+impl Form {
+    /// The software.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Made | Self::Operator => Kind::Weft,
+            Self::FrrDefault | Self::FrrNetns => Kind::Frr,
+        }
+    }
+}
+
+/// What a leaf consists of.
+#[derive(Debug, Clone)]
+pub struct LeafPlan {
+    /// Its form.
+    pub form: Form,
+    /// The subnets that every tenant has there, each with a host.
+    pub subnets: Vec<u8>,
+    /// Subnets without a host of their own there.
+    pub hostless: Vec<u8>,
+    /// The route reflector.
+    pub reflector: IpAddr,
+    /// Lines added to its configuration.
+    pub extra: String,
+}
+
+impl LeafPlan {
+    /// A leaf with these subnets.
+    pub fn new(form: Form, subnets: &[u8]) -> Self {
+        Self { form, subnets: subnets.to_vec(), hostless: Vec::new(), reflector: REFLECTOR, extra: String::new() }
+    }
+
+    /// All subnets that are there.
+    pub fn all_subnets(&self) -> impl Iterator<Item = u8> {
+        self.subnets.iter().chain(&self.hostless).copied()
+    }
+}
+
+/// A leaf.
+#[derive(Debug)]
+pub struct Leaf {
+    /// Its BGP speaker.
+    pub speaker: Speaker,
+    /// The namespace with its underlay.
+    pub ns: Arc<Namespace>,
+    /// Its VTEP address.
+    pub vtep: IpAddr,
+    /// Its number, from 1.
+    pub number: u8,
+    /// Who made its devices.
+    pub form: Form,
+    /// What it was built by.
+    pub plan: LeafPlan,
+    /// Its tenants, each with the namespace that has the tenant's devices.
+    pub tenants: Vec<(Tenant, Arc<Namespace>)>,
+}
+
+impl Leaf {
+    /// Makes the leaf on a namespace that is joined to the underlay already. Its hosts are
+    /// joined by `attach` afterwards.
+    pub fn build(ns: Arc<Namespace>, number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> Result<Self> {
+        for path in ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"] {
+            ns.sysctl(path, "1")?;
+        }
+        let mut rooms = Vec::new();
+        for tenant in tenants {
+            let room = match plan.form {
+                Form::FrrNetns => {
+                    let room = Arc::new(Namespace::create(format!("{}{}", ns.name(), tenant.name))?);
+                    for path in ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"] {
+                        room.sysctl(path, "1")?;
+                    }
+                    room
+                }
+                _ => Arc::clone(&ns),
+            };
+            rooms.push((*tenant, room));
+        }
+        crate::ensure(plan.form != Form::FrrDefault || tenants.len() == 1, || {
+            "FRR's default VRF serves one tenant".into()
+        })?;
+        let config = format!("{}{}", config(number, plan, tenants), plan.extra);
+        let mut speaker = Speaker::prepare(plan.form.kind(), &ns, &config)?;
+        match plan.form {
+            Form::FrrDefault => {
+                let lines: String = tenants.iter().map(|tenant| format!("vni {}\n", tenant.l3vni)).collect();
+                speaker = speaker.with_zebra_lines(&lines);
+            }
+            Form::FrrNetns => {
+                for (tenant, room) in &rooms {
+                    speaker = speaker
+                        .with_zebra_lines(&format!("vrf {tenant}\n vni {}\nexit-vrf\n", tenant.l3vni))
+                        .with_vrf_namespace(tenant.name, Arc::clone(room));
+                }
+            }
+            Form::Made | Form::Operator => {}
+        }
+        let leaf =
+            Self { speaker, ns, vtep: vtep(number), number, form: plan.form, plan: plan.clone(), tenants: rooms };
+        for (tenant, room) in &leaf.tenants {
+            leaf.make_devices(tenant, room)?;
+        }
+        Ok(leaf)
+    }
+
+    /// The namespace that has a tenant's devices.
+    pub fn room(&self, tenant: Tenant) -> Result<&Arc<Namespace>> {
+        self.tenants
+            .iter()
+            .find(|(own, _)| *own == tenant)
+            .map(|(_, room)| room)
+            .ok_or_else(|| LabError::Unexpected(format!("leaf {} has no tenant {tenant}", self.number)))
+    }
+
+    /// The bridge of a tenant's subnet.
+    pub fn bridge(&self, tenant: Tenant, subnet: u8) -> String {
+        match self.form {
+            Form::Made => format!("br-{}", tenant.domain(subnet)),
+            _ => format!("br{}", tenant.l2vni(subnet)),
+        }
+    }
+
+    /// Joins a namespace's device to a port of the tenant's subnet.
+    pub fn attach(&self, tenant: Tenant, subnet: u8, port: &str, to: (&Namespace, &str)) -> Result<()> {
+        let room = self.room(tenant)?;
+        link((room, port), to)?;
+        if self.form != Form::Made {
+            room.ip(&format!("link set {port} master {}", self.bridge(tenant, subnet)))?;
+        }
+        Ok(())
+    }
+
+    /// The routed device of the tenant's L3VNI: its bridge, or the vxlan device itself.
+    pub fn l3_device(&self, tenant: Tenant) -> Result<String> {
+        let vxlan = self.l3_vxlan(tenant)?;
+        Ok(kernel::master_of_kind(self.room(tenant)?, &vxlan, "bridge")?.unwrap_or(vxlan))
+    }
+
+    /// The vxlan device of the tenant's L3VNI.
+    pub fn l3_vxlan(&self, tenant: Tenant) -> Result<String> {
+        kernel::vxlan_of(self.room(tenant)?, tenant.l3vni)?
+            .ok_or_else(|| LabError::Unexpected(format!("no vxlan device with VNI {}", tenant.l3vni)))
+    }
+
+    /// The MAC that remote leaves address the tenant's routed packets to.
+    pub fn router_mac(&self, tenant: Tenant) -> Result<String> {
+        kernel::mac_of(self.room(tenant)?, &self.l3_device(tenant)?)
+    }
+
+    /// The routes of a tenant, both families, from whichever table they are in.
+    pub fn routes(&self, tenant: Tenant) -> Result<Vec<kernel::Route>> {
+        let room = self.room(tenant)?;
+        let table = match self.form {
+            Form::FrrDefault | Form::FrrNetns => Some("main".to_owned()),
+            Form::Made | Form::Operator => kernel::table_of(room, &self.l3_device(tenant)?)?,
+        };
+        let table = table.ok_or_else(|| LabError::Unexpected(format!("no table of {tenant} at leaf {}", self.number)))?;
+        Ok(kernel::routes(room)?.into_iter().filter(|route| route.table == table).collect())
+    }
+
+    /// The route of a tenant to exactly this prefix (`A.B.C.D` or `A.B.C.D/L`).
+    pub fn route(&self, tenant: Tenant, prefix: &str) -> Result<Option<kernel::Route>> {
+        let prefix = kernel::canonical_prefix(prefix);
+        Ok(self.routes(tenant)?.into_iter().find(|route| route.prefix == prefix))
+    }
+
+    fn make_devices(&self, tenant: &Tenant, room: &Namespace) -> Result<()> {
+        if self.form == Form::Made {
+            return Ok(());
+        }
+        let vtep = self.vtep;
+        // A vxlan device keeps its underlay in the namespace that made it.
+        let mut made = String::new();
+        for vni in self.plan.all_subnets().map(|subnet| tenant.l2vni(subnet)).chain([tenant.l3vni]) {
+            let _ = writeln!(made, "link add vx{vni} type vxlan id {vni} local {vtep} dstport 4789 nolearning");
+            if self.form == Form::FrrNetns {
+                let _ = writeln!(made, "link set vx{vni} netns {}", room.name());
+            }
+        }
+        self.ns.ip_batch(&made)?;
+        room.ip_batch(&bridges(tenant, self.number, &self.plan, self.form == Form::Operator))?;
+        for vni in self.plan.all_subnets().map(|subnet| tenant.l2vni(subnet)).chain([tenant.l3vni]) {
+            room.bridge(&format!("link set dev vx{vni} learning off neigh_suppress on"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What an operator types for a tenant's bridges: one for each subnet, with the anycast gateway,
+/// and one for the L3VNI, whose MAC is the router MAC. `rules`: where the kernel has no VRF
+/// device, a table that rules lead to.
+fn bridges(tenant: &Tenant, number: u8, plan: &LeafPlan, rules: bool) -> String {
+    let table = tenant.table();
+    let mut text = String::new();
+    for subnet in plan.all_subnets() {
+        let vni = tenant.l2vni(subnet);
+        let bridge = format!("br{vni}");
+        let _ = write!(
+            text,
+            "link add {bridge} type bridge\nlink set {bridge} address 00:00:5e:00:01:01\n\
+             link set vx{vni} master {bridge}\nlink set vx{vni} addrgenmode none\n\
+             link set {bridge} up\nlink set vx{vni} up\n"
+        );
+        for (gateway, prefix) in gateways(subnet).into_iter().zip(prefixes(subnet)) {
+            let length = prefix.split('/').nth(1).unwrap_or_default();
+            let dad = if gateway.is_ipv6() { " nodad" } else { "" };
+            if rules {
+                let _ = writeln!(text, "addr add {gateway}/{length} dev {bridge} noprefixroute{dad}");
+                let _ = writeln!(text, "route add {prefix} dev {bridge} table {table}");
+            } else {
+                let _ = writeln!(text, "addr add {gateway}/{length} dev {bridge}{dad}");
+            }
+        }
+        if rules {
+            text += &lookup(&bridge, table);
+        }
+    }
+    let vni = tenant.l3vni;
+    let _ = write!(
+        text,
+        "link add br{vni} type bridge\nlink set br{vni} address {}\nlink set br{vni} addrgenmode none\n\
+         link set vx{vni} master br{vni}\nlink set vx{vni} addrgenmode none\nlink set br{vni} up\nlink set vx{vni} up\n",
+        operator_router_mac(tenant, number)
+    );
+    if rules {
+        text += &lookup(&format!("br{vni}"), table);
+    }
+    text
+}
+
+/// The router MAC that an operator gives leaf `number` for a tenant.
+fn operator_router_mac(tenant: &Tenant, number: u8) -> String {
+    format!("02:00:00:ff:{:02x}:{number:02x}", tenant.l3vni % 100)
+}
+
+/// Rules that lead what comes in by a device, and what a socket sends out of it, to a table. A
+/// batch takes no `-6`: the family is that of the prefix.
+fn lookup(device: &str, table: u32) -> String {
+    ["0.0.0.0/0", "::/0"]
+        .map(|all| {
+            format!(
+                "rule add from {all} iif {device} lookup {table} pref 100\n\
+                 rule add from {all} oif {device} lookup {table} pref 100\n\
+                 rule add from {all} iif {device} unreachable pref 101\n"
+            )
+        })
+        .concat()
+}
+
+/// The configuration of leaf `number`.
+pub fn config(number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> String {
+    let (vtep, reflector) = (vtep(number), plan.reflector);
+    let mut text = format!("hostname l{number}\n");
+    if plan.form.kind() == Kind::Weft {
+        text += &weft_tenants(plan, tenants, vtep);
+    }
+    let _ = write!(
+        text,
+        "router bgp 65000\n bgp router-id {vtep}\n no bgp default ipv4-unicast\n{}",
+        session(&reflector.to_string(), &vtep.to_string(), None)
+    );
+    let mut advertise = "";
+    if plan.form == Form::FrrDefault {
+        for (family, index) in [("ipv4", 0), ("ipv6", 1)] {
+            let _ = writeln!(text, " address-family {family} unicast");
+            for prefix in plan.all_subnets().filter_map(|subnet| prefixes(subnet).into_iter().nth(index)) {
+                let _ = writeln!(text, "  network {prefix}");
+            }
+            text += " exit-address-family\n";
+        }
+        advertise = "  advertise ipv4 unicast\n  advertise ipv6 unicast\n";
+    }
+    let _ = write!(
+        text,
+        " address-family l2vpn evpn\n  neighbor {reflector} activate\n  advertise-all-vni\n{advertise} exit-address-family\n"
+    );
+    if plan.form == Form::FrrNetns {
+        for tenant in tenants {
+            let _ = write!(
+                text,
+                "router bgp 65000 vrf {tenant}\n bgp router-id {vtep}\n \
+                 address-family ipv4 unicast\n  redistribute connected\n exit-address-family\n \
+                 address-family ipv6 unicast\n  redistribute connected\n exit-address-family\n \
+                 address-family l2vpn evpn\n  advertise ipv4 unicast\n  advertise ipv6 unicast\n exit-address-family\n"
+            );
+        }
+    }
+    text
+}
+
+fn weft_tenants(plan: &LeafPlan, tenants: &[Tenant], vtep: IpAddr) -> String {
+    let mut text = String::new();
+    if plan.form == Form::Made {
+        let _ = writeln!(text, "vtep source {vtep}");
+    }
+    for tenant in tenants {
+        let _ = write!(text, "vrf {tenant}\n vni {}\n", tenant.l3vni);
+        if plan.form == Form::Operator {
+            let _ = writeln!(text, " table {}", tenant.table());
+        }
+        text += "exit-vrf\n";
+        if plan.form == Form::Made {
+            plan.all_subnets().for_each(|subnet| text += &bridge_domain(tenant, subnet));
+        }
+    }
+    text
+}
+
+/// The bridge domain of a tenant's subnet, with the ports of its host and its machine.
+pub fn bridge_domain(tenant: &Tenant, subnet: u8) -> String {
+    let mut text =
+        format!("bridge-domain {}\n vni {}\n vrf {tenant}\n", tenant.domain(subnet), tenant.l2vni(subnet));
+    for (gateway, prefix) in gateways(subnet).into_iter().zip(prefixes(subnet)) {
+        let length = prefix.split('/').nth(1).unwrap_or_default();
+        let _ = writeln!(text, " gateway {gateway}/{length}");
+    }
+    for port in [tenant.port(subnet), tenant.machine_port(subnet)] {
+        let _ = writeln!(text, " interface {port}");
+    }
+    text
+}
