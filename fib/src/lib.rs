@@ -30,8 +30,9 @@ mod model;
 pub mod netlink;
 mod service;
 pub mod snoop;
+mod vrf;
 
-pub use config::{BridgeDomain, FibConfig, FibOptions, Serve};
+pub use config::{BridgeDomain, FibConfig, FibOptions, Serve, Vrf};
 pub use consistency::{ConsistencyReport, Difference, EntryKind};
 pub use error::FibError;
 pub use event::{FibEvent, FibNotice};

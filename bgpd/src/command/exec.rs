@@ -34,10 +34,39 @@ pub enum ExecCommand {
     ShowEvpnMac { vni: Option<Vni>, filter: MacFilter, detail: bool, json: bool },
     /// `show evpn arp-cache vni N|all [ip I|vtep V|duplicate|detail] [json]`
     ShowEvpnArpCache { vni: Option<Vni>, filter: NeighFilter, detail: bool, json: bool },
+    /// `show bgp vrf NAME|all [ipv4|ipv6 unicast] summary [established|failed] [json]`
+    ShowBgpVrfSummary { vrf: VrfSelector, afi: Option<Afi>, sessions: SessionFilter, json: bool },
+    /// `show bgp vrf NAME|all neighbors [X] [json]`
+    ShowBgpVrfNeighbors { vrf: VrfSelector, peer: Option<IpAddr>, json: bool },
+    /// `show bgp vrf NAME [ipv4|ipv6 unicast] neighbors X advertised-routes|routes|received-routes [json]`
+    ShowBgpVrfNeighborRoutes { vrf: String, afi: Afi, peer: IpAddr, table: NeighborTable, json: bool },
+    /// `show bgp vrf NAME|all [ipv4|ipv6 unicast] [P] [json]`; no family: IPv4 without a prefix, that of the
+    /// prefix otherwise.
+    ShowBgpVrfRoutes { vrf: VrfSelector, afi: Afi, prefix: Option<PrefixQuery>, json: bool },
+    /// `show bgp vrf NAME|all vni [json]`
+    ShowBgpVrfVni { vrf: VrfSelector, json: bool },
+    /// `show ip|ipv6 route vrf NAME|all [P] [json]`
+    ShowRouteVrf { vrf: VrfSelector, afi: Afi, prefix: Option<PrefixQuery>, json: bool },
+    /// `show vrf [json]`
+    ShowVrf { json: bool },
+    /// `show vrf [NAME] vni [json]`
+    ShowVrfVni { vrf: VrfSelector, json: bool },
+    /// `show evpn rmac vni N|all [mac M] [json]`
+    ShowEvpnRmac { vni: Option<Vni>, mac: Option<MacAddr>, json: bool },
+    /// `show evpn next-hops vni N|all [ip A] [json]`
+    ShowEvpnNextHops { vni: Option<Vni>, ip: Option<IpAddr>, json: bool },
+    /// `show evpn domain [NAME] [json]`
+    ShowEvpnDomain { domain: Option<String>, json: bool },
+    /// `show route-map [NAME] [json]`
+    ShowRouteMap { name: Option<String>, json: bool },
+    /// `show ip|ipv6 prefix-list [NAME] [json]`
+    ShowPrefixList { afi: Afi, name: Option<String>, json: bool },
     /// `show evpn consistency [json]`: desired against kernel.
     ShowEvpnConsistency { json: bool },
     /// `clear bgp [l2vpn evpn] TARGET [soft [in|out]]`; no family: all of them.
     ClearBgp { family: Option<Family>, target: ClearTarget, how: ClearHow },
+    /// `clear bgp vrf NAME|all [ipv4|ipv6 unicast] TARGET [soft [in|out]]`
+    ClearBgpVrf { vrf: VrfSelector, afi: Option<Afi>, target: ClearTarget, how: ClearHow },
     /// `clear evpn dup-addr vni N|all [mac M|ip I]`
     ClearEvpnDupAddr { vni: Option<Vni>, what: DuplicateFilter },
 }
@@ -45,8 +74,45 @@ pub enum ExecCommand {
 impl ExecCommand {
     /// True if it changes nothing: what a reader without rights may run.
     pub fn is_read_only(&self) -> bool {
-        !matches!(self, Self::ClearBgp { .. } | Self::ClearEvpnDupAddr { .. })
+        !matches!(self, Self::ClearBgp { .. } | Self::ClearBgpVrf { .. } | Self::ClearEvpnDupAddr { .. })
     }
+}
+
+/// Which IP-VRFs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VrfSelector {
+    /// Every one.
+    All,
+    /// This one.
+    Named(String),
+}
+
+impl VrfSelector {
+    /// True if it is meant.
+    pub fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(wanted) => wanted == name,
+        }
+    }
+}
+
+/// A unicast family of IP-VRFs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Afi {
+    /// `ipv4 unicast`
+    Ipv4,
+    /// `ipv6 unicast`
+    Ipv6,
+}
+
+/// Which routes of a table of prefixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrefixQuery {
+    /// This prefix.
+    Exact(IpNet),
+    /// The longest prefix that holds this address.
+    Longest(IpAddr),
 }
 
 /// Which sessions a summary lists.
@@ -174,6 +240,14 @@ pub enum Candidates {
     Vnis,
     /// Names of bridge domains.
     BridgeDomains,
+    /// Names of IP-VRFs, configured or found in the kernel.
+    Vrfs,
+    /// Names of route-maps.
+    RouteMaps,
+    /// Names of prefix-lists of both families.
+    PrefixLists,
+    /// Names of EVPN domains.
+    Domains,
     /// Names of network interfaces.
     Interfaces,
     /// Addresses of remote VTEPs.

@@ -5,6 +5,7 @@
 //! command, add a line to the table of its mode. `shell` runs lines for people, `config::parse` for files.
 
 pub mod args;
+mod candidates;
 pub mod configure;
 pub mod exec;
 pub mod filter;

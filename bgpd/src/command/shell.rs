@@ -5,7 +5,7 @@
 //! handler edits a copy, the copy is validated and applied, and only then it is the running one.
 
 use super::{
-    Candidates, ExecError, Found, Handler, Mode, ModeKind, Sink, commands_of,
+    Candidates, ExecError, Found, Handler, Mode, ModeKind, Sink, candidates, commands_of,
     configure::Edit,
     filter::{self, Filtered},
     find,
@@ -274,29 +274,16 @@ impl Shell {
             (_, "peer") => Candidates::Peers,
             (Kind::Vni, _) => Candidates::Vnis,
             (_, "bridge") => Candidates::BridgeDomains,
+            (_, "vrf") => Candidates::Vrfs,
+            (_, "route_map") => Candidates::RouteMaps,
+            (_, "prefix_list") => Candidates::PrefixLists,
+            (_, "domain") => Candidates::Domains,
             (Kind::Interface, _) => Candidates::Interfaces,
             (_, "vtep") => Candidates::Vteps,
             _ => return BTreeSet::new(),
         };
         let mut values: BTreeSet<String> = self.store.backend().candidates(what).into_iter().collect();
-        let running = self.store.running();
-        let bgp = running.bgp.iter();
-        match what {
-            Candidates::Peers => {
-                values.extend(bgp.flat_map(|bgp| bgp.neighbors.keys().map(ToString::to_string)));
-            }
-            Candidates::PeerGroups => values.extend(bgp.flat_map(|bgp| bgp.peer_groups.keys().cloned())),
-            Candidates::Vnis => {
-                values.extend(bgp.flat_map(|bgp| bgp.evpn.vnis.keys().map(ToString::to_string)));
-                values
-                    .extend(running.bridge_domains.values().filter_map(|d| d.vni).map(|vni| vni.to_string()));
-            }
-            Candidates::BridgeDomains => values.extend(running.bridge_domains.keys().cloned()),
-            Candidates::Interfaces => {
-                values.extend(running.bridge_domains.values().flat_map(|d| d.interfaces.iter().cloned()));
-            }
-            Candidates::Vteps => {}
-        }
+        values.extend(candidates::configured(&self.store.running(), what));
         // `<A.B.C.D|X:X::X:X>`: each alternative offers its own family.
         values.retain(|value| kind.takes(value));
         values
@@ -306,7 +293,11 @@ impl Shell {
 const READ_ONLY: &str = "not permitted: only root and the daemon's user may change anything";
 
 fn hide_passwords(config: &mut config::Config) {
-    let Some(bgp) = &mut config.bgp else { return };
+    config.bgp.iter_mut().for_each(hide_passwords_of);
+    config.bgp_vrfs.values_mut().for_each(hide_passwords_of);
+}
+
+fn hide_passwords_of<F>(bgp: &mut config::Bgp<F>) {
     let neighbors = bgp.neighbors.values_mut().map(|neighbor| &mut neighbor.settings);
     for settings in bgp.peer_groups.values_mut().chain(neighbors) {
         if settings.password.is_some() {

@@ -3,8 +3,8 @@
 use super::{
     Args, Command, ExecCommand, Reject, ShellAction,
     exec::{
-        ClearHow, ClearTarget, DuplicateFilter, MacFilter, NeighFilter, NeighborTable, RouteQuery,
-        SessionFilter,
+        Afi, ClearHow, ClearTarget, DuplicateFilter, MacFilter, NeighFilter, NeighborTable, PrefixQuery,
+        RouteQuery, SessionFilter, VrfSelector,
     },
 };
 use crate::wire::Family;
@@ -19,11 +19,7 @@ pub static COMMANDS: &[Command] = &[
     }),
     Command::shell("show startup-config", |_| Ok(ShellAction::ShowStartup)),
     Command::exec("show [ip] bgp [l2vpn evpn] summary [<established|failed>] [json]", |args| {
-        let sessions = match (args.has("established"), args.has("failed")) {
-            (true, _) => SessionFilter::Established,
-            (_, true) => SessionFilter::Failed,
-            _ => SessionFilter::Any,
-        };
+        let sessions = session_filter(args);
         Ok(ExecCommand::ShowBgpSummary { family: family(args), sessions, json: args.has("json") })
     }),
     Command::exec("show [ip] bgp [l2vpn evpn] neighbors [<A.B.C.D|X:X::X:X>$peer] [json]", |args| {
@@ -58,18 +54,71 @@ pub static COMMANDS: &[Command] = &[
     Command::exec(
         "show bgp l2vpn evpn neighbors <A.B.C.D|X:X::X:X>$peer <advertised-routes|routes|received-routes>$table [json]",
         |args| {
-            let table = match args.text("table") {
-                Some("advertised-routes") => NeighborTable::Advertised,
-                Some("received-routes") => NeighborTable::Received,
-                _ => NeighborTable::Accepted,
-            };
             Ok(ExecCommand::ShowBgpEvpnNeighborRoutes {
                 peer: args.need("peer")?,
-                table,
+                table: neighbor_table(args),
                 json: args.has("json"),
             })
         },
     ),
+    Command::exec(
+        "show [ip] bgp vrf <all|IFNAME$vrf> [<ipv4|ipv6>$afi [unicast]] summary [<established|failed>] [json]",
+        |args| {
+            let (sessions, json) = (session_filter(args), args.has("json"));
+            Ok(ExecCommand::ShowBgpVrfSummary { vrf: vrf(args), afi: afi(args), sessions, json })
+        },
+    ),
+    Command::exec(
+        "show [ip] bgp vrf <all|IFNAME$vrf> [<ipv4|ipv6>$afi [unicast]] neighbors [<A.B.C.D|X:X::X:X>$peer] [json]",
+        |args| {
+            let (peer, json) = (args.get("peer")?, args.has("json"));
+            Ok(ExecCommand::ShowBgpVrfNeighbors { vrf: vrf(args), peer, json })
+        },
+    ),
+    Command::exec(
+        "show [ip] bgp vrf IFNAME$vrf [<ipv4|ipv6>$afi [unicast]] neighbors <A.B.C.D|X:X::X:X>$peer \
+         <advertised-routes|routes|received-routes>$table [json]",
+        |args| {
+            Ok(ExecCommand::ShowBgpVrfNeighborRoutes {
+                vrf: args.need("vrf")?,
+                afi: afi(args).unwrap_or(Afi::Ipv4),
+                peer: args.need("peer")?,
+                table: neighbor_table(args),
+                json: args.has("json"),
+            })
+        },
+    ),
+    Command::exec(
+        "show [ip] bgp vrf <all|IFNAME$vrf> [<ipv4|ipv6>$afi [unicast]] \
+         [<A.B.C.D|X:X::X:X|A.B.C.D/M|X:X::X:X/M>$prefix] [json]",
+        |args| {
+            let prefix = prefix_query(args, afi(args))?;
+            let afi = afi(args).or(prefix.map(afi_of)).unwrap_or(Afi::Ipv4);
+            Ok(ExecCommand::ShowBgpVrfRoutes { vrf: vrf(args), afi, prefix, json: args.has("json") })
+        },
+    ),
+    Command::exec("show bgp vrf <all|IFNAME$vrf> vni [json]", |args| {
+        Ok(ExecCommand::ShowBgpVrfVni { vrf: vrf(args), json: args.has("json") })
+    }),
+    Command::exec(
+        "show <ip|ipv6>$afi route vrf <all|IFNAME$vrf> [<A.B.C.D|X:X::X:X|A.B.C.D/M|X:X::X:X/M>$prefix] [json]",
+        |args| {
+            let afi = afi(args).unwrap_or(Afi::Ipv4);
+            let prefix = prefix_query(args, Some(afi))?;
+            Ok(ExecCommand::ShowRouteVrf { vrf: vrf(args), afi, prefix, json: args.has("json") })
+        },
+    ),
+    Command::exec("show vrf [json]", |args| Ok(ExecCommand::ShowVrf { json: args.has("json") })),
+    Command::exec("show vrf [<all|IFNAME$vrf>] vni [json]", |args| {
+        Ok(ExecCommand::ShowVrfVni { vrf: vrf(args), json: args.has("json") })
+    }),
+    Command::exec("show route-map [WORD$route_map] [json]", |args| {
+        Ok(ExecCommand::ShowRouteMap { name: args.get("route_map")?, json: args.has("json") })
+    }),
+    Command::exec("show <ip|ipv6>$afi prefix-list [WORD$prefix_list] [json]", |args| {
+        let (afi, json) = (afi(args).unwrap_or(Afi::Ipv4), args.has("json"));
+        Ok(ExecCommand::ShowPrefixList { afi, name: args.get("prefix_list")?, json })
+    }),
     Command::exec("show evpn [json]", |args| Ok(ExecCommand::ShowEvpn { json: args.has("json") })),
     Command::exec("show evpn vni [<detail|VNI$vni>] [json]", |args| {
         Ok(ExecCommand::ShowEvpnVni {
@@ -112,6 +161,17 @@ pub static COMMANDS: &[Command] = &[
             Ok(ExecCommand::ShowEvpnArpCache { vni: args.get("vni")?, filter, detail, json })
         },
     ),
+    Command::exec("show evpn rmac vni <all|VNI$vni> [mac M:M:M$mac] [json]", |args| {
+        let (vni, mac, json) = (args.get("vni")?, args.get("mac")?, args.has("json"));
+        Ok(ExecCommand::ShowEvpnRmac { vni, mac, json })
+    }),
+    Command::exec("show evpn next-hops vni <all|VNI$vni> [ip <A.B.C.D|X:X::X:X>$ip] [json]", |args| {
+        let (vni, ip, json) = (args.get("vni")?, args.get("ip")?, args.has("json"));
+        Ok(ExecCommand::ShowEvpnNextHops { vni, ip, json })
+    }),
+    Command::exec("show evpn domain [WORD$domain] [json]", |args| {
+        Ok(ExecCommand::ShowEvpnDomain { domain: args.get("domain")?, json: args.has("json") })
+    }),
     Command::exec("show evpn consistency [json]", |args| {
         Ok(ExecCommand::ShowEvpnConsistency { json: args.has("json") })
     }),
@@ -119,6 +179,14 @@ pub static COMMANDS: &[Command] = &[
         "clear [ip] bgp [l2vpn evpn] <*$everyone|A.B.C.D$peer|X:X::X:X$peer|peer-group WORD$group|external> \
          [<soft [<in|out>]|in|out>]",
         clear_bgp,
+    ),
+    Command::exec(
+        "clear [ip] bgp vrf <all|IFNAME$vrf> [<ipv4|ipv6>$afi [unicast]] \
+         <*$everyone|A.B.C.D$peer|X:X::X:X$peer|peer-group WORD$group|external> [<soft [<in|out>]|in|out>]",
+        |args| {
+            let (target, how) = (clear_target(args)?, clear_how(args));
+            Ok(ExecCommand::ClearBgpVrf { vrf: vrf(args), afi: afi(args), target, how })
+        },
     ),
     Command::exec(
         "clear evpn dup-addr vni <all|VNI$vni> [<mac M:M:M$mac|ip <A.B.C.D|X:X::X:X>$ip>]",
@@ -190,7 +258,11 @@ fn route_type(name: &str) -> Option<u8> {
 }
 
 fn clear_bgp(args: &Args<'_>) -> Result<ExecCommand, Reject> {
-    let target = if args.has("everyone") {
+    Ok(ExecCommand::ClearBgp { family: family(args), target: clear_target(args)?, how: clear_how(args) })
+}
+
+fn clear_target(args: &Args<'_>) -> Result<ClearTarget, Reject> {
+    Ok(if args.has("everyone") {
         ClearTarget::All
     } else if args.has("external") {
         ClearTarget::External
@@ -198,12 +270,62 @@ fn clear_bgp(args: &Args<'_>) -> Result<ExecCommand, Reject> {
         ClearTarget::PeerGroup(group.to_owned())
     } else {
         ClearTarget::Peer(args.need("peer")?)
-    };
-    let how = match (args.has("soft"), args.has("in"), args.has("out")) {
+    })
+}
+
+fn clear_how(args: &Args<'_>) -> ClearHow {
+    match (args.has("soft"), args.has("in"), args.has("out")) {
         (_, true, _) => ClearHow::SoftIn,
         (_, _, true) => ClearHow::SoftOut,
         (true, ..) => ClearHow::SoftBoth,
         _ => ClearHow::Hard,
+    }
+}
+
+fn session_filter(args: &Args<'_>) -> SessionFilter {
+    match (args.has("established"), args.has("failed")) {
+        (true, _) => SessionFilter::Established,
+        (_, true) => SessionFilter::Failed,
+        _ => SessionFilter::Any,
+    }
+}
+
+fn neighbor_table(args: &Args<'_>) -> NeighborTable {
+    match args.text("table") {
+        Some("advertised-routes") => NeighborTable::Advertised,
+        Some("received-routes") => NeighborTable::Received,
+        _ => NeighborTable::Accepted,
+    }
+}
+
+fn vrf(args: &Args<'_>) -> VrfSelector {
+    args.value("vrf").map_or(VrfSelector::All, |name| VrfSelector::Named(name.to_owned()))
+}
+
+fn afi(args: &Args<'_>) -> Option<Afi> {
+    match args.text("afi")? {
+        "ipv6" => Some(Afi::Ipv6),
+        _ => Some(Afi::Ipv4),
+    }
+}
+
+fn afi_of(query: PrefixQuery) -> Afi {
+    let ipv4 = match query {
+        PrefixQuery::Exact(prefix) => prefix.addr().is_ipv4(),
+        PrefixQuery::Longest(address) => address.is_ipv4(),
     };
-    Ok(ExecCommand::ClearBgp { family: family(args), target, how })
+    if ipv4 { Afi::Ipv4 } else { Afi::Ipv6 }
+}
+
+/// The prefix or address asked for; it is of the family asked for, if one was.
+fn prefix_query(args: &Args<'_>, afi: Option<Afi>) -> Result<Option<PrefixQuery>, Reject> {
+    let Some(text) = args.value("prefix") else { return Ok(None) };
+    let query = match text.parse() {
+        Ok(address) => PrefixQuery::Longest(address),
+        Err(_) => PrefixQuery::Exact(args.need::<ipnet::IpNet>("prefix")?.trunc()),
+    };
+    if afi.is_some_and(|afi| afi != afi_of(query)) {
+        return Err(args.reject("prefix", format!("{text} is of another address family")));
+    }
+    Ok(Some(query))
 }

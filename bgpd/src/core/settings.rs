@@ -12,12 +12,12 @@ use crate::{
     wire::Family,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
-use weft_evpn::{Vni, engine};
-use weft_fib::{BridgeDomain, FibConfig, Serve};
+use weft_evpn::{DomainId, RouteTarget, RouteTargetMatch, Vni, VrfName, engine};
+use weft_fib::{BridgeDomain, FibConfig, Serve, Vrf};
 
 /// What the system says, where the configuration leaves something open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +101,7 @@ fn peer(
         config::RemoteAs::External => RemoteAs::External,
     };
     let mut peer = PeerSettings::new(address, remote_as, bgp.asn, router_id);
+    peer.interface.clone_from(&settings.interface);
     peer.port = settings.port.unwrap_or(facts.bgp_port);
     peer.hostname = Some(hostname(config, facts).to_owned());
     peer.description.clone_from(&settings.description);
@@ -185,6 +186,7 @@ fn graceful_restart(bgp: &Bgp, facts: &SystemFacts, settings: &NeighborSettings)
 pub fn evpn(config: &Config, facts: &SystemFacts) -> Result<engine::EvpnConfig, NoRouterId> {
     let Some(bgp) = &config.bgp else { return Ok(engine::EvpnConfig::default()) };
     let family = &bgp.evpn;
+    let own_domain = family.domain.as_ref().map(config::Domain::domain_id).unwrap_or_default();
     let detection = &family.duplicate_detection;
     Ok(engine::EvpnConfig {
         asn: bgp.asn,
@@ -204,9 +206,77 @@ pub fn evpn(config: &Config, facts: &SystemFacts) -> Result<engine::EvpnConfig, 
             },
         },
         auto_rt_rfc8365: family.auto_rt_rfc8365,
-        vnis: family.vnis.iter().map(|(vni, block)| (*vni, vni_config(block))).collect(),
-        ..engine::EvpnConfig::default()
+        vnis: family.vnis.iter().map(|(vni, block)| (*vni, vni_config(bgp, *vni, block))).collect(),
+        vrfs: vrf_names(config).map(|name| (VrfName::from(name), ip_vrf_config(config, bgp, name))).collect(),
+        domain: own_domain,
+        other_domains: other_domains(bgp, own_domain),
     })
+}
+
+/// Every IP-VRF that the configuration names.
+fn vrf_names(config: &Config) -> impl Iterator<Item = &str> {
+    let of_bridges = config.bridge_domains.values().filter_map(|domain| domain.vrf.as_ref());
+    let names: BTreeSet<&str> =
+        config.vrfs.keys().chain(config.bgp_vrfs.keys()).chain(of_bridges).map(String::as_str).collect();
+    names.into_iter()
+}
+
+fn ip_vrf_config(config: &Config, bgp: &Bgp, name: &str) -> engine::IpVrfConfig {
+    let vrf = config.vrfs.get(name).cloned().unwrap_or_default();
+    let silent = config::VrfEvpn::default();
+    let evpn = config.bgp_vrfs.get(name).map_or(&silent, |instance| &instance.evpn);
+    let mut wanted = engine::IpVrfConfig {
+        vni: vrf.vni,
+        prefix_routes_only: vrf.prefix_routes_only,
+        rd: evpn.rd,
+        import: evpn.import.iter().copied().collect(),
+        export: evpn.export.iter().copied().collect(),
+    };
+    if let Some(vni) = vrf.vni {
+        let auto = auto_route_target(bgp, vni);
+        add_auto(auto, evpn.auto_import, evpn.auto_export, &mut wanted.import, &mut wanted.export);
+    }
+    wanted
+}
+
+/// `route-target … auto`: the derived route target beside those named. With none named it is derived anyhow.
+fn add_auto(
+    auto: RouteTarget,
+    to_import: bool,
+    to_export: bool,
+    import: &mut Vec<RouteTargetMatch>,
+    export: &mut Vec<RouteTarget>,
+) {
+    if to_import && !import.is_empty() {
+        import.push(RouteTargetMatch::AnyAs(auto.local_part()));
+    }
+    if to_export && !export.is_empty() {
+        export.push(auto);
+    }
+}
+
+fn auto_route_target(bgp: &Bgp, vni: Vni) -> RouteTarget {
+    if bgp.evpn.auto_rt_rfc8365 {
+        RouteTarget::auto_rfc8365(bgp.asn, vni)
+    } else {
+        RouteTarget::auto(bgp.asn, vni)
+    }
+}
+
+/// The domains that neighbours are in and we are not; that of a listen range counts, too.
+fn other_domains(bgp: &Bgp, own: DomainId) -> Vec<DomainId> {
+    let neighbours = resolve(bgp).into_iter().map(|neighbour| neighbour.settings);
+    let ranges = resolve_ranges(bgp).into_iter().map(|range| range.settings);
+    let named = neighbours.chain(ranges).filter_map(|settings| settings.domain);
+    let others: BTreeSet<DomainId> =
+        named.map(|domain| domain.domain_id()).filter(|domain| *domain != own).collect();
+    others.into_iter().collect()
+}
+
+/// The EVPN domain that a neighbour is in: the one named, else our own.
+pub fn domain_of(config: &Config, settings: &NeighborSettings) -> DomainId {
+    let own = || config.bgp.as_ref().and_then(|bgp| bgp.evpn.domain.as_ref());
+    settings.domain.as_ref().or_else(own).map(config::Domain::domain_id).unwrap_or_default()
 }
 
 fn flooding(flooding: config::Flooding) -> engine::Flooding {
@@ -216,34 +286,49 @@ fn flooding(flooding: config::Flooding) -> engine::Flooding {
     }
 }
 
-fn vni_config(block: &config::VniConfig) -> engine::VniConfig {
-    engine::VniConfig {
+fn vni_config(bgp: &Bgp, vni: Vni, block: &config::VniConfig) -> engine::VniConfig {
+    let mut wanted = engine::VniConfig {
         rd: block.rd,
         import: block.import.iter().copied().collect(),
         export: block.export.iter().copied().collect(),
         flooding: block.flooding.map(flooding),
         advertise_svi_ip: block.advertise_svi_ip,
         advertise_default_gw: block.advertise_default_gw,
-    }
+    };
+    let auto = auto_route_target(bgp, vni);
+    add_auto(auto, block.auto_import, block.auto_export, &mut wanted.import, &mut wanted.export);
+    wanted
 }
 
 /// What the kernel side is told. Served are the VNIs that EVPN serves; the devices of bridge
 /// domains are made in any case.
 pub fn fib(config: &Config) -> FibConfig {
     let domains = config.bridge_domains.iter().filter_map(|(name, domain)| {
-        let interfaces = domain.interfaces.iter().cloned().collect();
-        Some((name.clone(), BridgeDomain { mtu: domain.mtu, ..BridgeDomain::new(domain.vni?, interfaces) }))
+        let made = BridgeDomain {
+            vni: domain.vni?,
+            interfaces: domain.interfaces.iter().cloned().collect(),
+            mtu: domain.mtu,
+            vrf: domain.vrf.as_deref().map(VrfName::from),
+            gateways: domain.gateways.iter().copied().collect(),
+            gateway_mac: domain.gateway_mac,
+        };
+        Some((name.clone(), made))
+    });
+    let vrfs = vrf_names(config).map(|name| {
+        let vrf = config.vrfs.get(name).cloned().unwrap_or_default();
+        (VrfName::from(name), Vrf { vni: vrf.vni, table: vrf.table })
     });
     let serve = match &config.bgp {
         Some(bgp) if bgp.evpn.advertise_all_vni => Serve::All,
-        Some(bgp) => Serve::Only(bgp.evpn.vnis.keys().copied().collect::<std::collections::BTreeSet<Vni>>()),
+        Some(bgp) => Serve::Only(bgp.evpn.vnis.keys().copied().collect::<BTreeSet<Vni>>()),
         None => Serve::default(),
     };
     FibConfig {
         vtep_source: config.vtep_source,
         bridge_domains: domains.collect(),
         serve,
-        ..FibConfig::default()
+        vrfs: vrfs.collect(),
+        gateway_mac: config.gateway_mac,
     }
 }
 

@@ -60,9 +60,25 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
             evpn::arp_cache(core, vni, filter, detail, json, out)
         }
+        ExecCommand::ShowBgpVrfSummary { .. }
+        | ExecCommand::ShowBgpVrfNeighbors { .. }
+        | ExecCommand::ShowBgpVrfNeighborRoutes { .. }
+        | ExecCommand::ShowBgpVrfRoutes { .. }
+        | ExecCommand::ShowBgpVrfVni { .. }
+        | ExecCommand::ShowRouteVrf { .. }
+        | ExecCommand::ShowVrf { .. }
+        | ExecCommand::ShowVrfVni { .. }
+        | ExecCommand::ShowEvpnRmac { .. }
+        | ExecCommand::ShowEvpnNextHops { .. }
+        | ExecCommand::ShowEvpnDomain { .. }
+        | ExecCommand::ShowRouteMap { .. }
+        | ExecCommand::ShowPrefixList { .. } => {
+            Err(ExecError("this build of weftd cannot show that".to_owned()))
+        }
         // What changes something, and what asks the kernel, is the backend's.
         ExecCommand::ShowEvpnConsistency { .. }
         | ExecCommand::ClearBgp { .. }
+        | ExecCommand::ClearBgpVrf { .. }
         | ExecCommand::ClearEvpnDupAddr { .. } => Err(ExecError("not a show of the core".to_owned())),
     }
 }

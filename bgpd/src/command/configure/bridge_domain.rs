@@ -1,9 +1,6 @@
 //! `bridge-domain NAME`: a bridge with its VNI and ports, and the gateways of the subnet on it.
 
-use super::{
-    Edit,
-    vrf::{gateway_mac, vrf_name},
-};
+use super::vrf::{gateway_mac, vrf_name};
 use crate::command::Command;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -39,7 +36,9 @@ pub static COMMANDS: &[Command] = &[
         if args.negative() {
             return match gateways.remove(&gateway) {
                 true => Ok(()),
-                false => Err(args.reject("gateway", format!("{gateway} is not a gateway of this bridge domain"))),
+                false => {
+                    Err(args.reject("gateway", format!("{gateway} is not a gateway of this bridge domain")))
+                }
             };
         }
         if let Some(reason) = unfit(gateway) {
@@ -71,7 +70,9 @@ fn unfit(gateway: IpNet) -> Option<&'static str> {
         IpAddr::V4(address) if address.is_broadcast() => "it is a broadcast address",
         _ if gateway.prefix_len() == gateway.max_prefix_len() => "it has no subnet; give the subnet's length",
         _ if ends && address == gateway.network() => "it is the address of its network",
-        IpAddr::V4(_) if ends && address == gateway.broadcast() => "it is the broadcast address of its network",
+        IpAddr::V4(_) if ends && address == gateway.broadcast() => {
+            "it is the broadcast address of its network"
+        }
         _ => return None,
     })
 }

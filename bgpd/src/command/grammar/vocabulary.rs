@@ -273,6 +273,14 @@ static VOCABULARY: &[(&str, &str)] = &[
     ("summary-only", "Hold back what it covers"),
     ("table", "Routing table"),
     ("vrf", "IP-VRF"),
+    ("next-hops", "VTEPs that routes of an L3VNI lead to"),
+    ("rmac", "MACs of other routers"),
+    ("show route-map", "Route-maps"),
+    ("ip prefix-list", "Prefix-lists"),
+    ("ipv6 prefix-list", "Prefix-lists"),
+    ("ip route", "Routing table"),
+    ("ipv6 route", "Routing table"),
+    ("show vrf", "IP-VRFs"),
     ("write", "Write the running configuration"),
 ];
 

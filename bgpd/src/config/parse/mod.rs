@@ -1,6 +1,8 @@
 //! Reads a configuration file: every line through the grammar of `command`, strictly (no
 //! abbreviations). All errors are collected; with any, nothing is taken.
 
+mod subjects;
+
 use super::{
     model::Config,
     validate::{Completeness, Subject, validate},
@@ -53,7 +55,9 @@ pub fn parse_onto(file: &str, text: &str, base: Config) -> Result<Config, Vec<Co
         config: base,
         path: vec![Mode::Configure],
         skipping: None,
+        bridge_domain_indent: 0,
         seen: BTreeMap::new(),
+        remote_as: BTreeMap::new(),
         errors: Vec::new(),
     };
     for (number, line) in (1..).zip(text.lines()) {
@@ -72,8 +76,12 @@ struct Reader<'a> {
     path: Vec<Mode>,
     /// The indentation of a refused block's first line, while its other lines are passed over.
     skipping: Option<usize>,
-    /// Where each neighbour, group and bridge domain was first named: line, column, text.
+    /// The indentation of the last `bridge-domain` line.
+    bridge_domain_indent: usize,
+    /// Where each subject of a problem was named: line, column, text.
     seen: BTreeMap<Subject, (usize, usize, &'a str)>,
+    /// What `remote-as` each neighbour was given, and by which line.
+    remote_as: BTreeMap<Subject, (String, usize)>,
     errors: Vec<ConfigError>,
 }
 
@@ -84,8 +92,7 @@ impl<'a> Reader<'a> {
             return;
         }
         if let Some(header) = self.skipping {
-            let indent = line.len() - line.trim_start().len();
-            if indent > header {
+            if indentation(line) > header {
                 return;
             }
             self.skipping = None;
@@ -93,20 +100,37 @@ impl<'a> Reader<'a> {
                 return;
             }
         }
+        self.leave_bridge_domain(line);
         match find(&self.path, line, true) {
             Ok(found) => {
                 self.path.truncate(found.depth.max(1));
-                if let Err(reject) = self.run(found.command.handler, &found.args, line) {
-                    let first = line.len() - line.trim_start().len();
+                let run = self.run(found.command.handler, &found.args, line);
+                if let Err(reject) = run.and_then(|()| self.once(&found.args, number)) {
+                    let first = indentation(line);
                     self.error(number, line, reject.at.unwrap_or(first), reject.message);
                 } else {
                     self.see(&found.args, number, line);
+                    if found.args.has("bridge") {
+                        self.bridge_domain_indent = indentation(line);
+                    }
                 }
             }
             Err(error) => {
                 let (at, message) = describe(&error, line);
                 self.error(number, line, at, message);
             }
+        }
+    }
+
+    /// `vrf NAME` and `gateway mac M` are lines of a bridge domain and of the whole file, and a file need not say
+    /// `exit`: what is not indented below its `bridge-domain` is no line of it.
+    fn leave_bridge_domain(&mut self, line: &str) {
+        let inside = matches!(self.path.last(), Some(Mode::BridgeDomain(_)));
+        if inside
+            && indentation(line) <= self.bridge_domain_indent
+            && find(&[Mode::Configure], line, true).is_ok()
+        {
+            self.path.truncate(1);
         }
     }
 
@@ -118,7 +142,7 @@ impl<'a> Reader<'a> {
             Handler::Nothing => Ok(()),
             Handler::Refuse { reason, block } => {
                 if block {
-                    self.skipping = Some(line.len() - line.trim_start().len());
+                    self.skipping = Some(indentation(line));
                 }
                 Err(Reject::line(reason))
             }
@@ -137,23 +161,47 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn see(&mut self, args: &Args<'_>, number: usize, line: &'a str) {
-        let subjects = args.values("peer").map(|peer| {
-            let subject = match peer.text.parse() {
-                Ok(address) => Subject::Neighbor(address),
-                Err(_) => Subject::PeerGroup(peer.text.to_owned()),
-            };
-            (subject, peer.start)
-        });
-        let bridges = args.values("bridge").map(|b| (Subject::BridgeDomain(b.text.to_owned()), b.start));
-        for (subject, start) in subjects.chain(bridges) {
-            self.seen.entry(subject).or_insert((number, start, line));
+    /// A file says a neighbour's AS once: a second `remote-as` with another one is a slip in the address, and the
+    /// first neighbour would be lost.
+    fn once(&mut self, args: &Args<'_>, number: usize) -> Result<(), Reject> {
+        let Some(asn) =
+            args.text("remote-as").and(args.text("asn").or(args.text("internal")).or(args.text("external")))
+        else {
+            return Ok(());
+        };
+        for (subject, start) in subjects::of(&self.path, args) {
+            if args.negative() {
+                self.remote_as.remove(&subject);
+            } else if let Some((_, line)) = self.remote_as.get(&subject).filter(|(known, _)| *known != asn) {
+                let message = format!("{subject} is there already, by line {line}, with another remote-as");
+                return Err(Reject { at: Some(start), message });
+            } else {
+                self.remote_as.insert(subject, (asn.to_owned(), number));
+            }
         }
+        Ok(())
+    }
+
+    /// Remembers where the line names what a problem may be about. What a later line may say anew, like a
+    /// `vni`, was said where it was said last.
+    fn see(&mut self, args: &Args<'_>, number: usize, line: &'a str) {
+        for (subject, start) in subjects::of(&self.path, args) {
+            if subject.within().is_some() {
+                self.seen.insert(subject, (number, start, line));
+            } else {
+                self.seen.entry(subject).or_insert((number, start, line));
+            }
+        }
+    }
+
+    /// The place of a subject, or of the block that it is in.
+    fn place(&self, subject: &Subject) -> Option<(usize, usize, &'a str)> {
+        self.seen.get(subject).copied().or_else(|| self.seen.get(&subject.within()?).copied())
     }
 
     fn problems(&mut self) {
         for problem in validate(&self.config, Completeness::Whole) {
-            match self.seen.get(&problem.subject).copied() {
+            match self.place(&problem.subject) {
                 Some((number, start, line)) => self.error(number, line, start, problem.to_string()),
                 None => self.errors.push(ConfigError {
                     file: self.file.to_owned(),
@@ -176,6 +224,10 @@ impl<'a> Reader<'a> {
             message,
         });
     }
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
 }
 
 /// The column of an octet, from 1, in characters.
