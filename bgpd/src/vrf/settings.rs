@@ -101,6 +101,14 @@ impl VrfSettings {
         }
     }
 
+    /// The family of a prefix.
+    pub fn family_mut(&mut self, prefix: &IpNet) -> &mut FamilySettings {
+        match prefix {
+            IpNet::V4(_) => &mut self.ipv4,
+            IpNet::V6(_) => &mut self.ipv6,
+        }
+    }
+
     /// Every domain, our own first.
     pub fn domains(&self) -> impl Iterator<Item = DomainId> {
         std::iter::once(self.domain).chain(self.other_domains.iter().copied())
