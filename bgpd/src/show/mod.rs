@@ -15,6 +15,7 @@ mod bench;
 mod bgp_vni;
 mod consistency;
 mod evpn;
+mod instance;
 mod json;
 mod memory;
 mod neighbors;
@@ -25,12 +26,14 @@ mod summary;
 mod tables;
 mod text;
 mod version;
+mod vrfs;
 
 pub use consistency::consistency;
 
 use crate::{
     command::{ExecCommand, ExecError, Sink},
     core::CoreHandle,
+    wire::Family,
 };
 use tables::Tables;
 
@@ -43,9 +46,15 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowVersion { json } => version::show(core, json, out),
         ExecCommand::ShowMemory { json } => memory::show(core, json, out),
         ExecCommand::ShowBgpSummary { family, sessions, json } => {
-            summary::show(core, family, sessions, json, out)
+            summary::show(core, instance::outside(), family, sessions, json, out)
         }
-        ExecCommand::ShowBgpNeighbors { peer, json } => neighbors::show(core, peer, json, out),
+        ExecCommand::ShowBgpVrfSummary { vrf, afi, sessions, json } => {
+            summary::show(core, vrf, afi.map(Family::from), sessions, json, out)
+        }
+        ExecCommand::ShowBgpNeighbors { peer, json } => {
+            neighbors::show(core, instance::outside(), peer, json, out)
+        }
+        ExecCommand::ShowBgpVrfNeighbors { vrf, peer, json } => neighbors::show(core, vrf, peer, json, out),
         ExecCommand::ShowBgpEvpnRoutes(query) => routes::show(core, &query, out),
         ExecCommand::ShowBgpEvpnVniRoutes { vni, query } => routes::vni(core, vni, &query, out),
         ExecCommand::ShowBgpEvpnVni { vni, json } => bgp_vni::show(core, vni, json, out),
@@ -60,9 +69,7 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
             evpn::arp_cache(core, vni, filter, detail, json, out)
         }
-        ExecCommand::ShowBgpVrfSummary { .. }
-        | ExecCommand::ShowBgpVrfNeighbors { .. }
-        | ExecCommand::ShowBgpVrfNeighborRoutes { .. }
+        ExecCommand::ShowBgpVrfNeighborRoutes { .. }
         | ExecCommand::ShowBgpVrfRoutes { .. }
         | ExecCommand::ShowBgpVrfVni { .. }
         | ExecCommand::ShowRouteVrf { .. }
