@@ -208,6 +208,9 @@ impl Bench {
         let wall = UNIX_EPOCH + Duration::from_secs(EPOCH);
         Tables {
             rib: &self.rib,
+            evpn_rib: &self.rib,
+            vrf: None,
+            maximum_paths: (64, 64),
             evpn: &self.evpn,
             peers: &self.peers,
             hostname: "leaf1",

@@ -36,6 +36,7 @@ use crate::{
     wire::Family,
 };
 use tables::Tables;
+use weft_evpn::VrfName;
 
 /// Carries out a show command.
 ///
@@ -59,7 +60,14 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowBgpEvpnVniRoutes { vni, query } => routes::vni(core, vni, &query, out),
         ExecCommand::ShowBgpEvpnVni { vni, json } => bgp_vni::show(core, vni, json, out),
         ExecCommand::ShowBgpEvpnNeighborRoutes { peer, table, json } => {
-            routes::neighbour(core, peer, table, json, out)
+            routes::neighbour(core, (None, Family::L2vpnEvpn), peer, table, json, out)
+        }
+        ExecCommand::ShowBgpVrfNeighborRoutes { vrf, afi, peer, table, json } => {
+            let vrf = VrfName::from(vrf.as_str());
+            routes::neighbour(core, (Some(vrf), afi.into()), peer, table, json, out)
+        }
+        ExecCommand::ShowBgpVrfRoutes { vrf, afi, prefix, json } => {
+            routes::unicast(core, vrf, afi.into(), prefix, json, out)
         }
         ExecCommand::ShowEvpn { json } => evpn::global(core, json, out),
         ExecCommand::ShowEvpnVni { vni, detail, json } => evpn::vni(core, vni, detail, json, out),
@@ -69,9 +77,7 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
             evpn::arp_cache(core, vni, filter, detail, json, out)
         }
-        ExecCommand::ShowBgpVrfNeighborRoutes { .. }
-        | ExecCommand::ShowBgpVrfRoutes { .. }
-        | ExecCommand::ShowBgpVrfVni { .. }
+        ExecCommand::ShowBgpVrfVni { .. }
         | ExecCommand::ShowRouteVrf { .. }
         | ExecCommand::ShowVrf { .. }
         | ExecCommand::ShowVrfVni { .. }

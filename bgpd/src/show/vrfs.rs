@@ -1,10 +1,15 @@
 //! What of the IP-VRFs the shows read: the one place of `show` that knows where the core keeps it.
 
-use crate::{core::Core, rib::Rib};
+use crate::{
+    core::Core,
+    rib::{ImportId, Rib},
+};
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use weft_evpn::{
     RouteTargetMatch, Vni, VrfName,
     engine::VrfActive,
+    nlri::EvpnRoute,
     vrf::{L3VniDevices, VrfDevices},
 };
 
@@ -54,6 +59,22 @@ pub(super) fn names(core: &Core) -> Vec<VrfName> {
 
 /// Its tables of unicast routes.
 pub(super) fn rib<'a>(_core: &'a Core, _name: &VrfName) -> Option<&'a Rib> {
+    None
+}
+
+/// The table of an IP-VRF.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table<'a>(std::marker::PhantomData<&'a ()>);
+
+impl Table<'_> {
+    /// The EVPN route behind an import; `None` for an aggregate.
+    pub fn import(self, _prefix: &IpNet, _id: ImportId) -> Option<EvpnRoute> {
+        None
+    }
+}
+
+/// Its table.
+pub(super) fn table<'a>(_core: &'a Core, _name: &VrfName) -> Option<Table<'a>> {
     None
 }
 
