@@ -29,9 +29,7 @@ pub fn configured(config: &Config, what: Candidates) -> Vec<String> {
             config.vrfs.keys().chain(config.bgp_vrfs.keys()).chain(of_bridges).cloned().collect()
         }
         Candidates::Domains => bgp.flat_map(domains).collect(),
-        Candidates::Interfaces => {
-            bridges.flat_map(|domain| domain.interfaces.iter().cloned()).collect()
-        }
+        Candidates::Interfaces => bridges.flat_map(|domain| domain.interfaces.iter().cloned()).collect(),
         Candidates::RouteMaps | Candidates::PrefixLists | Candidates::Vteps => Vec::new(),
     }
 }

@@ -69,7 +69,8 @@ fn complete<F>(bgp: &Bgp<F>, group: Option<&str>, own: &NeighborSettings) -> Nei
 fn inherit(own: &NeighborSettings, group: &NeighborSettings) -> NeighborSettings {
     NeighborSettings {
         remote_as: own.remote_as.or(group.remote_as),
-        interface: own.interface.clone().or_else(|| group.interface.clone()),
+        // Of an address, so a group has none.
+        interface: own.interface.clone(),
         update_source: own.update_source.clone().or_else(|| group.update_source.clone()),
         timers: own.timers.or(group.timers),
         connect_timer: own.connect_timer.or(group.connect_timer),

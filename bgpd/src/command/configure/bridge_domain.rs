@@ -36,7 +36,9 @@ pub static COMMANDS: &[Command] = &[
         if args.negative() {
             return match gateways.remove(&gateway) {
                 true => Ok(()),
-                false => Err(args.reject("gateway", format!("{gateway} is not a gateway of this bridge domain"))),
+                false => {
+                    Err(args.reject("gateway", format!("{gateway} is not a gateway of this bridge domain")))
+                }
             };
         }
         if let Some(reason) = unfit(gateway) {
@@ -68,7 +70,9 @@ fn unfit(gateway: IpNet) -> Option<&'static str> {
         IpAddr::V4(address) if address.is_broadcast() => "it is a broadcast address",
         _ if gateway.prefix_len() == gateway.max_prefix_len() => "it has no subnet; give the subnet's length",
         _ if ends && address == gateway.network() => "it is the address of its network",
-        IpAddr::V4(_) if ends && address == gateway.broadcast() => "it is the broadcast address of its network",
+        IpAddr::V4(_) if ends && address == gateway.broadcast() => {
+            "it is the broadcast address of its network"
+        }
         _ => return None,
     })
 }

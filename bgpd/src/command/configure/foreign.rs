@@ -4,8 +4,7 @@
 use crate::command::Command;
 
 /// Why unicast families cannot be configured.
-const NO_UNICAST: &str =
-    "outside of an IP-VRF Weft exchanges no IPv4 or IPv6 unicast routes, only l2vpn evpn; see `router bgp N vrf NAME`";
+const NO_UNICAST: &str = "outside of an IP-VRF Weft exchanges no IPv4 or IPv6 unicast routes, only l2vpn evpn; see `router bgp N vrf NAME`";
 const NO_POLICY: &str =
     "Weft has no routing policy yet; remove it, and say `no bgp ebgp-requires-policy` for external neighbors";
 const NO_VIEW: &str = "Weft has IP-VRFs, but no views";
@@ -18,7 +17,8 @@ const NO_ROUTE: &str = "Weft sets no static routes; use ip route of iproute2";
 const ONE_PROTOCOL: &str = "Weft speaks BGP only";
 const NO_UNNUMBERED: &str = "Weft has no unnumbered neighbors yet; name the neighbor by its address";
 const NO_LEGACY_LOG: &str = "log more with `log level debugging` or RUST_LOG";
-const NO_TYPE5: &str = "Weft advertises the routes of IP-VRFs only; move the line into `router bgp N vrf NAME`";
+const NO_TYPE5: &str =
+    "Weft advertises the routes of IP-VRFs only; move the line into `router bgp N vrf NAME`";
 const NO_MULTIHOMING: &str = "Weft has no EVPN multihoming";
 
 /// Outside of every block.
@@ -126,7 +126,10 @@ pub static UNICAST: &[Command] = &[
 /// In `vrf NAME`.
 pub static VRF: &[Command] = &[
     Command::refuse("<ip|ipv6>$afi route LINE$line", NO_VRF_ROUTE),
-    Command::refuse("netns LINE$line", "Weft makes an IP-VRF of a VRF device or of a table with rules, not of a netns"),
+    Command::refuse(
+        "netns LINE$line",
+        "Weft makes an IP-VRF of a VRF device or of a table with rules, not of a netns",
+    ),
     Command::nothing("[no] ip nht resolve-via-default"),
     Command::nothing("[no] ipv6 nht resolve-via-default"),
 ];
@@ -137,7 +140,10 @@ pub static VRF_UNICAST: &[Command] = &[
         "no neighbor <A.B.C.D|X:X::X:X|WORD>$peer send-community [<all|both|extended|large|standard>]",
         "Weft always sends communities; take them away with a route-map",
     ),
-    Command::refuse("redistribute <ospf|ospf6|isis|rip|ripng|eigrp|babel|table>$protocol [LINE$line]", ONE_PROTOCOL),
+    Command::refuse(
+        "redistribute <ospf|ospf6|isis|rip|ripng|eigrp|babel|table>$protocol [LINE$line]",
+        ONE_PROTOCOL,
+    ),
     Command::refuse("import vrf LINE$line", NO_LEAKING),
     Command::refuse("<import|export>$direction vpn", NO_VPN),
     Command::refuse("<rd|rt|label|nexthop|route-map>$what vpn LINE$line", NO_VPN),

@@ -73,7 +73,9 @@ pub static COMMANDS: &[Command] = &[
         match &edit.config.bgp {
             Some(bgp) if asn.is_none_or(|asn| asn == bgp.asn) => match edit.config.bgp_vrfs.keys().next() {
                 // As FRR: an IP-VRF's instance leans on the speaker's.
-                Some(vrf) => Err(Reject::line(format!("first `no router bgp vrf {vrf}`, which depends on it"))),
+                Some(vrf) => {
+                    Err(Reject::line(format!("first `no router bgp vrf {vrf}`, which depends on it")))
+                }
                 None => {
                     edit.config.bgp = None;
                     Ok(())

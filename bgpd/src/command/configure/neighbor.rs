@@ -6,9 +6,7 @@ use super::{
 };
 use crate::{
     command::{Args, Command, Reject, grammar::token::parse_asn},
-    config::{
-        GracefulRestartMode, Neighbor, NeighborSettings, RemoteAs, Shutdown, UpdateSource,
-    },
+    config::{GracefulRestartMode, Neighbor, NeighborSettings, RemoteAs, Shutdown, UpdateSource},
 };
 use std::net::IpAddr;
 
@@ -125,7 +123,10 @@ pub static COMMANDS: &[Command] = &[
 
 /// The settings that a line is about. A neighbour is made by `remote-as` or `peer-group` only, so that a
 /// mistyped address is an error and not a new neighbour.
-pub(super) fn settings<'e>(edit: &'e mut Edit<'_>, args: &Args<'_>) -> Result<&'e mut NeighborSettings, Reject> {
+pub(super) fn settings<'e>(
+    edit: &'e mut Edit<'_>,
+    args: &Args<'_>,
+) -> Result<&'e mut NeighborSettings, Reject> {
     let peer = args.text("peer").unwrap_or_default();
     let bgp = edit.instance()?;
     let known = match peer.parse::<IpAddr>() {

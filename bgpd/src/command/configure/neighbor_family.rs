@@ -55,10 +55,13 @@ pub static COMMANDS: &[Command] = &[
         family(edit, args)?.soft_reconfiguration_inbound = !args.negative();
         Ok(())
     }),
-    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer route-map WORD$route_map <in|out>", |edit, args| {
-        let family = family(edit, args)?;
-        filter(args, "route_map", &mut family.route_map_in, &mut family.route_map_out)
-    }),
+    Command::set(
+        "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer route-map WORD$route_map <in|out>",
+        |edit, args| {
+            let family = family(edit, args)?;
+            filter(args, "route_map", &mut family.route_map_in, &mut family.route_map_out)
+        },
+    ),
     Command::set(
         "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer prefix-list WORD$prefix_list <in|out>",
         |edit, args| {

@@ -63,7 +63,9 @@ pub static COMMANDS: &[Command] = &[
     Command::set("[no] table / (1-4294967295)$table", |edit, args| {
         let table = value(args, "table")?;
         if table.is_some_and(|table| KERNEL_TABLES.contains(&table)) {
-            return Err(args.reject("table", "253, 254 and 255 are the kernel's tables default, main and local"));
+            return Err(
+                args.reject("table", "253, 254 and 255 are the kernel's tables default, main and local")
+            );
         }
         edit.vrf()?.table = table;
         Ok(())

@@ -189,4 +189,3 @@ impl Default for GracefulRestart {
         }
     }
 }
-

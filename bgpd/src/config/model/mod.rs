@@ -10,9 +10,7 @@ mod neighbor;
 mod unicast;
 
 pub use bgp::{BestPath, Bgp, BgpVrf, GracefulRestart, GracefulRestartMode, Timers};
-pub use evpn::{
-    Advertise, Domain, DuplicateDetection, Evpn, Flooding, Freeze, VniConfig, VrfEvpn,
-};
+pub use evpn::{Advertise, Domain, DuplicateDetection, Evpn, Flooding, Freeze, VniConfig, VrfEvpn};
 pub use neighbor::{
     AllowAsIn, DefaultOriginate, MaximumPrefix, MaximumPrefixAction, Neighbor, NeighborFamily,
     NeighborSettings, NextHopSelf, RemoteAs, Shutdown, UpdateSource,

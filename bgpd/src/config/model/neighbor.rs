@@ -173,4 +173,3 @@ pub enum MaximumPrefixAction {
     /// The session ends and is tried again after so many minutes.
     Restart(u16),
 }
-

@@ -55,6 +55,7 @@ pub fn parse_onto(file: &str, text: &str, base: Config) -> Result<Config, Vec<Co
         config: base,
         path: vec![Mode::Configure],
         skipping: None,
+        bridge_domain_indent: 0,
         seen: BTreeMap::new(),
         remote_as: BTreeMap::new(),
         errors: Vec::new(),
@@ -75,6 +76,8 @@ struct Reader<'a> {
     path: Vec<Mode>,
     /// The indentation of a refused block's first line, while its other lines are passed over.
     skipping: Option<usize>,
+    /// The indentation of the last `bridge-domain` line.
+    bridge_domain_indent: usize,
     /// Where each subject of a problem was named: line, column, text.
     seen: BTreeMap<Subject, (usize, usize, &'a str)>,
     /// What `remote-as` each neighbour was given, and by which line.
@@ -89,8 +92,7 @@ impl<'a> Reader<'a> {
             return;
         }
         if let Some(header) = self.skipping {
-            let indent = line.len() - line.trim_start().len();
-            if indent > header {
+            if indentation(line) > header {
                 return;
             }
             self.skipping = None;
@@ -98,21 +100,37 @@ impl<'a> Reader<'a> {
                 return;
             }
         }
+        self.leave_bridge_domain(line);
         match find(&self.path, line, true) {
             Ok(found) => {
                 self.path.truncate(found.depth.max(1));
                 let run = self.run(found.command.handler, &found.args, line);
                 if let Err(reject) = run.and_then(|()| self.once(&found.args, number)) {
-                    let first = line.len() - line.trim_start().len();
+                    let first = indentation(line);
                     self.error(number, line, reject.at.unwrap_or(first), reject.message);
                 } else {
                     self.see(&found.args, number, line);
+                    if found.args.has("bridge") {
+                        self.bridge_domain_indent = indentation(line);
+                    }
                 }
             }
             Err(error) => {
                 let (at, message) = describe(&error, line);
                 self.error(number, line, at, message);
             }
+        }
+    }
+
+    /// `vrf NAME` and `gateway mac M` are lines of a bridge domain and of the whole file, and a file need not say
+    /// `exit`: what is not indented below its `bridge-domain` is no line of it.
+    fn leave_bridge_domain(&mut self, line: &str) {
+        let inside = matches!(self.path.last(), Some(Mode::BridgeDomain(_)));
+        if inside
+            && indentation(line) <= self.bridge_domain_indent
+            && find(&[Mode::Configure], line, true).is_ok()
+        {
+            self.path.truncate(1);
         }
     }
 
@@ -124,7 +142,7 @@ impl<'a> Reader<'a> {
             Handler::Nothing => Ok(()),
             Handler::Refuse { reason, block } => {
                 if block {
-                    self.skipping = Some(line.len() - line.trim_start().len());
+                    self.skipping = Some(indentation(line));
                 }
                 Err(Reject::line(reason))
             }
@@ -146,7 +164,8 @@ impl<'a> Reader<'a> {
     /// A file says a neighbour's AS once: a second `remote-as` with another one is a slip in the address, and the
     /// first neighbour would be lost.
     fn once(&mut self, args: &Args<'_>, number: usize) -> Result<(), Reject> {
-        let Some(asn) = args.text("remote-as").and(args.text("asn").or(args.text("internal")).or(args.text("external")))
+        let Some(asn) =
+            args.text("remote-as").and(args.text("asn").or(args.text("internal")).or(args.text("external")))
         else {
             return Ok(());
         };
@@ -205,6 +224,10 @@ impl<'a> Reader<'a> {
             message,
         });
     }
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
 }
 
 /// The column of an octet, from 1, in characters.

@@ -2,8 +2,8 @@
 
 use super::{Text, router::route_map};
 use crate::config::model::{
-    AllowAsIn, Domain, GracefulRestartMode, MaximumPrefixAction, NeighborFamily, NeighborSettings, NextHopSelf,
-    RemoteAs, UpdateSource,
+    AllowAsIn, Domain, GracefulRestartMode, MaximumPrefixAction, NeighborFamily, NeighborSettings,
+    NextHopSelf, RemoteAs, UpdateSource,
 };
 
 /// The lines outside of the address families.

@@ -34,7 +34,9 @@ pub(super) fn of_vrf(name: &str, bgp: &BgpVrf, text: &mut Text) {
         unicast_family("ipv6", &bgp.ipv6, bgp, text);
         if bgp.evpn != VrfEvpn::default() {
             text.line("!");
-            text.block("address-family l2vpn evpn", "exit-address-family", |text| evpn::of_vrf(&bgp.evpn, text));
+            text.block("address-family l2vpn evpn", "exit-address-family", |text| {
+                evpn::of_vrf(&bgp.evpn, text)
+            });
         }
     });
 }
@@ -136,4 +138,3 @@ fn knobs<F>(bgp: &Bgp<F>, text: &mut Text) {
         text.line(format_args!("timers bgp {} {}", timers.keepalive, timers.hold));
     }
 }
-

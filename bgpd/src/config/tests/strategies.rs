@@ -32,11 +32,12 @@ fn level() -> impl Strategy<Value = LogLevel> {
     proptest::sample::select(LogLevel::ALL.to_vec())
 }
 
-fn log() -> impl Strategy<Value = Log> {
+fn log() -> BoxedStrategy<Log> {
     let target = || option::of(option::of(level()).prop_map(|level| LogTarget { level }));
     let file = ("/[a-z]{1,9}", option::of(level())).prop_map(|(path, level)| LogFile { path, level });
     (option::of(level()), target(), target(), option::of(file))
         .prop_map(|(level, stdout, syslog, file)| Log { level, stdout, syslog, file })
+        .boxed()
 }
 
 fn mode() -> impl Strategy<Value = GracefulRestartMode> {
@@ -44,7 +45,7 @@ fn mode() -> impl Strategy<Value = GracefulRestartMode> {
     prop_oneof![Just(Restart), Just(Helper), Just(Disable)]
 }
 
-fn family() -> impl Strategy<Value = NeighborFamily> {
+fn family() -> BoxedStrategy<NeighborFamily> {
     let allow = prop_oneof![(1u8..=10).prop_map(AllowAsIn::Times), Just(AllowAsIn::Origin)];
     let action = prop_oneof![
         Just(MaximumPrefixAction::Close),
@@ -54,8 +55,8 @@ fn family() -> impl Strategy<Value = NeighborFamily> {
     let maximum = (1u32.., option::of(1u8..=100), action)
         .prop_map(|(limit, threshold, action)| MaximumPrefix { limit, threshold, action });
     let filters = [(); 4].map(|()| option::of(name()));
-    (any::<[bool; 3]>(), option::of(allow), option::of(maximum), filters).prop_map(
-        |(flags, allowas_in, maximum_prefix, filters)| {
+    (any::<[bool; 3]>(), option::of(allow), option::of(maximum), filters)
+        .prop_map(|(flags, allowas_in, maximum_prefix, filters)| {
             let [activate, route_reflector_client, soft_reconfiguration_inbound] = flags;
             let [route_map_in, route_map_out, prefix_list_in, prefix_list_out] = filters;
             NeighborFamily {
@@ -71,25 +72,25 @@ fn family() -> impl Strategy<Value = NeighborFamily> {
                 next_hop_self: None,
                 default_originate: None,
             }
-        },
-    )
+        })
+        .boxed()
 }
 
-fn unicast_family(ipv4: bool) -> impl Strategy<Value = NeighborFamily> {
+fn unicast_family(ipv4: bool) -> BoxedStrategy<NeighborFamily> {
     let next_hop_self = prop_oneof![Just(NextHopSelf::External), Just(NextHopSelf::Force)];
     let default = option::of(name()).prop_map(|route_map| DefaultOriginate { route_map });
-    (family(), any::<Option<bool>>(), option::of(next_hop_self), option::of(default)).prop_map(
-        move |(family, activate, next_hop_self, default_originate)| NeighborFamily {
+    (family(), any::<Option<bool>>(), option::of(next_hop_self), option::of(default))
+        .prop_map(move |(family, activate, next_hop_self, default_originate)| NeighborFamily {
             // Only of IPv4 a `no … activate` is kept.
             activate: activate.filter(|activate| *activate || ipv4),
             next_hop_self,
             default_originate,
             ..family
-        },
-    )
+        })
+        .boxed()
 }
 
-fn settings() -> impl Strategy<Value = NeighborSettings> {
+fn settings() -> BoxedStrategy<NeighborSettings> {
     let remote =
         prop_oneof![(1u32..).prop_map(RemoteAs::As), Just(RemoteAs::Internal), Just(RemoteAs::External)];
     let shutdown = option::of(line()).prop_map(|message| Shutdown { message });
@@ -105,7 +106,14 @@ fn settings() -> impl Strategy<Value = NeighborSettings> {
             option::of(timers()),
             option::of(1u16..),
         ),
-        (option::of(line()), option::of(shutdown), option::of(line()), hops, option::of(1u16..), option::of(name())),
+        (
+            option::of(line()),
+            option::of(shutdown),
+            option::of(line()),
+            hops,
+            option::of(1u16..),
+            option::of(name()),
+        ),
         (any::<[bool; 4]>(), option::of(mode()), family()),
     )
         .prop_map(|(a, b, (flags, graceful_restart, l2vpn_evpn))| {
@@ -133,22 +141,30 @@ fn settings() -> impl Strategy<Value = NeighborSettings> {
                 ipv6_unicast: NeighborFamily::default(),
             }
         })
+        .boxed()
 }
 
 /// A neighbour outside of an IP-VRF.
-fn evpn_settings() -> impl Strategy<Value = NeighborSettings> {
+fn evpn_settings() -> BoxedStrategy<NeighborSettings> {
     let domain = option::of(proptest::sample::select(vec!["core", "east", "west"]));
-    (settings(), domain).prop_map(|(settings, domain)| NeighborSettings {
-        domain: domain.map(|name| Domain { name: name.into(), id: None }),
-        ..settings
-    })
+    (settings(), domain)
+        .prop_map(|(settings, domain)| NeighborSettings {
+            domain: domain.map(|name| Domain { name: name.into(), id: None }),
+            ..settings
+        })
+        .boxed()
 }
 
 /// A neighbour in an IP-VRF.
-fn vrf_settings() -> impl Strategy<Value = NeighborSettings> {
-    (settings(), unicast_family(true), unicast_family(false)).prop_map(|(settings, ipv4_unicast, ipv6_unicast)| {
-        NeighborSettings { l2vpn_evpn: NeighborFamily::default(), ipv4_unicast, ipv6_unicast, ..settings }
-    })
+fn vrf_settings() -> BoxedStrategy<NeighborSettings> {
+    (settings(), unicast_family(true), unicast_family(false))
+        .prop_map(|(settings, ipv4_unicast, ipv6_unicast)| NeighborSettings {
+            l2vpn_evpn: NeighborFamily::default(),
+            ipv4_unicast,
+            ipv6_unicast,
+            ..settings
+        })
+        .boxed()
 }
 
 fn vni() -> impl Strategy<Value = Vni> {
@@ -178,7 +194,7 @@ fn import() -> impl Strategy<Value = BTreeSet<RouteTargetMatch>> {
     collection::btree_set(import, 0..3)
 }
 
-fn vni_config() -> impl Strategy<Value = VniConfig> {
+fn vni_config() -> BoxedStrategy<VniConfig> {
     let flooding = prop_oneof![Just(Flooding::Disable), Just(Flooding::HeadEndReplication)];
     (
         option::of(rd()),
@@ -188,26 +204,29 @@ fn vni_config() -> impl Strategy<Value = VniConfig> {
         option::of(flooding),
         any::<[Option<bool>; 2]>(),
     )
-        .prop_map(|(rd, import, export, auto, flooding, [advertise_svi_ip, advertise_default_gw])| VniConfig {
-            rd,
-            import,
-            export,
-            auto_import: auto[0],
-            auto_export: auto[1],
-            flooding,
-            advertise_svi_ip,
-            advertise_default_gw,
+        .prop_map(|(rd, import, export, auto, flooding, [advertise_svi_ip, advertise_default_gw])| {
+            VniConfig {
+                rd,
+                import,
+                export,
+                auto_import: auto[0],
+                auto_export: auto[1],
+                flooding,
+                advertise_svi_ip,
+                advertise_default_gw,
+            }
         })
+        .boxed()
 }
 
-fn vrf_evpn() -> impl Strategy<Value = VrfEvpn> {
+fn vrf_evpn() -> BoxedStrategy<VrfEvpn> {
     let advertise = || {
         let any = (any::<bool>(), option::of(name()));
         option::of(any.prop_map(|(gateway_ip, route_map)| Advertise { gateway_ip, route_map }))
     };
     let targets = (import(), collection::btree_set(target(), 0..3));
-    (option::of(rd()), targets, any::<[bool; 4]>(), advertise(), advertise()).prop_map(
-        |(rd, (import, export), flags, advertise_ipv4, advertise_ipv6)| VrfEvpn {
+    (option::of(rd()), targets, any::<[bool; 4]>(), advertise(), advertise())
+        .prop_map(|(rd, (import, export), flags, advertise_ipv4, advertise_ipv6)| VrfEvpn {
             rd,
             import,
             export,
@@ -217,8 +236,8 @@ fn vrf_evpn() -> impl Strategy<Value = VrfEvpn> {
             advertise_ipv6,
             default_originate_ipv4: flags[2],
             default_originate_ipv6: flags[3],
-        },
-    )
+        })
+        .boxed()
 }
 
 fn prefix(ipv4: bool) -> BoxedStrategy<IpNet> {
@@ -231,7 +250,7 @@ fn prefix(ipv4: bool) -> BoxedStrategy<IpNet> {
     }
 }
 
-fn unicast(ipv4: bool) -> impl Strategy<Value = Unicast> {
+fn unicast(ipv4: bool) -> BoxedStrategy<Unicast> {
     let source = proptest::sample::select(RedistributeSource::ALL.to_vec());
     let judged = || option::of(name());
     (
@@ -253,9 +272,10 @@ fn unicast(ipv4: bool) -> impl Strategy<Value = Unicast> {
             maximum_paths: limited[0].then_some(paths),
             maximum_paths_ibgp: limited[1].then_some(paths),
         })
+        .boxed()
 }
 
-fn evpn() -> impl Strategy<Value = Evpn> {
+fn evpn() -> BoxedStrategy<Evpn> {
     let freeze =
         prop_oneof![Just(Freeze::Never), Just(Freeze::Permanent), (30u32..=3600).prop_map(Freeze::Seconds)];
     let detection =
@@ -263,8 +283,8 @@ fn evpn() -> impl Strategy<Value = Evpn> {
             DuplicateDetection { enabled, max_moves, time, freeze }
         });
     let id = option::of((any::<u32>(), any::<u16>()).prop_map(|(n, m)| DomainId::new(n, m)));
-    (any::<[bool; 5]>(), detection, collection::btree_map(vni(), vni_config(), 0..4), id).prop_map(
-        |(flags, duplicate_detection, vnis, id)| {
+    (any::<[bool; 5]>(), detection, collection::btree_map(vni(), vni_config(), 0..4), id)
+        .prop_map(|(flags, duplicate_detection, vnis, id)| {
             let [advertise_all_vni, advertise_svi_ip, advertise_default_gw, auto_rt_rfc8365, flood] = flags;
             let flooding = if flood { Flooding::HeadEndReplication } else { Flooding::Disable };
             Evpn {
@@ -277,19 +297,24 @@ fn evpn() -> impl Strategy<Value = Evpn> {
                 domain: Some(Domain { name: "here".into(), id }),
                 vnis,
             }
-        },
-    )
+        })
+        .boxed()
 }
 
 fn id() -> impl Strategy<Value = Option<Ipv4Addr>> {
     option::of((1u32..).prop_map(Ipv4Addr::from))
 }
 
-fn bgp<F, E, N>(evpn: E, settings: fn() -> N, unicast: BoxedStrategy<[Unicast; 2]>) -> impl Strategy<Value = Bgp<F>>
+/// Only an address has an interface.
+fn of_group(settings: NeighborSettings) -> NeighborSettings {
+    NeighborSettings { interface: None, ..settings }
+}
+
+fn bgp<F, E, N>(evpn: E, settings: fn() -> N, unicast: BoxedStrategy<[Unicast; 2]>) -> BoxedStrategy<Bgp<F>>
 where
-    F: std::fmt::Debug + Default,
-    E: Strategy<Value = F>,
-    N: Strategy<Value = NeighborSettings>,
+    F: std::fmt::Debug + Default + 'static,
+    E: Strategy<Value = F> + 'static,
+    N: Strategy<Value = NeighborSettings> + 'static,
 {
     let restart =
         (mode(), option::of(0u16..4096), option::of(1u16..4096), option::of(0u16..=3600), any::<[bool; 2]>());
@@ -299,7 +324,7 @@ where
     (
         (1u32.., id(), id(), any::<[bool; 3]>(), option::of(any::<u32>()), any::<[bool; 6]>()),
         (collection::btree_set(range, 0..3), option::of(1u16..), option::of(timers()), restart),
-        collection::btree_map(name(), settings(), 0..3),
+        collection::btree_map(name(), settings().prop_map(of_group), 0..3),
         collection::btree_map(address(), neighbor, 0..4),
         (evpn, unicast),
     )
@@ -352,6 +377,7 @@ where
                 ..Bgp::instance(a.0)
             }
         })
+        .boxed()
 }
 
 fn vrfs() -> impl Strategy<Value = BTreeMap<String, Vrf>> {

@@ -152,7 +152,10 @@ fn an_aggregate_is_no_subnet_of_the_same_tenant() {
         ))
     };
     let equal = errors(&with("red", "10.0.0.0/24"));
-    assert!(equal.starts_with("weft.conf:10:21: vrf red: aggregate-address 10.0.0.0/24: it is the subnet of"), "{equal}");
+    assert!(
+        equal.starts_with("weft.conf:10:21: vrf red: aggregate-address 10.0.0.0/24: it is the subnet of"),
+        "{equal}"
+    );
     assert!(parse("f", &with("red", "10.0.0.0/16")).is_ok());
     assert!(parse("f", &with("green", "10.0.0.0/24")).is_ok());
 }
@@ -175,7 +178,10 @@ fn a_neighbour_may_be_in_two_tenants_but_only_once_in_each() {
     assert!(parse("f", two).is_ok());
     let twice = "router bgp 1 vrf a\n neighbor 10.0.0.1 remote-as 2\n neighbor 10.0.0.1 remote-as 3\n";
     let errors = errors(twice);
-    assert!(errors.starts_with("weft.conf:3:11: vrf a: neighbor 10.0.0.1 is there already, by line 2"), "{errors}");
+    assert!(
+        errors.starts_with("weft.conf:3:11: vrf a: neighbor 10.0.0.1 is there already, by line 2"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -184,10 +190,14 @@ fn what_stands_in_a_tenant_stays_there() {
     let config = parse("f", text).unwrap();
     assert!(config.bgp.unwrap().neighbors.is_empty());
     assert_eq!(config.bgp_vrfs["a"].neighbors.len(), 1);
-    let peer = "router bgp 1\n neighbor 10.0.0.1 remote-as 2\nrouter bgp 1 vrf a\n neighbor 10.0.0.1 passive\n";
+    let peer =
+        "router bgp 1\n neighbor 10.0.0.1 remote-as 2\nrouter bgp 1 vrf a\n neighbor 10.0.0.1 passive\n";
     assert!(errors(peer).starts_with("weft.conf:4:11: there is no neighbor 10.0.0.1"));
     let removed = errors("router bgp 1\nrouter bgp 1 vrf a\nno router bgp 1\n");
     assert!(removed.contains("first `no router bgp vrf a`"), "{removed}");
     let link_local = errors("router bgp 1 vrf a\n neighbor fe80::1 remote-as 2\n");
-    assert!(link_local.contains("vrf a: neighbor fe80::1: a link-local address needs its interface"), "{link_local}");
+    assert!(
+        link_local.contains("vrf a: neighbor fe80::1: a link-local address needs its interface"),
+        "{link_local}"
+    );
 }

@@ -39,12 +39,17 @@ pub(super) fn instance<F>(vrf: Option<&String>, bgp: &Bgp<F>, problems: &mut Vec
             && address.is_unicast_link_local()
             && settings.interface.is_none()
         {
-            problem(format!("a link-local address needs its interface: `neighbor {address} interface IFNAME`"));
+            problem(format!(
+                "a link-local address needs its interface: `neighbor {address} interface IFNAME`"
+            ));
         }
     }
     for range in resolve_ranges(bgp) {
         let mut problem = |message: String| {
-            problems.push(Problem { subject: Subject::PeerGroup(vrf.cloned(), range.peer_group.clone()), message });
+            problems.push(Problem {
+                subject: Subject::PeerGroup(vrf.cloned(), range.peer_group.clone()),
+                message,
+            });
         };
         if !bgp.peer_groups.contains_key(&range.peer_group) {
             problem(format!("there is no such peer-group, but {} is listened for with it", range.range));

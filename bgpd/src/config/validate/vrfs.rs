@@ -19,7 +19,9 @@ pub(super) fn l3vnis(config: &Config, problems: &mut Vec<Problem>) {
             problem(format!("vni {vni} is vrf {other}'s already"));
         }
         if let Some((bridge, _)) = bridges(vni) {
-            problem(format!("vni {vni} is the L2VNI of bridge-domain {bridge}; an L3VNI needs a number of its own"));
+            problem(format!(
+                "vni {vni} is the L2VNI of bridge-domain {bridge}; an L3VNI needs a number of its own"
+            ));
         }
         if config.bgp.as_ref().is_some_and(|bgp| bgp.evpn.vnis.contains_key(&vni)) {
             problem(format!("vni {vni} has a `vni {vni}` block, which makes it an L2VNI"));
