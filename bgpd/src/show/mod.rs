@@ -77,12 +77,12 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
             evpn::arp_cache(core, vni, filter, detail, json, out)
         }
+        ExecCommand::ShowEvpnRmac { vni, mac, json } => evpn::rmac(core, vni, mac, json, out),
+        ExecCommand::ShowEvpnNextHops { vni, ip, json } => evpn::next_hops(core, vni, ip, json, out),
         ExecCommand::ShowBgpVrfVni { .. }
         | ExecCommand::ShowRouteVrf { .. }
         | ExecCommand::ShowVrf { .. }
         | ExecCommand::ShowVrfVni { .. }
-        | ExecCommand::ShowEvpnRmac { .. }
-        | ExecCommand::ShowEvpnNextHops { .. }
         | ExecCommand::ShowEvpnDomain { .. }
         | ExecCommand::ShowRouteMap { .. }
         | ExecCommand::ShowPrefixList { .. } => {

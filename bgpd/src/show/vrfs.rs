@@ -5,9 +5,9 @@ use crate::{
     rib::{ImportId, Rib},
 };
 use ipnet::IpNet;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 use weft_evpn::{
-    RouteTargetMatch, Vni, VrfName,
+    Evpn, MacAddr, RouteTargetMatch, Vni, VrfName,
     engine::VrfActive,
     nlri::EvpnRoute,
     vrf::{L3VniDevices, VrfDevices},
@@ -105,4 +105,30 @@ pub(super) fn all(core: &Core) -> Vec<VrfFacts> {
 /// The one with this L3VNI.
 pub(super) fn of_l3vni(core: &Core, vni: Vni) -> Option<VrfFacts> {
     all(core).into_iter().find(|vrf| vrf.vni == Some(vni))
+}
+
+/// A remote VTEP of an L3VNI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NextHop {
+    pub vtep: IpAddr,
+    pub router_mac: MacAddr,
+    /// Paths that lead there.
+    pub paths: usize,
+}
+
+/// The L3VNIs that are active.
+pub(super) fn l3vnis(core: &Core) -> Vec<Vni> {
+    let mut vnis: Vec<Vni> = all(core).into_iter().filter_map(|vrf| Some(vrf.active?.vni)).collect();
+    vnis.sort_unstable();
+    vnis
+}
+
+/// The next hops of an L3VNI, in order.
+pub(super) fn next_hops(_evpn: &Evpn, _vni: Vni) -> Vec<NextHop> {
+    Vec::new()
+}
+
+/// The prefixes of an L3VNI that have a path to this VTEP, in order.
+pub(super) fn prefixes_via(_evpn: &Evpn, _vni: Vni, _vtep: IpAddr) -> Vec<IpNet> {
+    Vec::new()
 }

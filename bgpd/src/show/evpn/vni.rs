@@ -1,6 +1,6 @@
 //! `show evpn vni [N|detail] [json]`.
 
-use super::{no_such_vni, vnis};
+use super::no_such_vni;
 use crate::{
     command::{ExecError, Sink},
     core::CoreHandle,
