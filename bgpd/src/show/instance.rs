@@ -4,7 +4,7 @@
 use super::vrfs;
 use crate::{
     command::{ExecError, exec::{Afi, VrfSelector}},
-    config::{Bgp, model},
+    config::Bgp,
     core::Core,
     rib::Rib,
     wire::Family,
@@ -13,8 +13,6 @@ use weft_evpn::VrfName;
 
 /// FRR's name of what is in no IP-VRF.
 const DEFAULT: &str = "default";
-/// `maximum-paths` that is not configured.
-const MAXIMUM_PATHS: u16 = 64;
 
 /// A BGP instance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,30 +24,21 @@ pub(super) struct Configured {
     pub groups: usize,
     pub multipath_relax: bool,
     pub ebgp_requires_policy: bool,
-    /// The most paths at once, IPv4 and IPv6.
-    pub maximum_paths: (u16, u16),
 }
 
 impl Default for Configured {
     /// An IP-VRF without `router bgp`.
     fn default() -> Self {
-        Self {
-            groups: 0,
-            multipath_relax: false,
-            ebgp_requires_policy: true,
-            maximum_paths: (MAXIMUM_PATHS, MAXIMUM_PATHS),
-        }
+        Self { groups: 0, multipath_relax: false, ebgp_requires_policy: true }
     }
 }
 
 impl<F> From<&Bgp<F>> for Configured {
     fn from(bgp: &Bgp<F>) -> Self {
-        let maximum = |unicast: &model::Unicast| unicast.maximum_paths.unwrap_or(MAXIMUM_PATHS);
         Self {
             groups: bgp.peer_groups.len(),
             multipath_relax: bgp.best_path.as_path_multipath_relax,
             ebgp_requires_policy: bgp.ebgp_requires_policy,
-            maximum_paths: (maximum(&bgp.ipv4), maximum(&bgp.ipv6)),
         }
     }
 }

@@ -6,11 +6,11 @@ use crate::{
     core::{Core, Peers},
     peer::PeerId,
     rib::{ImportId, Rib},
-    wire::Family,
+    vrf::{EvpnPath, VrfTable},
 };
 use ipnet::IpNet;
 use std::time::Instant;
-use weft_evpn::{Evpn, nlri::EvpnRoute};
+use weft_evpn::Evpn;
 
 /// The tables at one moment.
 #[derive(Debug)]
@@ -20,9 +20,7 @@ pub(super) struct Tables<'a> {
     /// The one with the EVPN routes.
     pub evpn_rib: &'a Rib,
     /// The IP-VRF that is shown, if one is.
-    pub vrf: Option<vrfs::Table<'a>>,
-    /// Its most paths at once, IPv4 and IPv6.
-    pub maximum_paths: (u16, u16),
+    pub vrf: Option<&'a VrfTable>,
     pub evpn: &'a Evpn,
     pub peers: &'a Peers,
     /// Our host name.
@@ -37,7 +35,6 @@ impl<'a> Tables<'a> {
             rib: core.rib(),
             evpn_rib: core.rib(),
             vrf: None,
-            maximum_paths: (1, 1),
             evpn: core.evpn(),
             peers: core.peers(),
             hostname: core.config().hostname.as_deref().unwrap_or(&core.facts().hostname),
@@ -52,18 +49,16 @@ impl<'a> Tables<'a> {
     pub fn of_instance(core: &'a Core, instance: &Instance, now: Instant) -> Result<Self, ExecError> {
         let rib = instance.rib(core)?;
         let vrf = instance.vrf().and_then(|name| vrfs::table(core, name));
-        let maximum_paths = instance.configured(core).maximum_paths;
-        Ok(Self { rib, vrf, maximum_paths, ..Self::of(core, now) })
+        Ok(Self { rib, vrf, ..Self::of(core, now) })
     }
 
-    /// The most paths at once.
-    pub fn maximum_paths(&self, family: Family) -> usize {
-        let (ipv4, ipv6) = self.maximum_paths;
-        usize::from(if family == Family::Ipv6Unicast { ipv6 } else { ipv4 })
+    /// The most paths to a prefix at once.
+    pub fn maximum_paths(&self, prefix: &IpNet) -> usize {
+        self.vrf.map_or(1, |vrf| usize::from(vrf.settings().family(prefix).maximum_paths))
     }
 
-    /// The EVPN route behind an import of the IP-VRF's table; `None` for an aggregate.
-    pub fn import(&self, prefix: &IpNet, id: ImportId) -> Option<EvpnRoute> {
+    /// The EVPN path behind an import of the IP-VRF's table; `None` for an aggregate.
+    pub fn import(&self, prefix: &IpNet, id: ImportId) -> Option<&'a EvpnPath> {
         self.vrf?.import(prefix, id)
     }
 

@@ -11,13 +11,13 @@ use crate::{
     show::{
         json::document,
         tables::Tables,
-        vrfs::{self, NextHop},
+        vrfs,
     },
 };
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::{fmt::Write, net::IpAddr};
-use weft_evpn::{Evpn, Vni};
+use weft_evpn::{Evpn, Vni, engine::VrfNextHopView};
 
 /// Carries out the command.
 pub(in crate::show) fn show(
@@ -36,14 +36,14 @@ struct NextHops(Option<IpAddr>);
 
 /// The next hop at this address. While its router MAC changes there are two; the one that most
 /// paths have is shown.
-fn of(evpn: &Evpn, vni: Vni, vtep: IpAddr) -> Option<NextHop> {
+fn of(evpn: &Evpn, vni: Vni, vtep: IpAddr) -> Option<VrfNextHopView> {
     let hops = vrfs::next_hops(evpn, vni).into_iter();
     hops.filter(|hop| hop.vtep == vtep).max_by_key(|hop| hop.paths)
 }
 
 impl Kind for NextHops {
     type Key = IpAddr;
-    type One = (NextHop, Vec<IpNet>);
+    type One = (VrfNextHopView, Vec<IpNet>);
 
     fn vnis(core: &Core) -> Vec<Vni> {
         vrfs::l3vnis(core)
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn one_next_hop_has_its_prefixes() {
-        let hop = NextHop {
+        let hop = VrfNextHopView {
             vtep: "10.255.0.2".parse().unwrap(),
             router_mac: "02:00:00:00:ff:02".parse().unwrap(),
             paths: 2,

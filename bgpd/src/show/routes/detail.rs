@@ -126,7 +126,7 @@ fn what(prefix: &str, path: &EntryPath, out: &mut String) {
 
 /// The lines that most paths have not, or only one of.
 fn more(path: &EntryPath, clock: &Clock, out: &mut String) {
-    let attributes = &path.view.attributes;
+    let attributes = &path.attributes;
     if let Some(esi) = path.esi() {
         *out += &format!("      ESI:{esi}\n");
     }

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
 };
 use weft_evpn::{Esi, RouteDistinguisher, nlri::EvpnRoute};
 
@@ -104,6 +105,8 @@ pub(super) struct EntryPath {
     pub route: Route,
     /// In a MAC-VRF or IP-VRF: the EVPN route that it was imported from.
     pub imported_from: Option<EvpnRoute>,
+    /// The attributes that it came with; in an IP-VRF's table they were EVPN's.
+    pub attributes: Arc<AttributeSet>,
     /// Used together with others.
     pub multipath: bool,
 }
@@ -148,8 +151,8 @@ impl Entry {
 
     /// Marks the paths that are used together. Only in unicast: in EVPN a route has one path.
     fn with_multipath(mut self, tables: &Tables<'_>, view: &RouteView) -> Self {
-        let maximum = tables.maximum_paths(view.family);
-        if !view.family.is_unicast() || view.paths.len() < 2 || maximum < 2 {
+        let maximum = view.prefix().map_or(1, |prefix| tables.maximum_paths(&prefix));
+        if view.paths.len() < 2 || maximum < 2 {
             return self;
         }
         let used = tables.rib.multipath(view.family, &view.key, maximum);
@@ -203,17 +206,24 @@ fn vnis_of(route: &EvpnRoute, attributes: Option<&AttributeSet>) -> Vec<u32> {
 
 impl EntryPath {
     fn new(tables: &Tables<'_>, family: Family, route: Route, view: &PathView) -> Self {
-        let imported = match (view.source, &route) {
+        let import = match (view.source, &route) {
             (PathSource::Import(id), Route::Prefix(prefix)) => tables.import(prefix, id),
             _ => None,
         };
-        let sender = match (view.source, &imported) {
+        let sender = match (view.source, import) {
             (PathSource::Peer(id), _) => Sender::peer(tables, tables.rib, family, id),
             (PathSource::Local, _) => Sender::local(tables, false),
-            (PathSource::Import(_), Some(route)) => Sender::of_evpn(tables, route),
+            (PathSource::Import(_), Some(import)) => Sender::of_evpn(tables, &import.path.route),
             (PathSource::Import(_), None) => Sender::local(tables, true),
         };
-        Self { view: view.clone(), sender, route, imported_from: imported, multipath: false }
+        Self {
+            view: view.clone(),
+            sender,
+            route,
+            imported_from: import.map(|import| import.path.route.clone()),
+            attributes: Arc::clone(import.map_or(&view.attributes, |import| &import.attributes)),
+            multipath: false,
+        }
     }
 
     /// The VNIs of the path, as `10`, or `10/5000` of two.

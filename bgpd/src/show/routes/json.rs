@@ -122,7 +122,7 @@ fn path_from(path: &EntryPath) -> &'static str {
 }
 
 fn extended_communities(path: &EntryPath, json: &mut Object) {
-    let communities = &path.view.attributes.ext_communities;
+    let communities = &path.attributes.ext_communities;
     if !communities.is_empty() {
         put(json, "extendedCommunity", json!({"string": words(communities)}));
     }
@@ -274,7 +274,7 @@ fn detail_path(path: &EntryPath, reason: Option<Reason>, clock: &Clock) -> Value
 }
 
 fn communities(path: &EntryPath, json: &mut Object) {
-    let attributes = &path.view.attributes;
+    let attributes = &path.attributes;
     if !attributes.communities.is_empty() {
         let list: Vec<String> = attributes.communities.iter().map(|value| community(*value)).collect();
         put(json, "community", json!({"string": list.join(" "), "list": list}));
