@@ -7,6 +7,7 @@
 mod heard;
 mod kernel;
 mod lock;
+mod proxying;
 mod routed;
 mod snooping;
 mod vrfs;
@@ -26,6 +27,7 @@ use lock::NamespaceLock;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use routed::Routed;
+use proxying::Proxying;
 use snooping::Snooping;
 use std::collections::BTreeSet;
 use std::io;
@@ -75,6 +77,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         connection,
         monitor,
         snooping,
+        proxying: Proxying::default(),
         kernel: Kernel::new(form),
         config: None,
         devices: DeviceKeeper::default(),
@@ -114,6 +117,7 @@ struct Service {
     connection: Connection,
     monitor: Monitor,
     snooping: Option<Snooping>,
+    proxying: Proxying,
     kernel: Kernel,
     config: Option<FibConfig>,
     devices: DeviceKeeper,
@@ -184,6 +188,7 @@ impl Service {
         self.see_to_links(now)?;
         self.resync_if_needed(now)?;
         self.kernel.prune_due(now);
+        self.see_to_proxies();
         self.write(now)?;
         self.answer_reports(now)?;
         self.hand_over();
@@ -226,6 +231,11 @@ impl Service {
                     {
                         let port = mac.and_then(|mac| self.kernel.forwarding.local_port(vni, mac));
                         snooping.probe(vni, served, ip, mac, port);
+                    }
+                }
+                ForwardingChange::Announce { vni, ip, mac } => {
+                    if let (Some(snooping), Some(served)) = (&self.snooping, self.kernel.served.get(&vni)) {
+                        snooping.announce(vni, served, ip, mac);
                     }
                 }
                 change => self.kernel.forwarding.wish(change),
@@ -327,6 +337,14 @@ impl Service {
             self.kernel.converge();
         }
         Ok(())
+    }
+
+    /// Bridges that answer for others are set up for that before the first entry is written.
+    fn see_to_proxies(&mut self) {
+        if let Some(devices) = self.kernel.forwarding.take_proxying() {
+            let links = &self.kernel.links;
+            self.proxying.keep(&devices.into_iter().map(|device| (device, links.name(device))).collect());
+        }
     }
 
     /// Reads the tables of IP-VRFs that are new or that may have lost something.
@@ -496,6 +514,7 @@ impl Service {
     fn flush(&mut self) -> Result<(), RequestError> {
         let until = Instant::now() + FLUSH_LIMIT;
         self.kernel.forwarding.want_nothing();
+        self.see_to_proxies();
         loop {
             let now = Instant::now();
             self.listen(now)?;

@@ -101,6 +101,7 @@ impl Forwarding {
             (Op::RouteDelete { .. }, Key::Route(vrf, prefix)) => {
                 self.record_route(vrf, prefix, ActualRoute::Absent);
             }
+            (_, Key::Leftover(device, ip)) => _ = self.leftovers.remove(&(device, ip)),
             (_, Key::Hop(_)) => {
                 self.hops.written(op);
                 self.enqueue_hops();
