@@ -73,12 +73,12 @@ pub fn wait_vrf(service: &mut Service, name: &str, mut right: impl FnMut(&VrfDev
 
 /// All that could be left behind: links, rules, addresses, routes.
 pub fn everything() -> String {
-    let mut all: Vec<String> = ["ip -4 rule", "ip -6 rule", "ip -4 route show table all", "ip -br link"]
-        .iter()
-        .map(|line| run(line))
-        .collect();
-    all.push(run("ip -6 route show table all"));
-    all.push(run("ip -br addr"));
+    // Starting a process takes long in UML, so each does several things.
+    let all = [
+        batch("ip -4 -batch -", "rule\nroute show table all\n"),
+        batch("ip -6 -batch -", "rule\nroute show table all\n"),
+        batch("ip -br -batch -", "link\naddr\n"),
+    ];
     // Addresses that devices make themselves come when they have been checked.
     let shown = all.join("\n");
     // And the kernel keeps its rule for VRF devices.
@@ -158,7 +158,7 @@ pub fn drift_is_repaired(form: VrfForm) {
             "ip link set br-a2 nomaster".to_owned(),
             format!("ip route del unreachable default table {table} metric 4278198272"),
             "ip link set vx5001 nomaster".to_owned(),
-            "ip link del a".to_owned(),
+            "ip link del dev a".to_owned(),
         ],
     });
     for deed in deeds {
@@ -180,6 +180,7 @@ fn wait_same(after: &str, before: &str, service: &Service) {
         if is == right {
             return;
         }
+        std::thread::park_timeout(Duration::from_millis(20));
         if Instant::now() > until {
             let missing: Vec<_> = right.iter().filter(|line| !is.contains(line)).collect();
             let surplus: Vec<_> = is.iter().filter(|line| !right.contains(line)).collect();
