@@ -205,12 +205,12 @@ fn family(family: &config::NeighborFamily, domain: DomainId, policies: &Policies
             },
         }),
         soft_reconfiguration_inbound: family.soft_reconfiguration_inbound,
-        policy_import: policies.direction(family.route_map_in.as_deref(), family.prefix_list_in.as_deref()),
-        policy_export: policies.direction(family.route_map_out.as_deref(), family.prefix_list_out.as_deref()),
+        policy_import: policies.import(family),
+        policy_export: policies.export(family),
         domain,
         next_hop_self: family.next_hop_self.is_some(),
         own_address: None,
-        default_originate: family.default_originate.is_some(),
+        default_originate: family.default_originate,
     }
 }
 
