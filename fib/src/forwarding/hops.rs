@@ -190,9 +190,7 @@ impl Hops {
             .seen
             .iter()
             .filter(|(id, seen)| {
-                seen.marked
-                    && seen.object == Object::Group(Arc::clone(&members))
-                    && !self.groups.contains_key(*id)
+                seen.marked && seen.object == Object::Group(Arc::clone(&members)) && !self.groups.contains_key(*id)
             })
             .map(|(id, _)| *id)
             .collect();
@@ -305,8 +303,10 @@ impl Hops {
 
     /// Whether all who use a group want this set instead of its own, and giving it to the group is less work.
     fn is_free_for(&self, group: u32, set: SetId) -> bool {
-        let ours =
-            self.seen.get(&group).is_some_and(|seen| seen.marked && matches!(seen.object, Object::Group(_)));
+        let ours = self
+            .seen
+            .get(&group)
+            .is_some_and(|seen| seen.marked && matches!(seen.object, Object::Group(_)));
         let Some(users) = self.users.get(&group) else { return false };
         let united = matches!(*users.sets, [(only, _)] if only == set);
         let lone = self.set(set).is_some_and(|set| set.groups.is_empty());

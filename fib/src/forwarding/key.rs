@@ -2,9 +2,9 @@
 
 use crate::consistency::EntryKind;
 use crate::netlink::encode::Op;
-use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
+use ipnet::IpNet;
 use std::num::NonZeroU32;
 use weft_evpn::{MacAddr, Vni};
 

@@ -341,12 +341,14 @@ impl Forwarding {
                 };
                 Some((kind, mac.to_string()))
             }),
-            Key::Neighbour(_, ip) => {
-                table.neighbours.get(ip).is_some_and(NeighbourEntry::conflict).then(|| {
+            Key::Neighbour(_, ip) => table
+                .neighbours
+                .get(ip)
+                .is_some_and(NeighbourEntry::conflict)
+                .then(|| {
                     let kind = if id.is_l3() { EntryKind::RouterMacNeighbour } else { EntryKind::Neighbour };
                     (kind, ip.to_string())
-                })
-            }
+                }),
             _ => None,
         };
         match conflict {
@@ -409,14 +411,7 @@ impl Forwarding {
         }
     }
 
-    fn observe_proxy(
-        &mut self,
-        id: TableId,
-        ip: IpAddr,
-        message: &NeighbourMessage,
-        gone: bool,
-        now: Instant,
-    ) {
+    fn observe_proxy(&mut self, id: TableId, ip: IpAddr, message: &NeighbourMessage, gone: bool, now: Instant) {
         let Some(table) = self.tables.get_mut(&id) else { return };
         if gone && !table.proxies.contains_key(&ip) {
             return;

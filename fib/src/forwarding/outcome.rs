@@ -13,8 +13,8 @@ use crate::model::Links;
 use crate::netlink::encode::{Mode, Op, Query, RouteTarget, Target};
 use crate::netlink::socket::KernelError;
 use nix::errno::Errno;
-use std::net::IpAddr;
 use std::time::Instant;
+use std::net::IpAddr;
 use weft_evpn::MacAddr;
 use weft_evpn::forwarding::RemoteNeighbour;
 

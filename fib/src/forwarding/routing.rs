@@ -55,9 +55,7 @@ impl Forwarding {
     }
 
     fn settle_vrf(&mut self, id: VrfId, old: Option<VrfDevices>, devices: VrfDevices) -> bool {
-        let l3 = |devices: &VrfDevices| {
-            devices.l3vni.as_ref().map(|l3vni| (TableId::l3(l3vni.vni), indexes(l3vni)))
-        };
+        let l3 = |devices: &VrfDevices| devices.l3vni.as_ref().map(|l3vni| (TableId::l3(l3vni.vni), indexes(l3vni)));
         let (was, is) = (old.as_ref().and_then(l3), l3(&devices));
         if let Some((table, _)) = was
             && is.is_none_or(|(other, _)| other != table)
@@ -430,11 +428,8 @@ impl Forwarding {
 
     /// Puts every route of an IP-VRF that differs into the work queue.
     pub(super) fn review_vrf(&mut self, id: VrfId) {
-        let prefixes: Vec<IpNet> = self
-            .vrfs
-            .get(id)
-            .map(|vrf| vrf.routes.iter().map(|(prefix, _)| prefix).collect())
-            .unwrap_or_default();
+        let prefixes: Vec<IpNet> =
+            self.vrfs.get(id).map(|vrf| vrf.routes.iter().map(|(prefix, _)| prefix).collect()).unwrap_or_default();
         for prefix in prefixes {
             if self.route_differs(id, prefix) {
                 self.enqueue(Key::Route(id, prefix));

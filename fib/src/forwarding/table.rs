@@ -11,8 +11,8 @@ use crate::netlink::encode::Op;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use weft_evpn::MacAddr;
 use weft_evpn::forwarding::RemoteNeighbour;
+use weft_evpn::MacAddr;
 
 /// Interface indexes of a VNI's devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

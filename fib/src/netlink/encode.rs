@@ -141,7 +141,10 @@ pub enum Query {
 impl Query {
     /// Whether the answer is a dump, ended by `NLMSG_DONE`.
     pub fn is_dump(self) -> bool {
-        !matches!(self, Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. })
+        !matches!(
+            self,
+            Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. }
+        )
     }
 }
 

@@ -41,11 +41,7 @@ impl Kernel {
     }
 
     /// Reads the tables of the IP-VRFs that are new or that may have lost something.
-    pub(super) fn read_vrfs(
-        &mut self,
-        connection: &mut Connection,
-        now: Instant,
-    ) -> Result<(), RequestError> {
+    pub(super) fn read_vrfs(&mut self, connection: &mut Connection, now: Instant) -> Result<(), RequestError> {
         if self.unread_vrfs.is_empty() {
             return Ok(());
         }
@@ -65,12 +61,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn read_vrf(
-        &mut self,
-        connection: &mut Connection,
-        name: &VrfName,
-        now: Instant,
-    ) -> Result<(), RequestError> {
+    fn read_vrf(&mut self, connection: &mut Connection, name: &VrfName, now: Instant) -> Result<(), RequestError> {
         let Some(devices) = self.forwarding.vrf_devices(name).cloned() else { return Ok(()) };
         self.forwarding.begin_sync_vrf(name);
         if let Some(l3vni) = &devices.l3vni {
@@ -86,11 +77,7 @@ impl Kernel {
     }
 
     /// Reads all of them again: something was missed. Nexthops have been read.
-    pub(super) fn read_all_vrfs(
-        &mut self,
-        connection: &mut Connection,
-        now: Instant,
-    ) -> Result<(), RequestError> {
+    pub(super) fn read_all_vrfs(&mut self, connection: &mut Connection, now: Instant) -> Result<(), RequestError> {
         self.unread_vrfs.extend(self.forwarding.attached_vrfs());
         self.read_vrf_tables(connection, now)
     }

@@ -110,10 +110,7 @@ fn tables(lab: &Lab) -> Result<()> {
 /// How many entries each node has, of its own site and of the other.
 fn counts(lab: &Lab) -> Result<()> {
     title("How few entries cross");
-    println!(
-        "  {:8} {:>12} {:>14} {:>16} {:>18}",
-        "node", "EVPN routes", "MACs (vxlan)", "routes in VRFs", "of them: other site"
-    );
+    println!("  {:8} {:>12} {:>14} {:>16} {:>18}", "node", "EVPN routes", "MACs (vxlan)", "routes in VRFs", "of them: other site");
     for name in LEAVES.iter().chain(&GATEWAYS).chain(&["core"]) {
         let node = lab.node(name)?;
         let macs = kernel::fdb_of_all(&node.ns)?
@@ -122,20 +119,14 @@ fn counts(lab: &Lab) -> Result<()> {
             .count();
         let (mut routes, mut foreign) = (0, 0);
         for tenant in [RED, BLUE] {
-            let own = if name.contains('1') && !name.starts_with("leaf2") {
-                ["172.16.", "2001:db8:1:"]
-            } else {
-                ["172.17.", "2001:db8:2:"]
-            };
+            let own = if name.contains('1') && !name.starts_with("leaf2") { ["172.16.", "2001:db8:1:"] } else { ["172.17.", "2001:db8:2:"] };
             let all = routes_in(node, tenant)?;
             routes += all.len();
             foreign += all.iter().filter(|prefix| !own.iter().any(|own| prefix.starts_with(own))).count();
         }
         println!("  {name:8} {:>12} {macs:>14} {routes:>16} {foreign:>18}", evpn_routes(node)?);
     }
-    println!(
-        "\n  A leaf has its own site's hosts and one prefix of each family for the other site, in each tenant; a"
-    );
+    println!("\n  A leaf has its own site's hosts and one prefix of each family for the other site, in each tenant; a");
     println!("  gateway has the same; the core has four prefixes a tenant, whatever the number of hosts.");
     Ok(())
 }
@@ -181,10 +172,7 @@ fn journey(lab: &Lab, from: &str, to: &str, at: &str) -> Result<()> {
     })?;
     println!("\n  leaf12: show ip route vrf red {}", MACHINE[0]);
     indent(&leaf.weft(&format!("show ip route vrf red {}", MACHINE[0]))?);
-    println!(
-        "\n  core: show bgp l2vpn evpn ({})",
-        if away { "the machine's own routes cross" } else { "they are gone again" }
-    );
+    println!("\n  core: show bgp l2vpn evpn ({})", if away { "the machine's own routes cross" } else { "they are gone again" });
     indent(&lab.node("core")?.weft("show bgp l2vpn evpn")?);
     Ok(())
 }

@@ -53,13 +53,7 @@ pub struct LeafPlan {
 impl LeafPlan {
     /// A leaf with these subnets.
     pub fn new(form: Form, subnets: &[u8]) -> Self {
-        Self {
-            form,
-            subnets: subnets.to_vec(),
-            hostless: Vec::new(),
-            reflector: REFLECTOR,
-            extra: String::new(),
-        }
+        Self { form, subnets: subnets.to_vec(), hostless: Vec::new(), reflector: REFLECTOR, extra: String::new() }
     }
 
     /// All subnets that are there.
@@ -127,15 +121,8 @@ impl Leaf {
             }
             Form::Made | Form::Operator => {}
         }
-        let leaf = Self {
-            speaker,
-            ns,
-            vtep: vtep(number),
-            number,
-            form: plan.form,
-            plan: plan.clone(),
-            tenants: rooms,
-        };
+        let leaf =
+            Self { speaker, ns, vtep: vtep(number), number, form: plan.form, plan: plan.clone(), tenants: rooms };
         for (tenant, room) in &leaf.tenants {
             leaf.make_devices(tenant, room)?;
         }
@@ -193,8 +180,7 @@ impl Leaf {
             Form::FrrDefault | Form::FrrNetns => Some("main".to_owned()),
             Form::Made | Form::Operator => kernel::table_of(room, &self.l3_device(tenant)?)?,
         };
-        let table = table
-            .ok_or_else(|| LabError::Unexpected(format!("no table of {tenant} at leaf {}", self.number)))?;
+        let table = table.ok_or_else(|| LabError::Unexpected(format!("no table of {tenant} at leaf {}", self.number)))?;
         Ok(kernel::routes(room)?.into_iter().filter(|route| route.table == table).collect())
     }
 
@@ -212,8 +198,7 @@ impl Leaf {
         // A vxlan device keeps its underlay in the namespace that made it.
         let mut made = String::new();
         for vni in self.plan.all_subnets().map(|subnet| tenant.l2vni(subnet)).chain([tenant.l3vni]) {
-            let _ =
-                writeln!(made, "link add vx{vni} type vxlan id {vni} local {vtep} dstport 4789 nolearning");
+            let _ = writeln!(made, "link add vx{vni} type vxlan id {vni} local {vtep} dstport 4789 nolearning");
             if self.form == Form::FrrNetns {
                 let _ = writeln!(made, "link set vx{vni} netns {}", room.name());
             }

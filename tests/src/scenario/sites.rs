@@ -34,8 +34,7 @@ fn wanted_at(sites: &Sites, index: usize, tenant: Tenant) -> Result<BTreeSet<Str
         if Some(*site) != own_site {
             wanted.extend(aggregates(*site));
         } else if other != index {
-            let foreign =
-                leaf.plan.all_subnets().filter(|subnet| here.plan.all_subnets().all(|own| own != *subnet));
+            let foreign = leaf.plan.all_subnets().filter(|subnet| here.plan.all_subnets().all(|own| own != *subnet));
             wanted.extend(foreign.flat_map(prefixes));
         }
     }
@@ -56,12 +55,8 @@ pub fn leaves_hold_their_site_and_prefixes(sites: &Sites) -> Result<Vec<usize>> 
         for (tenant, _) in &leaf.tenants {
             let wanted = wanted_at(sites, index, *tenant)?;
             let seen = wait_for(&format!("{tenant}'s routes at {}: {wanted:?}", leaf.vtep), LIMIT, || {
-                let seen: BTreeSet<String> = leaf
-                    .routes(*tenant)?
-                    .into_iter()
-                    .filter(|route| route.protocol == "bgp")
-                    .map(|route| route.prefix)
-                    .collect();
+                let seen: BTreeSet<String> =
+                    leaf.routes(*tenant)?.into_iter().filter(|route| route.protocol == "bgp").map(|route| route.prefix).collect();
                 Ok(if seen == wanted { Ok(seen) } else { Err(two_sided(&wanted, &seen)) })
             });
             counts.push(sites.explain(sites.fabric.explain(seen))?.0.len());
@@ -81,12 +76,11 @@ fn two_sided(wanted: &BTreeSet<String>, seen: &BTreeSet<String>) -> String {
 fn no_strange_macs(sites: &Sites, index: usize) -> Result<()> {
     let leaf = sites.fabric.leaf(index)?;
     let own_site = sites.site_of.get(index).copied();
-    let strangers: Vec<IpAddr> =
-        (sites.fabric.leaves.iter().zip(&sites.site_of).map(|(leaf, site)| (leaf.vtep, *site)))
-            .chain(sites.gateways.iter().enumerate().map(|(site, gateway)| (gateway.vtep, site)))
-            .filter(|(_, site)| Some(*site) != own_site)
-            .map(|(vtep, _)| vtep)
-            .collect();
+    let strangers: Vec<IpAddr> = (sites.fabric.leaves.iter().zip(&sites.site_of).map(|(leaf, site)| (leaf.vtep, *site)))
+        .chain(sites.gateways.iter().enumerate().map(|(site, gateway)| (gateway.vtep, site)))
+        .filter(|(_, site)| Some(*site) != own_site)
+        .map(|(vtep, _)| vtep)
+        .collect();
     let strange: Vec<_> = kernel::fdb_of_all(&leaf.ns)?
         .into_iter()
         .filter(|(_, entry)| entry.vtep.is_some_and(|vtep| strangers.contains(&vtep)))
@@ -165,8 +159,7 @@ pub fn contributors_cross(aggregate: Aggregate) -> Result<()> {
             wanted.extend(aggregates(*site));
         }
     }
-    let wanted: Vec<String> =
-        wanted.iter().map(|prefix| type5(prefix)).collect::<BTreeSet<_>>().into_iter().collect();
+    let wanted: Vec<String> = wanted.iter().map(|prefix| type5(prefix)).collect::<BTreeSet<_>>().into_iter().collect();
     let seen = wait_for(&format!("{wanted:?} at the core"), LIMIT, || {
         let seen = evpn_routes(&sites.fabric.reflector)?;
         Ok(if seen == wanted { Ok(()) } else { Err(format!("{seen:?}")) })
@@ -194,8 +187,7 @@ impl Journey {
 /// host routes cross; when it is home again nothing of it does.
 pub fn away_and_home(sites: &mut Sites, leaving: Leaving) -> Result<Journey> {
     let addresses = machine(sites)?.host.addresses();
-    let crossing: Vec<String> =
-        addresses.iter().map(|address| kernel::canonical_prefix(&address.to_string())).collect();
+    let crossing: Vec<String> = addresses.iter().map(|address| kernel::canonical_prefix(&address.to_string())).collect();
     core_holds_only(sites, &[])?;
     let there = travel(sites, 2, leaving)?;
     core_holds_only(sites, &crossing)?;
@@ -271,13 +263,10 @@ pub fn one_subnet_in_two_sites() -> Result<()> {
             first_reply(from.ns(), address, LIMIT)?;
             let entry = kernel::neighbour(from.ns(), from.host.device, address)?;
             let mac = entry.and_then(|entry| entry.mac).unwrap_or_default();
-            ensure(mac == "00:00:5e:00:01:01", || {
-                format!("{address} is at {mac}, not at the gateway's MAC")
-            })?;
+            ensure(mac == "00:00:5e:00:01:01", || format!("{address} is at {mac}, not at the gateway's MAC"))?;
         }
     }
-    let questions =
-        underlay.stop()?.iter().filter(|frame| frame.vni.is_some() && frame.payload.is_question()).count();
+    let questions = underlay.stop()?.iter().filter(|frame| frame.vni.is_some() && frame.payload.is_question()).count();
     ensure(questions == 0, || format!("{questions} questions crossed"))?;
     (0..2).try_for_each(|index| no_strange_macs(&sites, index))
 }
@@ -416,12 +405,8 @@ pub fn ring_of_gateways() -> Result<()> {
     }
     let back: Vec<_> = subnets.iter().map(|prefix| ways(first, prefix)).collect::<Result<Vec<_>>>()?.concat();
     ensure(back.is_empty(), || format!("the first gateway has its own prefix from another: {back:?}"))?;
-    let without: String = first
-        .config_text()?
-        .lines()
-        .filter(|line| !line.starts_with(" gateway "))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let without: String =
+        first.config_text()?.lines().filter(|line| !line.starts_with(" gateway ")).map(|line| format!("{line}\n")).collect();
     first.reload(&without)?;
     for gateway in &gateways {
         for prefix in &subnets {
