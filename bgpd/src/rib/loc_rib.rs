@@ -323,6 +323,11 @@ impl Table {
         let after = self.routes.best(id);
         if before.best != after {
             self.best_changed(shared, id, before, after);
+        } else if self.family.is_unicast()
+            && let Some(changes) = &mut self.changes
+        {
+            // A path beside the best one may count, too (`maximum-paths`).
+            changes.insert(id);
         }
     }
 
