@@ -3,11 +3,7 @@
 
 use super::settings::VrfSettings;
 use crate::rib::{PolicyRef, Verdict};
-use crate::wire::{
-    AttributeSet,
-    attribute::Origin,
-    unicast,
-};
+use crate::wire::{AttributeSet, attribute::Origin, unicast};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use weft_evpn::vrf::{LocalRoute, LocalRouteKind};
@@ -15,9 +11,7 @@ use weft_evpn::vrf::{LocalRoute, LocalRouteKind};
 /// True for prefixes that mean something beyond their link and this machine.
 fn is_routable(prefix: &IpNet) -> bool {
     match prefix.addr() {
-        IpAddr::V4(address) => {
-            !(address.is_loopback() || address.is_multicast() || address.is_link_local())
-        }
+        IpAddr::V4(address) => !(address.is_loopback() || address.is_multicast() || address.is_link_local()),
         IpAddr::V6(address) => {
             let whole = prefix.prefix_len() == 128;
             !(address.is_multicast()
@@ -48,17 +42,21 @@ pub(super) fn origination(
         return None;
     }
     let family = settings.family(prefix);
+    // A gateway's subnet is connected, whether or not the kernel has said so.
+    let kind = match route {
+        Some(route) => route.kind,
+        None if settings.gateway_subnets.contains(prefix) => LocalRouteKind::Connected,
+        None => return None,
+    };
     let attributes = |origin| AttributeSet {
         origin,
         next_hop: route.and_then(|route| route.gateway),
-        med: route.map(|route| if route.kind == LocalRouteKind::Connected { 0 } else { route.metric }),
+        med: Some(route.filter(|_| kind != LocalRouteKind::Connected).map_or(0, |route| route.metric)),
         ..AttributeSet::default()
     };
-    if let Some(policy) = family.networks.get(prefix)
-        && (route.is_some() || settings.gateway_subnets.contains(prefix))
-    {
+    if let Some(policy) = family.networks.get(prefix) {
         return judge(policy.as_ref(), prefix, attributes(Origin::Igp));
     }
-    let policy = family.redistribute.get(&route?.kind)?;
+    let policy = family.redistribute.get(&kind)?;
     judge(policy.as_ref(), prefix, attributes(Origin::Incomplete))
 }

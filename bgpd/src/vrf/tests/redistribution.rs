@@ -94,6 +94,7 @@ fn nothing_goes_out_without_advertise_but_gateways_subnets_into_our_own_domain()
     // Silent hosts are found through them: they go also before the kernel has the route.
     assert_eq!(lab.advertised(SITE), ["192.168.10.0/24", "2001:db8:10::/64"]);
     assert_eq!(lab.local("192.168.10.0/24", Some(connected())), []);
+    assert_eq!(lab.local("192.168.10.0/24", None), []);
     assert_eq!(lab.local("172.16.0.0/24", Some(connected())), []);
     assert!(lab.advertised(CORE).is_empty());
     let kinds: Vec<_> = lab.table.sent(SITE).map(|route| route.kind).collect();
@@ -176,9 +177,13 @@ fn another_rd_vni_or_router_mac_originates_all_anew_and_none_takes_all_back() {
     other.router_mac = MacAddr([2, 0, 0, 0, 0, 99]);
     lab.table.activate(Some(other.clone()));
     assert_eq!(lab.settle().len(), 2);
-    assert!(lab.sent(SITE, "203.0.113.0/24").unwrap().1.ext_communities.contains(
-        &ExtendedCommunity::router_mac(other.router_mac)
-    ));
+    assert!(
+        lab.sent(SITE, "203.0.113.0/24")
+            .unwrap()
+            .1
+            .ext_communities
+            .contains(&ExtendedCommunity::router_mac(other.router_mac))
+    );
     other.rd = rd(1, 77);
     lab.table.activate(Some(other.clone()));
     assert_eq!(lab.settle().len(), 4, "the old RD's are withdrawn");
