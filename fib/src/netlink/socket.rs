@@ -397,6 +397,8 @@ impl Monitor {
             RTNLGRP_NEIGH,
             RTNLGRP_IPV4_IFADDR,
             RTNLGRP_IPV6_IFADDR,
+            RTNLGRP_IPV4_ROUTE,
+            RTNLGRP_IPV6_ROUTE,
             RTNLGRP_IPV4_RULE,
             RTNLGRP_IPV6_RULE,
         ] {
