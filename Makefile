@@ -10,16 +10,17 @@ FUZZ_SECONDS ?= 20
 # The labs assert milliseconds; what else the machine does shall not be measured.
 FIRST := nice -n -15
 
-.PHONY: help build demo test lint fuzz figures clean setup setup-build
+.PHONY: help build demo demo-sites test lint fuzz figures clean setup setup-build
 
 help:
-	@echo 'make build     release binaries: weftd and weft'
-	@echo 'make demo      two leaves, a reflector, hosts; a host moves under ping (root)'
-	@echo 'make test      all tests: unit, property, wire, kernel labs, interop with FRR and GoBGP (root)'
-	@echo 'make lint      formatting, clippy with warnings denied, licences'
-	@echo 'make fuzz      each fuzz target for $(FUZZ_SECONDS) s (FUZZ_SECONDS=N)'
-	@echo 'make figures   the figures of the labs, Weft beside FRR (root)'
-	@echo 'make clean     removes what was built'
+	@echo 'make build       release binaries: weftd and weft'
+	@echo 'make demo        two leaves, a reflector, hosts; a host moves under ping (root)'
+	@echo 'make demo-sites  two sites, gateways, a core, two tenants; a host moves across sites (root)'
+	@echo 'make test        all tests: unit, property, wire, kernel labs, interop with FRR and GoBGP (root)'
+	@echo 'make lint        formatting, clippy with warnings denied, licences'
+	@echo 'make fuzz        each fuzz target for $(FUZZ_SECONDS) s (FUZZ_SECONDS=N)'
+	@echo 'make figures     the figures of the labs, Weft beside FRR (root)'
+	@echo 'make clean       removes what was built'
 
 setup-build:
 	@tests/setup.sh build
@@ -34,6 +35,11 @@ demo: setup
 	@echo 'demo: building (release)'
 	cargo build --release --locked --bin weftd --bin weft --bin weft-demo
 	@WEFT_BIN_DIR='$(TARGET)/release' $(FIRST) '$(TARGET)/release/weft-demo'
+
+demo-sites: setup
+	@echo 'demo-sites: building (release)'
+	cargo build --release --locked --bin weftd --bin weft --bin weft-demo-sites
+	@WEFT_BIN_DIR='$(TARGET)/release' $(FIRST) '$(TARGET)/release/weft-demo-sites'
 
 # The binaries first: the labs run them, and no test build makes them.
 test: setup

@@ -16,6 +16,7 @@ if [ "${1:-labs}" = labs ]; then
   need ping iputils-ping
   need arping iputils-arping
   need sysctl procps
+  need nft nftables
   need /usr/lib/frr/bgpd frr
   need gobgpd gobgpd
 fi

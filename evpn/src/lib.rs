@@ -5,6 +5,7 @@
 //! `nlri` is the codec of AFI 25/SAFI 70; `local` is what the kernel tells us;
 //! `forwarding` is what the kernel must hold; between them stands `Evpn`.
 
+pub mod aggregate;
 pub mod community;
 pub mod domain;
 pub mod engine;
@@ -21,6 +22,7 @@ mod text;
 pub mod vni;
 pub mod vrf;
 
+pub use aggregate::{AggregateChange, Aggregates};
 pub use community::ExtendedCommunity;
 pub use domain::DomainId;
 pub use engine::Evpn;

@@ -16,6 +16,9 @@ impl Vni {
     /// The largest VNI.
     pub const MAX: u32 = 0x00ff_ffff;
 
+    /// The smallest VNI.
+    pub const LOWEST: Vni = Vni(1);
+
     /// `None` for 0 and for what does not fit 24 bits.
     pub fn new(value: u32) -> Option<Self> {
         (1..=Self::MAX).contains(&value).then_some(Vni(value))

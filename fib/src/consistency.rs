@@ -15,8 +15,18 @@ pub enum EntryKind {
     Flood,
     /// An address in the neighbour table of the bridge.
     Neighbour,
-    /// A nexthop object or its group.
+    /// A nexthop object of a VTEP or its group, for FDB entries.
     Nexthop,
+    /// A route in the table of an IP-VRF.
+    VrfRoute,
+    /// A nexthop object or a group of such, for routes.
+    L3Nexthop,
+    /// A VTEP in the neighbour table of an L3VNI's device: its router MAC.
+    RouterMacNeighbour,
+    /// A router MAC in the FDB of an L3VNI's vxlan device or bridge.
+    RouterMacFdb,
+    /// An address that the SVI answers ARP and ND for.
+    Proxy,
 }
 
 impl fmt::Display for EntryKind {
@@ -27,6 +37,11 @@ impl fmt::Display for EntryKind {
             EntryKind::Flood => "flood entry",
             EntryKind::Neighbour => "neighbour",
             EntryKind::Nexthop => "nexthop",
+            EntryKind::VrfRoute => "VRF route",
+            EntryKind::L3Nexthop => "L3 nexthop",
+            EntryKind::RouterMacNeighbour => "router MAC neighbour",
+            EntryKind::RouterMacFdb => "router MAC FDB entry",
+            EntryKind::Proxy => "proxy entry",
         })
     }
 }
@@ -36,12 +51,12 @@ impl fmt::Display for EntryKind {
 pub struct Difference {
     /// What kind of entry.
     pub kind: EntryKind,
-    /// The VNI; none for nexthops.
+    /// The VNI; none for nexthops and routes.
     #[serde(serialize_with = "vni_number")]
     pub vni: Option<Vni>,
-    /// The device it is on; empty for nexthops.
+    /// The device it is on; empty for nexthops. For a route the name of its IP-VRF.
     pub device: String,
-    /// MAC, address, VTEP or nexthop id.
+    /// MAC, address, VTEP, nexthop id or prefix.
     pub key: String,
     /// What should be there; `None`: nothing of ours.
     pub desired: Option<String>,
@@ -57,7 +72,8 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind, self.key)?;
         if !self.device.is_empty() {
-            write!(f, " dev {}", self.device)?;
+            let word = if self.kind == EntryKind::VrfRoute { "vrf" } else { "dev" };
+            write!(f, " {word} {}", self.device)?;
         }
         if let Some(vni) = self.vni {
             write!(f, " (VNI {vni})")?;
@@ -70,7 +86,7 @@ impl fmt::Display for Difference {
 /// The result of a read-back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ConsistencyReport {
-    /// How many VNIs were read back.
+    /// How many VNIs were read back, L3VNIs among them.
     pub vnis: usize,
     /// How many desired entries were compared.
     pub checked: usize,

@@ -1,26 +1,29 @@
-//! The bridges and vxlan devices that `bridge-domain` lines ask for: names, the difference between wanted and
-//! existing devices (pure), and the messages that make it go away.
+//! The devices that `bridge-domain` and `vrf` lines ask for: names, the difference between wanted and existing
+//! devices (pure), and the messages that make it go away.
 //!
-//! Ownership is marked by the alias, `weft: bridge-domain NAME`; it survives a restart of the daemon. A device of
+//! Ownership is marked by the alias, `weft: bridge-domain NAME` or `weft: vrf NAME`; it survives a restart of the daemon. A device of
 //! the wanted name without it belongs to the operator and is left alone, except one that nobody has touched
 //! since it was made (switched off, joined to nothing): that is ours from a start that was cut short.
 
 mod execute;
 mod plan;
+mod routed;
 #[cfg(test)]
 mod tests;
 
-pub use execute::DeviceKeeper;
+pub use execute::{DeviceKeeper, Situation};
 #[cfg(test)]
-use plan::{DeviceOp, plan};
+use plan::plan;
 
 use crate::model::Link;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
-use weft_evpn::{MacAddr, Vni};
+use weft_evpn::{MacAddr, Vni, VrfName};
 
-/// Every alias of ours starts so.
+/// Aliases of ours start so.
 const MARK: &str = "weft: bridge-domain ";
+/// Or so.
+const VRF_MARK: &str = "weft: vrf ";
 /// Separates the domain's name from the ports in a bridge's alias.
 const PORTS: &str = "; interfaces ";
 /// Longest interface name (`IFNAMSIZ` less the end).
@@ -30,13 +33,25 @@ const MAX_ALIAS: usize = 255;
 
 /// Whether Weft made this device.
 pub fn is_ours(link: &Link) -> bool {
-    domain_of(link).is_some()
+    domain_of(link).is_some() || vrf_of(link).is_some()
 }
 
 /// The bridge domain that the device was made for.
 fn domain_of(link: &Link) -> Option<&str> {
     let rest = link.alias.as_deref()?.strip_prefix(MARK)?;
     Some(rest.split_once(PORTS).map_or(rest, |(name, _)| name))
+}
+
+/// The IP-VRF that the device was made for.
+fn vrf_of(link: &Link) -> Option<&str> {
+    link.alias.as_deref()?.strip_prefix(VRF_MARK)
+}
+
+/// The alias of a VRF device or of an L3VNI's.
+fn vrf_alias(vrf: &VrfName) -> String {
+    let mut alias = format!("{VRF_MARK}{vrf}");
+    alias.truncate(alias.floor_char_boundary(MAX_ALIAS));
+    alias
 }
 
 /// The ports that we joined to a bridge of ours, as its alias remembers them.
@@ -78,9 +93,10 @@ pub fn vxlan_name(vni: Vni) -> String {
     format!("vx{vni}")
 }
 
-/// The MAC of a bridge that Weft makes: locally administered, the same after every restart, different at every
-/// VTEP. A bridge without a set MAC takes that of a port, and every change of it flushes its neighbours.
-fn bridge_mac(vni: Vni, vtep: Option<IpAddr>) -> MacAddr {
+/// The MAC of a device that Weft makes: locally administered, the same after every restart, different at every
+/// VTEP. A bridge without a set MAC takes that of a port, and every change of it flushes its neighbours; that of an
+/// L3VNI's device is the router MAC, which other VTEPs hold.
+fn derived_mac(vni: Vni, vtep: Option<IpAddr>) -> MacAddr {
     let [a, b, c, d, e, ..] = foldhash::fast::FixedState::default().hash_one((vni, vtep)).to_be_bytes();
     MacAddr([0x02, a, b, c, d, e])
 }

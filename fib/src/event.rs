@@ -1,9 +1,11 @@
 //! What the kernel side tells the core: local events, readiness, and notices for the log.
 
 use crate::consistency::EntryKind;
+use ipnet::IpNet;
 use std::fmt;
-use weft_evpn::Vni;
+use std::net::IpAddr;
 use weft_evpn::local::LocalEvent;
+use weft_evpn::{MacAddr, Vni, VrfName};
 
 /// One message of the kernel side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,27 @@ pub enum FibNotice {
         /// The entry, as `bridge` and `ip` print it.
         key: String,
     },
+    /// A route without our mark stands in the table of an IP-VRF for a prefix that we have a route for. It is left
+    /// alone; the kernel chooses by metric.
+    ForeignRoute {
+        /// The IP-VRF.
+        vrf: VrfName,
+        /// The prefix.
+        prefix: IpNet,
+        /// Its metric, and ours.
+        metric: (u32, u32),
+    },
+    /// Routes name several router MACs for one VTEP of one L3VNI; the one that came last is used.
+    RouterMacs {
+        /// The IP-VRF.
+        vrf: VrfName,
+        /// The VTEP, or what stands for it in the other address family.
+        vtep: IpAddr,
+        /// The one in use.
+        chosen: MacAddr,
+        /// How many there are.
+        count: usize,
+    },
     /// Somebody changes this entry again and again; repairs are now spaced out.
     Fighting {
         /// What kind of entry.
@@ -74,6 +97,18 @@ pub enum FibNotice {
         device: String,
         /// Why, and what would help.
         reason: String,
+    },
+    /// Something in an IP-VRF is not served, and why.
+    Vrf {
+        /// The IP-VRF.
+        vrf: VrfName,
+        /// Which interface, why, and what would help.
+        reason: String,
+    },
+    /// A setting of the kernel below /proc/sys that routing needs could not be made, or stands in its way.
+    Setting {
+        /// Which, and what went wrong.
+        error: String,
     },
     /// A setting of a device that the operator made will disturb EVPN. It is not changed.
     DeviceSetting {
@@ -107,6 +142,14 @@ impl fmt::Display for FibNotice {
             FibNotice::ForeignEntry { kind, vni, key } => {
                 write!(f, "{kind} {key} of VNI {vni} is not ours and stands where ours belongs; left alone")
             }
+            FibNotice::ForeignRoute { vrf, prefix, metric: (theirs, ours) } => write!(
+                f,
+                "a route for {prefix} in vrf {vrf} is not ours (metric {theirs}, ours {ours}); left alone"
+            ),
+            FibNotice::RouterMacs { vrf, vtep, chosen, count } => write!(
+                f,
+                "{count} router MACs are told for VTEP {vtep} in vrf {vrf}; using {chosen}, the last one"
+            ),
             FibNotice::Fighting { kind, vni, key } => {
                 write!(
                     f,
@@ -120,6 +163,8 @@ impl fmt::Display for FibNotice {
             FibNotice::NotServed { vni, device, reason } => {
                 write!(f, "VNI {vni} on {device} is not served: {reason}")
             }
+            FibNotice::Vrf { vrf, reason } => write!(f, "VRF {vrf}: {reason}"),
+            FibNotice::Setting { error } => write!(f, "kernel setting: {error}"),
             FibNotice::DeviceSetting { device, advice } => write!(f, "{device}: {advice}"),
             FibNotice::Device { device, error } => write!(f, "device {device}: {error}"),
             FibNotice::NoSnooping { error } => write!(f, "ARP and ND on local ports are not seen: {error}"),

@@ -1,35 +1,48 @@
-//! Desired and actual forwarding state of all VNIs, and the work between them. Pure: observations and wishes
+//! Desired and actual forwarding state of all VNIs and IP-VRFs, and the work between them. Pure: observations and wishes
 //! in; messages to write, local events and notices out. The order of what comes in does not matter.
 //!
 //! `wish` takes what the core wants, `observe` what the kernel says; both put the keys that differ into one work
 //! queue. `plan` turns keys into messages, `written` and `refused` take what became of them.
 
+mod binding;
 mod flood;
+mod foreign;
+mod hops;
 pub mod key;
 mod mac;
 mod neighbour;
 mod observe;
 mod outcome;
 mod pace;
+mod proxy;
 mod report;
+mod route;
+mod routes_seen;
+mod routing;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vrf;
 mod vtep;
 
-pub use key::{Key, VtepId};
+pub use key::{Key, TableId, VtepId};
 pub use outcome::FollowUp;
+pub use routes_seen::RouteNews;
 pub use vtep::TargetForm;
 
 use crate::event::FibNotice;
 use crate::netlink::encode::Op;
 use hashbrown::HashMap;
+use hops::Hops;
+use key::VrfId;
 use pace::{Pace, Repair};
 use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::Instant;
 use table::{Devices, VniTable};
+use vrf::Vrfs;
 use vtep::Vteps;
-use weft_evpn::forwarding::ForwardingChange;
+use weft_evpn::forwarding::{ForwardingChange, RemoteNeighbour};
 use weft_evpn::local::LocalEvent;
 use weft_evpn::{MacAddr, Vni};
 
@@ -44,19 +57,30 @@ pub struct Output {
     pub notices: Vec<FibNotice>,
     /// Entries of ours that somebody else had changed.
     pub repairs: u64,
+    /// VTEPs for which routes name several router MACs.
+    pub disputes: u64,
 }
 
-/// Desired and actual state of all VNIs.
+/// Desired and actual state of all VNIs and IP-VRFs.
 #[derive(Debug)]
 pub struct Forwarding {
-    tables: HashMap<Vni, VniTable, FixedState>,
-    by_vxlan: HashMap<u32, Vni, FixedState>,
-    by_bridge: HashMap<u32, Vni, FixedState>,
+    tables: HashMap<TableId, VniTable, FixedState>,
+    by_vxlan: HashMap<u32, TableId, FixedState>,
+    by_bridge: HashMap<u32, TableId, FixedState>,
     vteps: Vteps,
+    vrfs: Vrfs,
+    hops: Hops,
     queue: VecDeque<Key>,
     pace: Pace,
     /// VNIs that are not served any more and whose entries are being removed.
-    retiring: BTreeSet<Vni>,
+    retiring: BTreeSet<TableId>,
+    /// IP-VRFs of that kind.
+    retiring_vrfs: BTreeSet<VrfId>,
+    /// Something went that those may have waited for.
+    look_at_retiring: bool,
+    /// Gateways for which several router MACs may be named; and those of which the log was told.
+    disputes: BTreeSet<(VrfId, IpAddr)>,
+    told_disputes: BTreeSet<(VrfId, IpAddr)>,
     /// Keys where an entry of the operator stands; the log was told.
     conflicts: BTreeSet<Key>,
     out: Output,
@@ -70,9 +94,15 @@ impl Forwarding {
             by_vxlan: HashMap::default(),
             by_bridge: HashMap::default(),
             vteps: Vteps::new(form),
+            vrfs: Vrfs::default(),
+            hops: Hops::default(),
             queue: VecDeque::new(),
             pace: Pace::default(),
             retiring: BTreeSet::new(),
+            retiring_vrfs: BTreeSet::new(),
+            look_at_retiring: false,
+            disputes: BTreeSet::new(),
+            told_disputes: BTreeSet::new(),
             conflicts: BTreeSet::new(),
             out: Output::default(),
         }
@@ -85,7 +115,7 @@ impl Forwarding {
 
     /// Work waits that could be done now.
     pub fn has_work(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || self.look_at_retiring
     }
 
     /// When delayed work is due.
@@ -93,33 +123,45 @@ impl Forwarding {
         self.pace.next_due()
     }
 
-    /// The devices of a VNI are there: what is wanted of it goes to them from now on. What they hold already
+    /// The devices of an L2VNI are there: what is wanted of it goes to them from now on. What they hold already
     /// must be shown by a dump between [`Forwarding::begin_sync`] and [`Forwarding::end_sync`].
     pub fn attach(&mut self, vni: Vni, vxlan: u32, bridge: u32) {
-        let devices = Devices { vxlan, bridge };
-        let table = self.tables.entry(vni).or_default();
+        self.attach_table(TableId::l2(vni), Devices { vxlan, bridge, bridged: true });
+    }
+
+    fn attach_table(&mut self, id: TableId, devices: Devices) {
+        let table = self.tables.entry(id).or_default();
         if table.devices == Some(devices) && !table.retiring {
             return;
         }
         // Whatever was known is told anew by the dump that follows, local MACs and neighbours included.
-        self.detach(vni);
-        let table = self.tables.entry(vni).or_default();
+        self.detach_table(id);
+        let table = self.tables.entry(id).or_default();
         table.devices = Some(devices);
         table.pruned = false;
-        self.by_vxlan.insert(vxlan, vni);
-        self.by_bridge.insert(bridge, vni);
-        self.pace.forgive_vni(vni);
-        self.review(vni);
+        self.by_vxlan.insert(devices.vxlan, id);
+        self.by_bridge.insert(devices.bridge, id);
+        self.pace.forgive_table(id);
+        self.review(id);
     }
 
-    /// The devices of a VNI are gone, or of no use: nothing is known of the kernel's state there, and nothing is
+    /// The devices of an L2VNI are gone, or of no use: nothing is known of the kernel's state there, and nothing is
     /// written until they are back. What is wanted stays.
     pub fn detach(&mut self, vni: Vni) {
-        self.retiring.remove(&vni);
-        let Some(table) = self.tables.get_mut(&vni) else { return };
+        self.detach_table(TableId::l2(vni));
+    }
+
+    fn detach_table(&mut self, id: TableId) {
+        self.retiring.remove(&id);
+        let Some(table) = self.tables.get_mut(&id) else { return };
         if let Some(devices) = table.devices.take() {
-            self.by_vxlan.remove(&devices.vxlan);
-            self.by_bridge.remove(&devices.bridge);
+            // A VNI that has changed its kind has its devices in another table by now.
+            if self.by_vxlan.get(&devices.vxlan) == Some(&id) {
+                self.by_vxlan.remove(&devices.vxlan);
+            }
+            if self.by_bridge.get(&devices.bridge) == Some(&id) {
+                self.by_bridge.remove(&devices.bridge);
+            }
         }
         let mut idle = Vec::new();
         table.forget_kernel(|vtep| {
@@ -128,47 +170,60 @@ impl Forwarding {
             }
         });
         if table.is_void() {
-            self.tables.remove(&vni);
+            self.tables.remove(&id);
         }
         for vtep in idle {
             self.enqueue(Key::Vtep(vtep));
         }
     }
 
-    /// The VNI has devices but is not served any more: remove our entries, keep what is wanted in case it is
+    /// The L2VNI has devices but is not served any more: remove our entries, keep what is wanted in case it is
     /// served again.
     pub fn retire(&mut self, vni: Vni) {
-        let Some(table) = self.tables.get_mut(&vni) else { return };
+        self.retire_table(TableId::l2(vni));
+    }
+
+    fn retire_table(&mut self, id: TableId) {
+        let Some(table) = self.tables.get_mut(&id) else { return };
         if table.devices.is_some() {
             table.retiring = true;
-            self.retiring.insert(vni);
-            self.review(vni);
+            self.retiring.insert(id);
+            self.look_at_retiring = true;
+            self.review(id);
         }
     }
 
     /// Nothing is wanted any more, and adopted entries may go: what is left to do is to delete.
     pub fn want_nothing(&mut self) {
-        let vnis: Vec<Vni> = self.tables.keys().copied().collect();
-        for vni in vnis {
-            let keys = self.tables.get(&vni).map(|table| table.keys(vni)).unwrap_or_default();
+        for id in self.vrfs.ids() {
+            let Some(vrf) = self.vrfs.get(id) else { continue };
+            let name = vrf.name.clone();
+            let prefixes: Vec<_> = vrf.routes.iter().map(|(prefix, _)| prefix).collect();
+            for prefix in prefixes {
+                self.wish_route(&name, prefix, None);
+            }
+            self.prune_vrf(&name);
+        }
+        let tables: Vec<TableId> = self.tables.keys().copied().collect();
+        for id in tables {
+            let keys = self.tables.get(&id).map(|table| table.keys(id)).unwrap_or_default();
             for key in keys {
                 match key {
-                    Key::Mac(vni, mac) => self.wish(ForwardingChange::Mac { vni, mac, wanted: None }),
-                    Key::Neighbour(vni, ip) => {
-                        self.wish(ForwardingChange::Neighbour { vni, ip, wanted: None })
-                    }
-                    Key::Flood(vni, vtep) => self.wish(ForwardingChange::Flood { vni, vtep, wanted: false }),
-                    Key::Vtep(_) | Key::Orphan(_) => {}
+                    Key::Mac(id, mac) => self.want_mac(id, mac, None),
+                    Key::Neighbour(id, ip) => self.want_neighbour(id, ip, None),
+                    Key::Flood(id, vtep) => self.want_flood(id, vtep, false),
+                    Key::Proxy(id, ip) => self.want_proxy(id, ip, false),
+                    Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => {}
                 }
             }
-            self.prune(vni);
+            self.prune_table(id);
         }
         self.prune_nexthops();
     }
 
     /// The local port where the bridge has this MAC.
     pub fn local_port(&self, vni: Vni, mac: MacAddr) -> Option<u32> {
-        match self.tables.get(&vni)?.macs.get(&mac)?.bridge {
+        match self.tables.get(&TableId::l2(vni))?.macs.get(&mac)?.bridge {
             mac::BridgeFdb::Port { port, .. } => Some(port),
             _ => None,
         }
@@ -179,16 +234,21 @@ impl Forwarding {
         self.out.locals.push(event);
     }
 
-    /// Every VNI that has devices, served or retiring.
+    /// Every L2VNI that has devices, served or retiring.
     pub fn attached(&self) -> Vec<Vni> {
-        self.tables.iter().filter(|(_, table)| table.devices.is_some()).map(|(vni, _)| *vni).collect()
+        let attached = self.tables.iter().filter(|(id, table)| table.devices.is_some() && !id.is_l3());
+        attached.filter_map(|(id, _)| id.vni()).collect()
     }
 
-    /// Adopted entries of this VNI that nobody wants may go from now on.
+    /// Adopted entries of this L2VNI that nobody wants may go from now on.
     pub fn prune(&mut self, vni: Vni) {
-        if let Some(table) = self.tables.get_mut(&vni) {
+        self.prune_table(TableId::l2(vni));
+    }
+
+    fn prune_table(&mut self, id: TableId) {
+        if let Some(table) = self.tables.get_mut(&id) {
             table.pruned = true;
-            self.review(vni);
+            self.review(id);
         }
     }
 
@@ -199,17 +259,23 @@ impl Forwarding {
             self.enqueue(Key::Vtep(vtep));
         }
         self.queue.extend(orphans.into_iter().map(Key::Orphan));
+        self.hops.prune();
+        self.enqueue_hops();
     }
 
     /// How many entries with our mark were found and nobody has asked for.
     pub fn adopted(&self) -> usize {
-        self.tables.values().map(VniTable::adopted).sum::<usize>() + self.vteps.adopted()
+        let routes = |id: &VrfId| self.vrfs.get(*id).map_or(0, vrf::VrfTable::adopted);
+        self.tables.values().map(VniTable::adopted).sum::<usize>()
+            + self.vrfs.ids().iter().map(routes).sum::<usize>()
+            + self.vteps.adopted()
+            + self.hops.marked()
     }
 
-    /// Puts every key of the VNI that differs into the work queue.
-    fn review(&mut self, vni: Vni) {
-        let Some(table) = self.tables.get(&vni) else { return };
-        let keys = table.keys(vni);
+    /// Puts every key of the table that differs into the work queue.
+    fn review(&mut self, id: TableId) {
+        let Some(table) = self.tables.get(&id) else { return };
+        let keys = table.keys(id);
         for key in keys {
             if self.differs(key) {
                 self.enqueue(key);
@@ -217,46 +283,65 @@ impl Forwarding {
         }
     }
 
-    /// Puts every key of every VNI that differs into the work queue.
+    /// Puts every key of every table that differs into the work queue.
     fn review_all(&mut self) {
-        let vnis: Vec<Vni> = self.tables.keys().copied().collect();
-        for vni in vnis {
-            self.review(vni);
+        let tables: Vec<TableId> = self.tables.keys().copied().collect();
+        for id in tables {
+            self.review(id);
         }
     }
 
-    /// What the core wants. `Probe` is no state and not for here.
+    /// What the core wants. `Probe` and `Announce` are no state and not for here.
     pub fn wish(&mut self, change: ForwardingChange) {
-        let key = match change {
+        match change {
             ForwardingChange::Mac { vni, mac, wanted } => {
-                // The new VTEP gets its number before the old one may lose its own.
-                let wanted = wanted.map(|remote| {
-                    let vtep = self.vteps.intern(remote.vtep);
-                    self.vteps.want(vtep);
-                    mac::WantedMac { vtep, sticky: remote.sticky }
-                });
-                let table = self.tables.entry(vni).or_default();
-                let old = table.wish_mac(mac, wanted);
-                if let Some(old) = old
-                    && self.vteps.unwant(old.vtep)
-                {
-                    self.enqueue(Key::Vtep(old.vtep));
-                }
-                Key::Mac(vni, mac)
+                let wanted = wanted.map(|remote| (remote.vtep, remote.sticky));
+                self.want_mac(TableId::l2(vni), mac, wanted);
             }
             ForwardingChange::Neighbour { vni, ip, wanted } => {
-                self.tables.entry(vni).or_default().wish_neighbour(ip, wanted);
-                Key::Neighbour(vni, ip)
+                self.want_neighbour(TableId::l2(vni), ip, wanted);
             }
-            ForwardingChange::Flood { vni, vtep, wanted } => {
-                self.tables.entry(vni).or_default().wish_flood(vtep, wanted);
-                Key::Flood(vni, vtep)
-            }
-            ForwardingChange::Probe { .. }
-            | ForwardingChange::Announce { .. }
-            | ForwardingChange::Proxy { .. }
-            | ForwardingChange::Route { .. } => return,
-        };
+            ForwardingChange::Flood { vni, vtep, wanted } => self.want_flood(TableId::l2(vni), vtep, wanted),
+            ForwardingChange::Proxy { vni, ip, wanted } => self.want_proxy(TableId::l2(vni), ip, wanted),
+            ForwardingChange::Route { vrf, prefix, wanted } => self.wish_route(&vrf, prefix, wanted),
+            ForwardingChange::Probe { .. } | ForwardingChange::Announce { .. } => {}
+        }
+    }
+
+    /// A MAC is wanted at this VTEP, sticky or not.
+    fn want_mac(&mut self, id: TableId, mac: MacAddr, wanted: Option<(IpAddr, bool)>) {
+        // The new VTEP gets its number before the old one may lose its own.
+        let wanted = wanted.map(|(vtep, sticky)| {
+            let vtep = self.vteps.intern(vtep);
+            self.vteps.want(vtep);
+            mac::WantedMac { vtep, sticky }
+        });
+        let table = self.tables.entry(id).or_default();
+        let old = table.wish_mac(mac, wanted);
+        if let Some(old) = old
+            && self.vteps.unwant(old.vtep)
+        {
+            self.enqueue(Key::Vtep(old.vtep));
+        }
+        self.wished(Key::Mac(id, mac));
+    }
+
+    fn want_neighbour(&mut self, id: TableId, ip: IpAddr, wanted: Option<RemoteNeighbour>) {
+        self.tables.entry(id).or_default().wish_neighbour(ip, wanted);
+        self.wished(Key::Neighbour(id, ip));
+    }
+
+    fn want_flood(&mut self, id: TableId, vtep: IpAddr, wanted: bool) {
+        self.tables.entry(id).or_default().wish_flood(vtep, wanted);
+        self.wished(Key::Flood(id, vtep));
+    }
+
+    fn want_proxy(&mut self, id: TableId, ip: IpAddr, wanted: bool) {
+        self.tables.entry(id).or_default().wish_proxy(ip, wanted);
+        self.wished(Key::Proxy(id, ip));
+    }
+
+    fn wished(&mut self, key: Key) {
         self.pace.forgive(key);
         if self.differs(key) {
             self.enqueue(key);
@@ -268,24 +353,36 @@ impl Forwarding {
 
     /// Whether the kernel differs from what is wanted.
     fn differs(&self, key: Key) -> bool {
-        !self.ops(key).is_empty()
+        match key {
+            Key::Route(vrf, prefix) => self.route_differs(vrf, prefix),
+            Key::Hop(object) => !self.hops.ops(object).is_empty(),
+            _ => !self.ops(key).is_empty(),
+        }
     }
 
     /// The messages of one key.
     fn ops(&self, key: Key) -> mac::Ops {
         match key {
-            Key::Mac(vni, mac) => {
-                let Some(table) = self.tables.get(&vni) else { return mac::Ops::new() };
+            Key::Mac(id, mac) => {
+                let Some(table) = self.tables.get(&id) else { return mac::Ops::new() };
                 table.mac_ops(mac, &self.vteps)
             }
-            Key::Neighbour(vni, ip) => {
-                self.tables.get(&vni).and_then(|table| table.neighbour_op(ip)).into_iter().collect()
+            Key::Neighbour(id, ip) => {
+                self.tables.get(&id).and_then(|table| table.neighbour_op(ip)).into_iter().collect()
             }
-            Key::Flood(vni, vtep) => {
-                self.tables.get(&vni).and_then(|table| table.flood_op(vtep)).into_iter().collect()
+            Key::Flood(id, vtep) => {
+                self.tables.get(&id).and_then(|table| table.flood_op(vtep)).into_iter().collect()
+            }
+            Key::Proxy(id, ip) => {
+                self.tables.get(&id).and_then(|table| table.proxy_op(ip)).into_iter().collect()
             }
             Key::Vtep(vtep) => self.vteps.ops(vtep),
             Key::Orphan(id) => self.vteps.orphan_op(id).into_iter().collect(),
+            Key::Hop(object) => self.hops.ops(object).into_iter().collect(),
+            Key::Route(vrf, prefix) => {
+                let object = self.vrfs.route(vrf, prefix).and_then(|entry| entry.object());
+                self.route_op(vrf, prefix, object).into_iter().collect()
+            }
         }
     }
 
@@ -293,8 +390,13 @@ impl Forwarding {
         let new = match key {
             Key::Vtep(vtep) => self.vteps.enqueue(vtep),
             Key::Orphan(_) => true,
-            Key::Mac(vni, _) | Key::Neighbour(vni, _) | Key::Flood(vni, _) => {
-                self.tables.get_mut(&vni).is_some_and(|table| table.set_dirty(key, true))
+            Key::Hop(object) => self.hops.enqueue(object),
+            Key::Route(vrf, prefix) => self
+                .vrfs
+                .route_mut(vrf, prefix)
+                .is_some_and(|entry| !std::mem::replace(&mut entry.dirty, true)),
+            Key::Mac(id, _) | Key::Neighbour(id, _) | Key::Flood(id, _) | Key::Proxy(id, _) => {
+                self.tables.get_mut(&id).is_some_and(|table| table.set_dirty(key, true))
             }
         };
         if new {
@@ -306,8 +408,10 @@ impl Forwarding {
         match key {
             Key::Vtep(vtep) => self.vteps.is_queued(vtep),
             Key::Orphan(_) => false,
-            Key::Mac(vni, _) | Key::Neighbour(vni, _) | Key::Flood(vni, _) => {
-                self.tables.get(&vni).is_some_and(|table| table.is_dirty(key))
+            Key::Hop(object) => self.hops.is_queued(object),
+            Key::Route(vrf, prefix) => self.vrfs.route(vrf, prefix).is_some_and(|entry| entry.dirty),
+            Key::Mac(id, _) | Key::Neighbour(id, _) | Key::Flood(id, _) | Key::Proxy(id, _) => {
+                self.tables.get(&id).is_some_and(|table| table.is_dirty(key))
             }
         }
     }
@@ -316,8 +420,14 @@ impl Forwarding {
         match key {
             Key::Vtep(vtep) => self.vteps.dequeue(vtep),
             Key::Orphan(_) => {}
-            Key::Mac(vni, _) | Key::Neighbour(vni, _) | Key::Flood(vni, _) => {
-                if let Some(table) = self.tables.get_mut(&vni) {
+            Key::Hop(object) => self.hops.dequeue(object),
+            Key::Route(vrf, prefix) => {
+                if let Some(entry) = self.vrfs.route_mut(vrf, prefix) {
+                    entry.dirty = false;
+                }
+            }
+            Key::Mac(id, _) | Key::Neighbour(id, _) | Key::Flood(id, _) | Key::Proxy(id, _) => {
+                if let Some(table) = self.tables.get_mut(&id) {
                     table.set_dirty(key, false);
                 }
             }
@@ -326,12 +436,21 @@ impl Forwarding {
 
     /// Forgets what is neither wanted nor there.
     fn sweep(&mut self, key: Key) {
-        if let Some(vni) = key.vni()
-            && let Some(table) = self.tables.get_mut(&vni)
+        match key {
+            Key::Hop(object) => self.hops.sweep(object),
+            Key::Route(vrf, prefix) => {
+                if let Some(vrf) = self.vrfs.get_mut(vrf) {
+                    vrf.routes.sweep(prefix);
+                }
+            }
+            _ => {}
+        }
+        if let Some(id) = key.table()
+            && let Some(table) = self.tables.get_mut(&id)
         {
             table.sweep(key);
             if table.is_void() && table.devices.is_none() {
-                self.tables.remove(&vni);
+                self.tables.remove(&id);
             }
         }
     }
@@ -353,8 +472,22 @@ impl Forwarding {
                     self.vteps.reconsider(vtep);
                     continue;
                 }
-                Key::Mac(vni, mac) => {
-                    let entry = self.tables.get_mut(&vni).and_then(|table| table.take_mac(mac));
+                Key::Hop(object) => {
+                    self.hops.dequeue(object);
+                    self.plan_hop(object, now, plan);
+                    self.hops.sweep(object);
+                    self.enqueue_hops();
+                    continue;
+                }
+                Key::Route(vrf, prefix) => {
+                    self.dequeue(key);
+                    if !self.pace.waits(key, now) {
+                        self.plan_route(vrf, prefix, now, plan);
+                    }
+                    continue;
+                }
+                Key::Mac(id, mac) => {
+                    let entry = self.tables.get_mut(&id).and_then(|table| table.take_mac(mac));
                     let Some(entry) = entry.filter(|_| !self.pace.waits(key, now)) else { continue };
                     if entry.vxlan_conflict() || entry.bridge_conflict() {
                         self.tell_conflict(key);
@@ -363,7 +496,7 @@ impl Forwarding {
                     if let Some(wanted) = entry.wanted {
                         self.plan_vtep(wanted.vtep, now, plan);
                     }
-                    let Some(table) = self.tables.get(&vni) else { continue };
+                    let Some(table) = self.tables.get(&id) else { continue };
                     table.entry_ops(mac, &entry, &self.vteps)
                 }
                 _ => {
@@ -379,8 +512,17 @@ impl Forwarding {
             }
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }
-        if self.queue.is_empty() && !self.retiring.is_empty() {
-            self.finish_retiring();
+        if self.queue.is_empty() {
+            self.look_at_retiring = false;
+            if !self.retiring.is_empty() {
+                self.finish_retiring();
+            }
+            if !self.retiring_vrfs.is_empty() {
+                self.finish_retiring_vrfs();
+            }
+            if !self.disputes.is_empty() {
+                self.tell_disputes();
+            }
         }
     }
 
@@ -400,18 +542,13 @@ impl Forwarding {
 
     /// VNIs that retire and have nothing of ours left are let go.
     fn finish_retiring(&mut self) {
-        let done: Vec<Vni> = self
-            .retiring
-            .iter()
-            .copied()
-            .filter(|vni| {
-                self.tables
-                    .get(vni)
-                    .is_none_or(|table| table.keys(*vni).into_iter().all(|key| !self.differs(key)))
-            })
-            .collect();
-        for vni in done {
-            self.detach(vni);
+        let is_empty = |id: &TableId| {
+            let table = self.tables.get(id);
+            table.is_none_or(|table| table.keys(*id).into_iter().all(|key| !self.differs(key)))
+        };
+        let done: Vec<TableId> = self.retiring.iter().copied().filter(is_empty).collect();
+        for id in done {
+            self.detach_table(id);
         }
     }
 }

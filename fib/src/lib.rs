@@ -30,6 +30,7 @@ mod model;
 pub mod netlink;
 mod service;
 pub mod snoop;
+mod vrf;
 
 pub use config::{BridgeDomain, FibConfig, FibOptions, Serve, Vrf};
 pub use consistency::{ConsistencyReport, Difference, EntryKind};

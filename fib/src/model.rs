@@ -1,22 +1,24 @@
 //! The kernel as it reports itself: links, their settings, addresses; and which L2VNIs have their devices.
 //! Pure: events in, levels out, in any order.
 
+pub mod address;
 pub mod link;
 pub mod serve;
 #[cfg(test)]
 mod tests;
 
+pub use address::Address;
 pub use link::{BridgePort, Link, LinkKind, Vxlan};
 pub use serve::{ServedVni, served};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// All links and addresses of this network namespace.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Links {
     links: BTreeMap<u32, Link>,
-    addresses: BTreeMap<u32, BTreeSet<IpAddr>>,
+    addresses: BTreeMap<u32, BTreeMap<(IpAddr, u8), Address>>,
 }
 
 impl Links {
@@ -35,14 +37,19 @@ impl Links {
         self.links.remove(&index).is_some()
     }
 
-    /// An address appeared.
-    pub fn add_address(&mut self, index: u32, address: IpAddr) -> bool {
-        self.addresses.entry(index).or_default().insert(address)
+    /// An address appeared or changed.
+    pub fn add_address(&mut self, index: u32, address: impl Into<Address>) -> bool {
+        let address = address.into();
+        let addresses = self.addresses.entry(index).or_default();
+        addresses.insert((address.ip, address.length), address) != Some(address)
     }
 
     /// An address is gone.
-    pub fn remove_address(&mut self, index: u32, address: IpAddr) -> bool {
-        self.addresses.get_mut(&index).is_some_and(|addresses| addresses.remove(&address))
+    pub fn remove_address(&mut self, index: u32, address: impl Into<Address>) -> bool {
+        let address = address.into();
+        self.addresses
+            .get_mut(&index)
+            .is_some_and(|addresses| addresses.remove(&(address.ip, address.length)).is_some())
     }
 
     /// The link with this index.
@@ -65,9 +72,18 @@ impl Links {
         self.links.values().filter(move |link| link.master == Some(bridge))
     }
 
-    /// Addresses of a link.
+    /// Addresses of a link that work, without their prefixes.
     pub fn addresses(&self, index: u32) -> impl Iterator<Item = IpAddr> {
-        self.addresses.get(&index).into_iter().flatten().copied()
+        let mut last = None;
+        // Sorted by address, so one that is there with two prefixes stands side by side.
+        self.assigned(index)
+            .filter(|address| address.works)
+            .filter_map(move |address| (last.replace(address.ip) != Some(address.ip)).then_some(address.ip))
+    }
+
+    /// All addresses of a link, those that do not work yet included.
+    pub fn assigned(&self, index: u32) -> impl Iterator<Item = &Address> {
+        self.addresses.get(&index).into_iter().flat_map(BTreeMap::values)
     }
 
     /// The name of a link, or its number where the link is not known.

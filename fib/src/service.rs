@@ -7,11 +7,13 @@
 mod heard;
 mod kernel;
 mod lock;
+mod routed;
 mod snooping;
+mod vrfs;
 
 use crate::config::{FibConfig, FibOptions};
 use crate::consistency::ConsistencyReport;
-use crate::devices::DeviceKeeper;
+use crate::devices::{DeviceKeeper, Situation};
 use crate::error::FibError;
 use crate::event::{FibEvent, FibNotice};
 use crate::forwarding::{FollowUp, Key, TargetForm};
@@ -23,6 +25,7 @@ use kernel::Kernel;
 use lock::NamespaceLock;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use routed::Routed;
 use snooping::Snooping;
 use std::collections::BTreeSet;
 use std::io;
@@ -44,6 +47,8 @@ const MIN_RESYNC_PAUSE: Duration = Duration::from_millis(20);
 const CONSISTENCY_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a flush at shutdown may take.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+/// Rounds in which devices, rules and addresses are removed at a flush.
+const FLUSH_ROUNDS: usize = 4;
 /// Messages planned at once, so that a key with several still fits the batch.
 const PLAN: usize = MAX_BATCH_MESSAGES - 16;
 
@@ -63,6 +68,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
             None
         }
     });
+    let routed = Routed::new(&options, &mut connection);
     let form = if options.nexthop_objects { TargetForm::Nexthops } else { TargetForm::Addresses };
     let service = Service {
         shared: Arc::clone(&shared),
@@ -72,6 +78,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         kernel: Kernel::new(form),
         config: None,
         devices: DeviceKeeper::default(),
+        routed,
         plan: Vec::new(),
         ops: Vec::new(),
         told: BTreeSet::new(),
@@ -110,6 +117,7 @@ struct Service {
     kernel: Kernel,
     config: Option<FibConfig>,
     devices: DeviceKeeper,
+    routed: Routed,
     plan: Vec<(Key, Op)>,
     ops: Vec<Op>,
     /// Notices about links that hold still, so that each is told once.
@@ -227,6 +235,7 @@ impl Service {
             && self.config.as_ref() != Some(&config)
         {
             self.config = Some(config);
+            self.devices.configured();
             self.kernel.links_changed = true;
         }
         self.converged |= requests.converged;
@@ -269,12 +278,24 @@ impl Service {
         let Some(config) = &self.config else { return Ok(()) };
         let device_due = self.devices.next_due().is_some_and(|due| due <= now);
         if self.kernel.links_changed || device_due {
-            for notice in self.devices.keep(config, &self.kernel.links, &mut self.connection, now) {
-                self.shared.notice(notice);
-            }
+            let config = config.clone();
+            self.make(&config, now)?;
         }
         if self.kernel.links_changed {
-            let (notices, read) = self.kernel.reconsider(&mut self.connection, &config.serve, now);
+            let Some(config) = &self.config else { return Ok(()) };
+            let (events, mut notices) = self.routed.reconsider(&self.kernel.links, &self.kernel.routing);
+            for event in events {
+                match &event {
+                    LocalEvent::VrfUp { vrf, devices } => self.kernel.attach_vrf(vrf, devices, now),
+                    LocalEvent::VrfDown { vrf } => self.kernel.detach_vrf(vrf),
+                    _ => {}
+                }
+                self.kernel.forwarding.say(event);
+            }
+            let Routed { tenants, up, .. } = &self.routed;
+            let (others, read) =
+                self.kernel.reconsider(&mut self.connection, &config.serve, tenants, up, now);
+            notices.extend(others);
             self.read_again_if_failed(read, now)?;
             if let Some(snooping) = &mut self.snooping {
                 snooping.set_vnis(&self.kernel.links, &self.kernel.served);
@@ -289,6 +310,7 @@ impl Service {
             }
             self.told = told;
         }
+        self.see_to_vrfs(now)?;
         if !self.ready {
             self.ready = true;
             let adopted = self.kernel.forwarding.adopted();
@@ -300,6 +322,32 @@ impl Service {
         // Not before all that may be pruned, and all that points at it, was seen.
         if std::mem::take(&mut self.converged) {
             self.kernel.converge();
+        }
+        Ok(())
+    }
+
+    /// Reads the tables of IP-VRFs that are new or that may have lost something.
+    fn see_to_vrfs(&mut self, now: Instant) -> Result<(), RequestError> {
+        if self.kernel.unread_vrfs.is_empty() {
+            return Ok(());
+        }
+        let read = self.kernel.read_vrfs(&mut self.connection, now);
+        self.read_again_if_failed(read, now)
+    }
+
+    /// Makes devices, and what IP-VRFs need beside them, as the configuration wants it.
+    fn make(&mut self, config: &FibConfig, now: Instant) -> Result<(), RequestError> {
+        if self.kernel.routes_doubtful && !self.kernel.routing.routes.is_empty() {
+            let read = self.kernel.read_table_routes(&mut self.connection, now);
+            self.read_again_if_failed(read, now)?;
+        }
+        let mut notices = self.routed.prepare(config, &self.kernel.links);
+        let Routed { tenants, wanted, .. } = &self.routed;
+        let Kernel { links, routing, .. } = &self.kernel;
+        let situation = Situation { config, tenants, wanted, links, routing };
+        notices.extend(self.devices.keep(situation, &mut self.connection, now));
+        for notice in notices {
+            self.shared.notice(notice);
         }
         Ok(())
     }
@@ -353,7 +401,7 @@ impl Service {
         let mut rest = plan.as_slice();
         while !rest.is_empty() {
             self.ops.clear();
-            self.ops.extend(rest.iter().map(|(_, op)| *op));
+            self.ops.extend(rest.iter().map(|(_, op)| op.clone()));
             let (count, written) = match self.connection.write(&self.ops) {
                 Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
                 other => other?,
@@ -383,20 +431,27 @@ impl Service {
         );
         FibCounters::add(&self.shared.counters.failures, refusals.len() as u64);
         let mut questions = Vec::new();
+        let mut read_nexthops = false;
         let mut refused = refusals.iter().peekable();
         for (index, (key, op)) in batch.iter().enumerate() {
             match refused.next_if(|(at, _)| *at == index) {
                 None => forwarding.written(links, *key, op),
                 Some((_, error)) => {
-                    debug!("{} {op}: {error}", op.kind());
-                    if let FollowUp::Ask(query) = forwarding.refused(links, *key, op, error, now) {
-                        questions.push(query);
+                    debug!("{} {op}: {error}", key.kind(op));
+                    match forwarding.refused(links, *key, op, error, now) {
+                        FollowUp::None => {}
+                        FollowUp::Ask(query) => questions.push(query),
+                        FollowUp::ReadNexthops => read_nexthops = true,
                     }
                 }
             }
         }
         for query in questions {
             let read = self.kernel.ask(&mut self.connection, query, now);
+            self.read_again_if_failed(read, now)?;
+        }
+        if read_nexthops {
+            let read = self.kernel.read_nexthops(&mut self.connection, now);
             self.read_again_if_failed(read, now)?;
         }
         Ok(())
@@ -429,6 +484,7 @@ impl Service {
         for vni in self.kernel.served.keys() {
             self.kernel.forwarding.report(&self.kernel.links, *vni, &mut report);
         }
+        self.kernel.forwarding.report_vrfs(&self.kernel.links, &mut report);
         self.kernel.forwarding.report_nexthops(&mut report);
         for (_, reply) in self.reports.drain(..) {
             let _ = reply.send(report.clone());
@@ -453,11 +509,12 @@ impl Service {
                 None => break,
             }
         }
-        let config = FibConfig::default();
-        let now = Instant::now();
-        self.listen(now)?;
-        for notice in self.devices.keep(&config, &self.kernel.links, &mut self.connection, now) {
-            self.shared.notice(notice);
+        self.devices.configured();
+        // Some steps wait for others, which the kernel tells of at once.
+        for _ in 0..FLUSH_ROUNDS {
+            let now = Instant::now();
+            self.listen(now)?;
+            self.make(&FibConfig::default(), now)?;
         }
         Ok(())
     }

@@ -211,12 +211,17 @@ mod tests {
 
     #[test]
     fn the_topologies_of_the_repository_are_read() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("clab/l2/l2.clab.yml");
-        let file = read(&path).unwrap();
-        assert_eq!(file.topology.nodes.len(), 6);
-        for link in file.topology.links {
-            for end in link.endpoints {
-                assert!(file.topology.nodes.contains_key(end.split_once(':').unwrap().0), "{end}");
+        for (topology, nodes) in [("clab/l2/l2.clab.yml", 6), ("clab/sites/sites.clab.yml", 16)] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(topology);
+            let file = read(&path).unwrap();
+            assert_eq!(file.topology.nodes.len(), nodes);
+            for link in file.topology.links {
+                for end in link.endpoints {
+                    assert!(file.topology.nodes.contains_key(end.split_once(':').unwrap().0), "{end}");
+                }
+            }
+            for (source, target) in file.topology.nodes.values().flat_map(|node| &node.binds).map(|bind| bind.split_once(':').unwrap()) {
+                assert!(path.parent().unwrap().join(source).exists(), "{source} for {target}");
             }
         }
     }

@@ -180,6 +180,8 @@ pub struct Route {
     pub kind: String,
     /// Who made it: `bgp`, `kernel`, …
     pub protocol: String,
+    /// The metric.
+    pub metric: u64,
     /// Where it leads, sorted.
     pub hops: Vec<Hop>,
 }
@@ -223,6 +225,7 @@ pub fn routes(namespace: &Namespace) -> Result<Vec<Route>> {
                 prefix,
                 kind: row["type"].as_str().unwrap_or("unicast").to_owned(),
                 protocol: row["protocol"].as_str().unwrap_or_default().to_owned(),
+                metric: row["metric"].as_u64().unwrap_or_default(),
                 hops: hops(&row),
             });
         }

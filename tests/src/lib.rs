@@ -7,6 +7,7 @@
 //! done in them, as functions of the kind of daemon.
 
 pub mod clab;
+pub mod demo;
 pub mod error;
 pub mod fabric;
 pub mod fuzz;

@@ -48,6 +48,7 @@ impl fmt::Display for Loss {
 pub struct Pinger {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicU32>,
+    sent: Arc<AtomicU32>,
     thread: Option<JoinHandle<Result<Loss>>>,
 }
 
@@ -61,14 +62,23 @@ impl Pinger {
     pub fn start_every(namespace: &Namespace, target: IpAddr, interval: Duration) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let answered = Arc::new(AtomicU32::new(0));
-        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&answered));
-        let thread = namespace.thread(move || ping(target, interval, &stopped, &count))?;
-        Ok(Self { stop, answered, thread: Some(thread) })
+        let sent = Arc::new(AtomicU32::new(0));
+        let (stopped, counts) = (Arc::clone(&stop), Counts { answered: Arc::clone(&answered), sent: Arc::clone(&sent) });
+        let thread = namespace.thread(move || ping(target, interval, &stopped, &counts))?;
+        Ok(Self { stop, answered, sent, thread: Some(thread) })
     }
 
     /// Replies so far.
     pub fn answered(&self) -> u32 {
         self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Waits until `count` more requests have been sent than are now.
+    pub fn wait_sent(&self, count: u32, limit: Duration) -> Result<Duration> {
+        let goal = self.sent.load(Ordering::Relaxed) + count;
+        crate::wait::wait_until(&format!("{count} more echo requests"), limit, || {
+            Ok(self.sent.load(Ordering::Relaxed) >= goal)
+        })
     }
 
     /// Waits until `count` more requests have been answered than are now.
@@ -106,7 +116,24 @@ pub fn first_reply(namespace: &Namespace, target: IpAddr, limit: Duration) -> Re
     Ok(took)
 }
 
-fn ping(target: IpAddr, interval: Duration, stop: &AtomicBool, answered: &AtomicU32) -> Result<Loss> {
+/// Sends so many requests and expects no answer to any of them.
+pub fn no_reply(namespace: &Namespace, target: IpAddr, count: u32) -> Result<()> {
+    let pinger = Pinger::start(namespace, target)?;
+    pinger.wait_sent(count, REPLY_LIMIT + INTERVAL * count * 10)?;
+    let loss = pinger.stop()?;
+    crate::ensure(loss.lost == loss.sent, || {
+        format!("{target} answered {} of {} requests from {}", loss.sent - loss.lost, loss.sent, namespace.name())
+    })
+}
+
+/// What a running ping tells of itself.
+#[derive(Debug)]
+struct Counts {
+    answered: Arc<AtomicU32>,
+    sent: Arc<AtomicU32>,
+}
+
+fn ping(target: IpAddr, interval: Duration, stop: &AtomicBool, counts: &Counts) -> Result<Loss> {
     let (domain, protocol) = match target {
         IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
@@ -129,11 +156,12 @@ fn ping(target: IpAddr, interval: Duration, stop: &AtomicBool, answered: &Atomic
             }
             Instant::now() + interval
         };
-        receive(&socket, target, identifier, wake, &mut requests, answered)?;
+        receive(&socket, target, identifier, wake, &mut requests, &counts.answered)?;
         if sending {
             // A host without a route or a neighbour yet refuses: that request is lost like any other.
             let _ = socket.send_to(&request(target, identifier, requests.len()), &address);
             requests.push(false);
+            counts.sent.fetch_add(1, Ordering::Relaxed);
             last_sent = Instant::now();
         }
     }
@@ -255,9 +283,10 @@ mod tests {
         for target in ["127.0.0.1", "::1"] {
             let stop = Arc::new(AtomicBool::new(false));
             let count = Arc::new(AtomicU32::new(0));
-            let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&count));
+            let stopped = Arc::clone(&stop);
+            let counts = Counts { answered: Arc::clone(&count), sent: Arc::default() };
             let target: IpAddr = target.parse().unwrap();
-            let thread = std::thread::spawn(move || ping(target, INTERVAL, &stopped, &counted));
+            let thread = std::thread::spawn(move || ping(target, INTERVAL, &stopped, &counts));
             crate::wait::wait_until("replies", Duration::from_secs(2), || {
                 Ok(count.load(Ordering::Relaxed) >= 5)
             })

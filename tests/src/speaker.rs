@@ -101,6 +101,18 @@ impl Speaker {
         std::fs::write(&file, config).map_err(LabError::io(format!("write {}", file.display())))
     }
 
+    /// Writes another configuration and lets Weft read it (SIGHUP).
+    pub fn reload(&self, config: &str) -> Result<()> {
+        self.configure(config)?;
+        self.signal(Signal::SIGHUP)
+    }
+
+    /// The configuration as it stands in the file.
+    pub fn config_text(&self) -> Result<String> {
+        let file = self.config_file();
+        std::fs::read_to_string(&file).map_err(LabError::io(format!("read {}", file.display())))
+    }
+
     /// Which software it is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -18,15 +18,15 @@ fn left(pid: u32) -> Vec<String> {
         .collect()
 }
 
-fn leaves_nothing(signal: Signal) -> Result<()> {
-    let mut demo = Command::new(env!("CARGO_BIN_EXE_weft-demo"))
+fn leaves_nothing(demo: &str, signal: Signal) -> Result<()> {
+    let mut demo = Command::new(demo)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(LabError::io("start weft-demo"))?;
+        .map_err(LabError::io("start the demo"))?;
     let pid = demo.id();
-    // Six nodes; in the middle of it, with commands under way.
+    // Six nodes or more; in the middle of it, with commands under way.
     wait_until("half of the demo's nodes", Duration::from_secs(20), || Ok(left(pid).len() >= 6))?;
     kill(Pid::from_raw(pid as i32), signal).map_err(LabError::errno("end the demo"))?;
     demo.wait().map_err(LabError::io("wait for the demo"))?;
@@ -36,10 +36,15 @@ fn leaves_nothing(signal: Signal) -> Result<()> {
 
 #[test]
 fn by_sigterm() -> Result<()> {
-    leaves_nothing(Signal::SIGTERM)
+    leaves_nothing(env!("CARGO_BIN_EXE_weft-demo"), Signal::SIGTERM)
 }
 
 #[test]
 fn by_sigkill() -> Result<()> {
-    leaves_nothing(Signal::SIGKILL)
+    leaves_nothing(env!("CARGO_BIN_EXE_weft-demo"), Signal::SIGKILL)
+}
+
+#[test]
+fn the_sites_by_sigint() -> Result<()> {
+    leaves_nothing(env!("CARGO_BIN_EXE_weft-demo-sites"), Signal::SIGINT)
 }

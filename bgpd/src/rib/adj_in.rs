@@ -1,24 +1,26 @@
-//! Adj-RIB-In: what neighbours send is checked, made ours and stored at its destination.
+//! Adj-RIB-In: what neighbours send is judged by the rules of `inbound` and stored at its
+//! destination.
 //!
-//! RFC 4271 §9.1.2 (own AS), RFC 4456 §8 (own ORIGINATOR_ID or CLUSTER_ID), RFC 8212, RFC 4271
-//! §5.1.5 (LOCAL_PREF from eBGP does not count). A route that fails is kept, marked, if the
-//! neighbour has `soft-reconfiguration inbound`; otherwise it is dropped (which withdraws
-//! what had its key before), because two reflectors of a cluster would keep each other's
-//! whole table for nothing. When a knob changes, kept routes are judged anew, and for the
-//! others the neighbour must be asked to send again (`ClearIn::AskPeer`).
+//! A route that fails is kept, marked, if the neighbour has `soft-reconfiguration inbound`;
+//! otherwise it is dropped (which withdraws what had its key before), because two reflectors of
+//! a cluster would keep each other's whole table for nothing. In the same way the attributes as
+//! received are kept beside those that the import policy made of them, or not. When a knob or
+//! the policy changes, what is kept is judged anew, and for the rest the neighbour must be
+//! asked to send again (`ClearIn::AskPeer`).
 
 use super::{
     PrefixWarning, Rib, RibError, Shared,
-    destination::{PathFlags, PeerSlot},
-    loc_rib::Arrival,
+    destination::{Path, PathFlags, PeerSlot},
+    inbound::{Judge, Judged, inbound, is_ignored, refuse},
+    loc_rib::{Arrival, Table},
     maximum_prefix::{Level, level},
-    peers::RibPeer,
+    peers::{RibPeer, RibPeerFamily},
     place,
 };
-use crate::peer::{AllowAsIn, PeerId, PeerKind};
+use crate::peer::PeerId;
 use crate::wire::{AttributeSet, Family, update::Update};
 use smallvec::SmallVec;
-use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 /// What an UPDATE did that somebody should know.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,53 +36,6 @@ pub enum ClearIn {
     Done,
     /// Send it a ROUTE-REFRESH: what was refused has not been kept.
     AskPeer,
-}
-
-/// Whether there is a way to a next hop. Next hops are not tracked yet; whoever adds that,
-/// here is where a path loses or gains its right to be used.
-fn resolvable(_next_hop: IpAddr) -> bool {
-    true
-}
-
-/// Why a path with these attributes from this peer may not be used; 0 if it may.
-fn refuse(shared: &Shared, peer: &RibPeer, family: Family, set: &AttributeSet) -> u16 {
-    let Some(row) = peer.family(family) else { return PathFlags::NO_POLICY };
-    let mut refused = 0;
-    let loops = match row.settings.allowas_in {
-        AllowAsIn::Times(times) => set.as_path.count(peer.local_as) > usize::from(times),
-        AllowAsIn::Origin => set.as_path.count(peer.local_as) > 1,
-    };
-    if loops {
-        refused |= PathFlags::AS_LOOP;
-    }
-    if peer.kind == PeerKind::Internal {
-        if set.originator_id == Some(shared.settings.router_id) {
-            refused |= PathFlags::OWN_ORIGINATOR;
-        }
-        if set.cluster_list.contains(&shared.settings.cluster_id) {
-            refused |= PathFlags::OWN_CLUSTER;
-        }
-    }
-    if !row.policy_in {
-        refused |= PathFlags::NO_POLICY;
-    }
-    if set.next_hop.is_some_and(|next_hop| !resolvable(next_hop)) {
-        refused |= PathFlags::UNREACHABLE;
-    }
-    refused
-}
-
-/// What belongs to the sender's AS ends at its border.
-fn inbound<'a>(peer: &RibPeer, set: &'a Arc<AttributeSet>) -> Cow<'a, Arc<AttributeSet>> {
-    let foreign = set.local_pref.is_some() || set.originator_id.is_some() || !set.cluster_list.is_empty();
-    if peer.kind == PeerKind::Internal || !foreign {
-        return Cow::Borrowed(set);
-    }
-    let mut own = AttributeSet::clone(set);
-    own.local_pref = None;
-    own.originator_id = None;
-    own.cluster_list.clear();
-    Cow::Owned(Arc::new(own))
 }
 
 impl Rib {
@@ -121,13 +76,15 @@ impl Rib {
         verdict: &mut UpdateVerdict,
     ) -> Result<(), RibError> {
         let Some(peer) = self.shared.peers.get(slot) else { return Ok(()) };
-        let Some(row) = peer.settings.family(block.family) else { return Ok(()) };
         let Some(table) = self.tables.get_mut(place(block.family)) else { return Ok(()) };
-        let set = inbound(&peer.settings, received);
-        let refused = refuse(&self.shared, &peer.settings, block.family, &set);
-        let keep = refused == 0 || row.settings.soft_reconfiguration_inbound;
+        let settings = peer.settings.clone();
+        let Some(row) = settings.family(block.family) else { return Ok(()) };
+        let keep = row.settings.soft_reconfiguration_inbound;
         let maximum = row.settings.maximum_prefix;
-        let attributes = self.shared.attributes.intern(&set);
+        let set = inbound(&settings, block, received);
+        let refused = refuse(&self.shared, &settings, block.family, &set);
+        let original = self.shared.attributes.intern(&set);
+        let mut judge = Judge::new(row, original, &set, refused);
         let mut result = Ok(());
         let split = block.family.row().split;
         for (path_id, nlri) in block.iter() {
@@ -138,11 +95,30 @@ impl Rib {
                     break;
                 }
             };
-            if !keep {
+            if is_ignored(block.family, &key) {
+                tracing::debug!(family = %block.family, peer = %id, "a prefix that nothing is routed by is ignored");
+                continue;
+            }
+            let Judged { attributes, refused } = judge.judge(&mut self.shared, nlri);
+            if refused & PathFlags::FILTERED != 0
+                && let Some(state) = self.shared.peers.table_mut(slot, table.place)
+            {
+                state.filtered += 1;
+            }
+            if refused != 0 && !keep {
                 table.withdraw(&mut self.shared, slot, path_id, &key);
                 continue;
             }
-            let arrival = Arrival { source: slot, path_id, key: &key, rest: &rest, attributes, refused, now };
+            let arrival = Arrival {
+                source: slot,
+                path_id,
+                key: &key,
+                rest: &rest,
+                attributes,
+                original: (keep && attributes != original).then_some(original),
+                refused,
+                now,
+            };
             if !table.announce(&mut self.shared, &arrival) {
                 continue;
             }
@@ -160,7 +136,8 @@ impl Rib {
                     Some(PrefixWarning { peer: id, family: block.family, count: state.paths, maximum });
             }
         }
-        self.shared.attributes.release(attributes);
+        judge.finish(&mut self.shared);
+        self.shared.attributes.release(original);
         result
     }
 
@@ -195,24 +172,18 @@ impl Rib {
         let Some(table) = self.tables.get_mut(place(family)) else { return ClearIn::Done };
         let Some(peer) = self.shared.peers.get(slot) else { return ClearIn::Done };
         let settings = peer.settings.clone();
-        let keep = settings.family(family).is_some_and(|row| row.settings.soft_reconfiguration_inbound);
+        let Some(row) = settings.family(family) else { return ClearIn::Done };
+        let keep = row.settings.soft_reconfiguration_inbound;
         let ids: Vec<u32> =
             peer.tables.get(table.place).map(|own| own.routes.iter().collect()).unwrap_or_default();
         for id in ids {
-            let judged: SmallVec<[(u32, u16); 2]> = table
-                .routes
-                .paths(id)
-                .filter(|path| path.source == slot)
-                .map(|path| {
-                    let set = self.shared.attributes.get(path.attributes);
-                    (path.path_id, refuse(&self.shared, &settings, family, set))
-                })
-                .collect();
-            for (path_id, refused) in judged {
-                if refused != 0 && !keep {
-                    table.remove_path(&mut self.shared, id, slot, path_id);
+            let paths: SmallVec<[Path; 2]> =
+                table.routes.paths(id).filter(|path| path.source == slot).copied().collect();
+            for path in paths {
+                if keep {
+                    table.judge_anew(&mut self.shared, &settings, row, id, &path);
                 } else {
-                    table.judge(&mut self.shared, id, slot, path_id, refused, 0);
+                    table.judge_unkept(&mut self.shared, &settings, row, id, &path);
                 }
             }
         }
@@ -239,5 +210,55 @@ impl Rib {
             }
         }
         ask
+    }
+}
+
+impl Table {
+    /// A path whose attributes as received are kept.
+    fn judge_anew(&mut self, shared: &mut Shared, peer: &RibPeer, row: &RibPeerFamily, id: u32, path: &Path) {
+        let original = shared
+            .peers
+            .table(path.source, self.place)
+            .and_then(|state| state.originals.get(&(id, path.path_id)).copied())
+            .unwrap_or(path.attributes);
+        let set = Arc::clone(shared.attributes.get(original));
+        shared.attributes.retain(original);
+        let refused = refuse(shared, peer, row.family, &set);
+        let mut judge = Judge::new(row, original, &set, refused);
+        let mut nlri = Vec::new();
+        (row.family.row().join)(&self.routes.key(id), shared.rest(path), &mut nlri);
+        let Judged { attributes, refused } = judge.judge(shared, &nlri);
+        let kept = (attributes != original).then_some(original);
+        shared.keep_original(self.place, path.source, (id, path.path_id), kept);
+        if attributes == path.attributes {
+            self.judge(shared, id, path.source, path.path_id, refused, 0);
+        } else {
+            self.replace_attributes(shared, id, path, attributes, refused);
+        }
+        judge.finish(shared);
+        shared.attributes.release(original);
+    }
+
+    /// A path of which only what the policy made of it is kept. The policy must not be asked
+    /// again, and the AS_PATH may be its work; the neighbour will send all again.
+    fn judge_unkept(
+        &mut self,
+        shared: &mut Shared,
+        peer: &RibPeer,
+        row: &RibPeerFamily,
+        id: u32,
+        path: &Path,
+    ) {
+        let mut refused = path.flags.0 & PathFlags::REFUSED;
+        if row.policy_import.is_none() {
+            refused = refuse(shared, peer, row.family, shared.attributes.get(path.attributes));
+        } else if !row.policy_in {
+            refused |= PathFlags::NO_POLICY;
+        }
+        if refused != 0 {
+            self.remove_path(shared, id, path.source, path.path_id);
+        } else {
+            shared.keep_original(self.place, path.source, (id, path.path_id), None);
+        }
     }
 }

@@ -14,17 +14,24 @@ use crate::peer::{PeerId, PeerKind, RefreshKind};
 use crate::wire::Family;
 use std::{
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::{Duration, Instant},
 };
+use weft_evpn::DomainId;
 
 /// How long a refresh that was begun may take before what is still unrefreshed is swept all
 /// the same (RFC 7313 §4 leaves the time to us).
 const REFRESH_TIME: Duration = Duration::from_secs(600);
 
 /// What of a peer makes a difference to how its routes are selected and passed on.
-fn as_source(peer: &RibPeer, family: Family) -> (PeerKind, Ipv4Addr, IpAddr, bool) {
-    let client = peer.family(family).is_some_and(|row| row.settings.route_reflector_client);
-    (peer.kind, peer.router_id, peer.address, client)
+fn as_source(peer: &RibPeer, family: Family) -> (PeerKind, Ipv4Addr, IpAddr, bool, Option<DomainId>) {
+    let row = peer.family(family);
+    let client = row.is_some_and(|row| row.settings.route_reflector_client);
+    (peer.kind, peer.router_id, peer.address, client, row.map(|row| row.domain))
+}
+
+fn keeps(row: &super::RibPeerFamily) -> bool {
+    row.settings.soft_reconfiguration_inbound
 }
 
 impl Table {
@@ -39,6 +46,12 @@ impl Table {
         for id in ids {
             let before = self.before(id);
             self.reselect(shared, id, before);
+            // Those who import are told the domain with the path.
+            if let Some(changes) = &mut self.changes
+                && self.routes.best(id).is_some_and(|best| best.source == slot)
+            {
+                changes.insert(id);
+            }
         }
     }
 }
@@ -70,6 +83,7 @@ impl Rib {
             }
             if let Some(state) = self.shared.peers.table_mut(slot, table.place) {
                 state.end_of_rib = false;
+                state.filtered = 0;
                 state.warned = false;
                 // The neighbour came back in time; now it has its time to send all again.
                 state.stale_until = state.stale_until.filter(|_| state.paths > 0).and(resent_by);
@@ -154,7 +168,7 @@ impl Rib {
     pub fn set_peer(&mut self, peer: PeerId, settings: RibPeer) -> Result<Vec<Family>, RibError> {
         let slot = self.established(peer)?;
         let Some(state) = self.shared.peers.get_mut(slot) else { return Ok(Vec::new()) };
-        let old = std::mem::replace(&mut state.settings, settings.clone());
+        let old = std::mem::replace(&mut state.settings, Arc::new(settings.clone()));
         let mut ask = Vec::new();
         for at in 0..self.tables.len() {
             let Some(table) = self.tables.get_mut(at) else { continue };
@@ -165,12 +179,18 @@ impl Rib {
                 table.revisit(&mut self.shared, slot);
             }
             let inbound = |row: Option<&super::RibPeerFamily>| {
-                row.map(|row| {
-                    (row.policy_in, row.settings.allowas_in, row.settings.soft_reconfiguration_inbound)
-                })
+                row.map(|row| (row.policy_in, row.policy_import.clone(), row.settings.allowas_in, keeps(row)))
             };
-            let stricter_or_looser = inbound(was) != inbound(is) || old.local_as != settings.local_as;
-            if stricter_or_looser && self.reconsider(slot, family) == ClearIn::AskPeer {
+            let same_rules = old.local_as == settings.local_as
+                && old.enforce_first_as == settings.enforce_first_as
+                && (!family.is_unicast() || was.map(|row| row.next_hop) == is.map(|row| row.next_hop));
+            if inbound(was) == inbound(is) && same_rules {
+                continue;
+            }
+            // What has been kept only as the policy made it is not asked of a policy again.
+            let begins_to_keep = is.is_some_and(|row| keeps(row) && row.policy_in)
+                && was.is_some_and(|row| !keeps(row) && row.policy_import.is_some());
+            if begins_to_keep || self.reconsider(slot, family) == ClearIn::AskPeer {
                 ask.push(family);
             }
         }

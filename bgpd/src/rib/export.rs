@@ -187,15 +187,28 @@ pub fn may_send(speaker: &Speaker, key: &GroupKey, origin: Origin, attributes: &
     }
 }
 
-/// The attributes with which the peers of the group are told of a route that they may be.
-/// Unknown attributes have been sorted out by the decoder (RFC 4271 §5) and go on as they are.
+/// The attributes with which the peers of the group are told of a route that they may be, if no
+/// policy is in between. Unknown attributes have been sorted out by the decoder (RFC 4271 §5)
+/// and go on as they are.
 pub fn outbound(
     speaker: &Speaker,
     key: &GroupKey,
     from: Origination,
     attributes: &Arc<AttributeSet>,
 ) -> Arc<AttributeSet> {
-    let mut set = AttributeSet::clone(attributes);
+    let mut set = prepared(speaker, key, from, attributes);
+    finish(key, &mut set);
+    Arc::new(set)
+}
+
+/// What the export policy is given: all but what only the border itself may write.
+pub(super) fn prepared(
+    speaker: &Speaker,
+    key: &GroupKey,
+    from: Origination,
+    attributes: &AttributeSet,
+) -> AttributeSet {
+    let mut set = attributes.clone();
     let missing = set.next_hop.is_none_or(|next_hop| next_hop.is_unspecified());
     let own = match key.next_hop {
         NextHopRule::Unchanged => None,
@@ -208,10 +221,6 @@ pub fn outbound(
     // A link-local address means nothing beyond the link it was heard on.
     set.link_local_next_hop = None;
     set.next_hop = own.or(set.next_hop);
-    if key.family.is_unicast() {
-        // RFC 10039 §4: D-PATH is for EVPN and IPVPN alone.
-        set.d_path = None;
-    }
     match key.kind {
         PeerKind::Internal => {
             if let Origination::Internal { router_id, .. } = from {
@@ -222,19 +231,34 @@ pub fn outbound(
             }
         }
         PeerKind::External => {
-            prepend(&mut set, key.local_as);
-            set.local_pref = None;
-            set.originator_id = None;
-            set.cluster_list.clear();
-            set.ext_communities.retain(|community| community.is_transitive());
-            set.ipv6_ext_communities
-                .retain(|community| community.first().is_none_or(|first| first & 0x40 == 0));
+            end_at_border(&mut set);
             if from != Origination::Local {
                 set.med = None;
             }
         }
     }
-    Arc::new(set)
+    set
+}
+
+/// What comes after the export policy: what it set must not cross the border either.
+pub(super) fn finish(key: &GroupKey, set: &mut AttributeSet) {
+    if key.family.is_unicast() {
+        // RFC 10039 §4: D-PATH is for EVPN and IPVPN alone.
+        set.d_path = None;
+    }
+    if key.kind == PeerKind::External {
+        end_at_border(set);
+        prepend(set, key.local_as);
+    }
+}
+
+/// What stays within the AS.
+fn end_at_border(set: &mut AttributeSet) {
+    set.local_pref = None;
+    set.originator_id = None;
+    set.cluster_list.clear();
+    set.ext_communities.retain(|community| community.is_transitive());
+    set.ipv6_ext_communities.retain(|community| community.first().is_none_or(|first| first & 0x40 == 0));
 }
 
 fn is_link_local(address: IpAddr) -> bool {

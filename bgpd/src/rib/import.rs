@@ -175,7 +175,16 @@ impl Rib {
         let attributes = self.shared.attributes.intern(&Arc::new(attributes));
         if let Some(table) = self.tables.get_mut(place(family)) {
             let rest = annex.with(&rest);
-            let arrival = Arrival { source, path_id, key: &key, rest: &rest, attributes, refused: 0, now };
+            let arrival = Arrival {
+                source,
+                path_id,
+                key: &key,
+                rest: &rest,
+                attributes,
+                original: None,
+                refused: 0,
+                now,
+            };
             table.announce(&mut self.shared, &arrival);
         }
         self.shared.attributes.release(attributes);

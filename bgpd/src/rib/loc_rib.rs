@@ -5,6 +5,7 @@
 
 use super::{
     PathSource, Rib, Shared,
+    advertise::DefaultRoute,
     attributes::AttributeId,
     decision::{Candidate, select},
     destination::{Best, DestinationTable, Path, PathFlags, PeerSlot},
@@ -85,6 +86,8 @@ pub(super) struct Arrival<'a> {
     pub(super) key: &'a [u8],
     pub(super) rest: &'a [u8],
     pub(super) attributes: AttributeId,
+    /// The attributes as received, if they are others and are to be kept.
+    pub(super) original: Option<AttributeId>,
     /// Flags of `PathFlags::REFUSED`.
     pub(super) refused: u16,
     /// Seconds since the RIB began.
@@ -98,6 +101,8 @@ pub(super) struct Table {
     pub(super) place: usize,
     pub(super) routes: DestinationTable,
     pub(super) subgroups: Vec<Option<Subgroup>>,
+    /// Kept while a group originates it.
+    pub(super) default_route: Option<DefaultRoute>,
     /// What EVPN has not heard of yet.
     pub(super) changes: Option<IdSet>,
     changes_cursor: u32,
@@ -108,6 +113,11 @@ pub(super) struct Table {
     pub(super) best_count: u32,
 }
 
+/// Prefixes of an IP-VRF are not looked for by route targets: they have been imported.
+fn indexed(family: Family, import: bool) -> bool {
+    import && !family.is_unicast()
+}
+
 impl Table {
     pub(super) fn new(family: Family, settings: &RibSettings) -> Self {
         Self {
@@ -115,9 +125,10 @@ impl Table {
             place: place(family),
             routes: DestinationTable::new(family),
             subgroups: Vec::new(),
+            default_route: None,
             changes: settings.import.then(IdSet::default),
             changes_cursor: 0,
-            rt_index: settings.import.then(RtIndex::default),
+            rt_index: indexed(family, settings.import).then(RtIndex::default),
             version: 0,
             best_count: 0,
         }
@@ -133,6 +144,7 @@ impl Table {
         let id = self.routes.find_or_insert(arrival.key);
         let rest = shared.rests.intern(arrival.rest);
         let old = self.routes.find_path(id, source, path_id).copied();
+        shared.keep_original(self.place, source, (id, path_id), arrival.original);
         if let Some(old) = old
             && (old.attributes, old.rest) == (attributes, rest)
         {
@@ -190,6 +202,35 @@ impl Table {
         }
     }
 
+    /// Gives a path other attributes and says whether it may be used; its age stays.
+    pub(super) fn replace_attributes(
+        &mut self,
+        shared: &mut Shared,
+        id: u32,
+        path: &Path,
+        attributes: AttributeId,
+        refused: u16,
+    ) {
+        let before = self.before(id);
+        let mut old = None;
+        self.routes.for_each_path_mut(id, |other| {
+            if other.is(path.source, path.path_id) {
+                old = Some(*other);
+                other.attributes = attributes;
+                other.flags.clear(PathFlags::REFUSED);
+                other.flags.set(refused);
+            }
+        });
+        let Some(old) = old else { return };
+        shared.attributes.retain(attributes);
+        if let Some(peer) = shared.peers.table_mut(path.source, self.place) {
+            peer.accepted += u32::from(refused == 0);
+            peer.accepted -= u32::from(old.eligible());
+        }
+        self.reselect(shared, id, before);
+        shared.attributes.release(old.attributes);
+    }
+
     /// Takes a path out, if it is there.
     pub(super) fn withdraw(&mut self, shared: &mut Shared, source: PeerSlot, path_id: u32, key: &[u8]) {
         if let Some(id) = self.routes.find_next(key) {
@@ -200,6 +241,7 @@ impl Table {
     pub(super) fn remove_path(&mut self, shared: &mut Shared, id: u32, source: PeerSlot, path_id: u32) {
         let before = self.before(id);
         let Some(gone) = self.routes.take_path(id, source, path_id) else { return };
+        shared.keep_original(self.place, source, (id, path_id), None);
         let others = self.routes.paths(id).any(|path| path.source == source);
         if let Some(peer) = shared.peers.table_mut(source, self.place) {
             if !others {
@@ -272,9 +314,20 @@ impl Table {
             self.select(shared, id)
         };
         self.routes.set_best(id, best);
+        // With `maximum-paths`, others than the best count, too.
+        if self.family.is_unicast()
+            && let Some(changes) = &mut self.changes
+        {
+            changes.insert(id);
+        }
         let after = self.routes.best(id);
         if before.best != after {
             self.best_changed(shared, id, before, after);
+        } else if self.family.is_unicast()
+            && let Some(changes) = &mut self.changes
+        {
+            // A path beside the best one may count, too (`maximum-paths`).
+            changes.insert(id);
         }
     }
 
@@ -340,6 +393,7 @@ impl Table {
     pub(super) fn try_free(&mut self, shared: &mut Shared, id: u32) {
         if self.routes.first(id).exists()
             || !self.routes.occupied().contains(id)
+            || self.default_route.is_some_and(|default_route| default_route.id == id)
             || self.changes.as_ref().is_some_and(|changes| changes.contains(id))
             || self.subgroups.iter().flatten().any(|subgroup| subgroup.sent.contains(id))
         {
@@ -368,13 +422,15 @@ impl Table {
             }
             return;
         }
-        let mut index = RtIndex::default();
-        for id in self.routes.occupied().iter() {
-            if let Some(best) = self.routes.best(id) {
-                index.change(id, &[], &shared.attributes.get(best.attributes).ext_communities);
+        if indexed(self.family, import) {
+            let mut index = RtIndex::default();
+            for id in self.routes.occupied().iter() {
+                if let Some(best) = self.routes.best(id) {
+                    index.change(id, &[], &shared.attributes.get(best.attributes).ext_communities);
+                }
             }
+            self.rt_index = Some(index);
         }
-        self.rt_index = Some(index);
         self.changes = Some(IdSet::default());
     }
 
@@ -400,6 +456,30 @@ impl Table {
 }
 
 impl Shared {
+    /// Keeps the attributes of a neighbour's path as received, or no longer.
+    pub(super) fn keep_original(
+        &mut self,
+        table: usize,
+        source: PeerSlot,
+        path: (u32, u32),
+        original: Option<AttributeId>,
+    ) {
+        let Some(state) = self.peers.table_mut(source, table) else { return };
+        if original.is_none() && state.originals.is_empty() {
+            return;
+        }
+        let old = match original {
+            Some(original) => state.originals.insert(path, original),
+            None => state.originals.remove(&path),
+        };
+        if let Some(original) = original {
+            self.attributes.retain(original);
+        }
+        if let Some(old) = old {
+            self.attributes.release(old);
+        }
+    }
+
     pub(super) fn path_source(&self, slot: PeerSlot, path_id: u32) -> PathSource {
         if slot == PeerSlot::IMPORT {
             return PathSource::Import(ImportId(path_id));
@@ -431,7 +511,8 @@ impl Shared {
 
 impl Rib {
     /// Up to `max` destinations whose best path changed since they were last given here, as
-    /// they are now. Nothing is queued: a destination that changed often is given once.
+    /// they are now; in unicast families those, too, of which another path changed, since it
+    /// may count for `multipath`. Nothing is queued: a destination that changed often is given once.
     pub fn take_changes(&mut self, max: usize) -> Vec<Change> {
         let mut taken = Vec::new();
         let mut ids = Vec::new();

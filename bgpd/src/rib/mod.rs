@@ -27,12 +27,14 @@
 
 mod adj_in;
 mod adjacency;
+mod advertise;
 mod attributes;
 mod decision;
 mod destination;
 mod export;
 mod id_set;
 mod import;
+mod inbound;
 mod listing;
 mod loc_rib;
 mod maximum_prefix;

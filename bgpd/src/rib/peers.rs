@@ -4,7 +4,7 @@
 //! A neighbour has a slot (a small integer) from its first session on until `remove_peer`;
 //! paths name it by the slot. Slot 0 is this speaker.
 
-use super::{destination::PeerSlot, id_set::IdSet, policy::PolicyRef};
+use super::{attributes::AttributeId, destination::PeerSlot, id_set::IdSet, policy::PolicyRef};
 use crate::peer::{Negotiated, PeerFamily, PeerId, PeerKind, PeerSettings};
 use crate::wire::{Family, family::FAMILIES};
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 use std::{
     collections::VecDeque,
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use weft_evpn::DomainId;
@@ -174,6 +175,11 @@ pub(super) struct PeerTable {
     pub(super) paths: u32,
     /// Those of them that may be used.
     pub(super) accepted: u32,
+    /// How often the import policy denied a route in this session.
+    pub(super) filtered: u64,
+    /// The attributes as received, by destination and path identifier, where the policy made
+    /// others of them and `soft-reconfiguration inbound` asks to keep them.
+    pub(super) originals: HashMap<(u32, u32), AttributeId, RandomState>,
     /// The threshold of `maximum-prefix` was passed and said so.
     pub(super) warned: bool,
     /// Its End-of-RIB was received in this session.
@@ -191,7 +197,7 @@ pub(super) struct PeerTable {
 pub(super) struct Peer {
     pub(super) id: Option<PeerId>,
     /// What holds of the last session.
-    pub(super) settings: RibPeer,
+    pub(super) settings: Arc<RibPeer>,
     pub(super) up: bool,
     /// In the order of `FAMILIES`.
     pub(super) tables: Vec<PeerTable>,
@@ -207,7 +213,7 @@ impl Peer {
     fn new(id: Option<PeerId>, settings: RibPeer) -> Self {
         Self {
             id,
-            settings,
+            settings: Arc::new(settings),
             up: false,
             tables: FAMILIES.iter().map(|_| PeerTable::default()).collect(),
             blocked: None,
@@ -251,7 +257,7 @@ impl Peers {
     /// The neighbour's slot, with these settings; `None` if there are 65,533 neighbours.
     pub(super) fn admit(&mut self, id: PeerId, settings: RibPeer) -> Option<PeerSlot> {
         if let Some(slot) = self.slot(id) {
-            self.get_mut(slot)?.settings = settings;
+            self.get_mut(slot)?.settings = Arc::new(settings);
             return Some(slot);
         }
         let at = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());

@@ -2,7 +2,7 @@
 //! and selected anew, and what was sent is sent anew, only as far as the difference asks.
 
 use super::{Rib, decision::BestpathSettings, destination::PeerSlot, export::Speaker};
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Arc};
 
 /// What the RIB must know of the configuration. An AS number does not change while the RIB
 /// lives.
@@ -58,7 +58,7 @@ impl Rib {
         let new = self.shared.settings.clone();
         let mut ask = Vec::new();
         if let Some(own) = self.shared.peers.get_mut(PeerSlot::LOCAL) {
-            own.settings.router_id = new.router_id;
+            Arc::make_mut(&mut own.settings).router_id = new.router_id;
         }
         for table in &mut self.tables {
             table.set_import(&mut self.shared, new.import);

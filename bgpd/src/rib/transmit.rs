@@ -1,5 +1,5 @@
 //! From pending destinations to messages. A batch of a subgroup's pending destinations is
-//! judged by the rules of `export`, sorted by what can share a message (recipients, attribute
+//! judged by `advertise`, sorted by what can share a message (recipients, attribute
 //! set), and encoded once for all recipients: withdrawals first, then announcements.
 //!
 //! A batch ends with the pending set or at 4096 destinations or 1 MiB, so that what is
@@ -7,11 +7,10 @@
 
 use super::{
     Rib, Shared,
+    advertise::{Advertiser, Told, as_sent},
     attributes::AttributeId,
-    destination::{Best, PeerSlot},
-    export::{may_send, outbound},
+    destination::PeerSlot,
     loc_rib::Table,
-    octets::NO_OCTETS,
     update_group::{Marker, Subgroup},
 };
 use crate::peer::PeerId;
@@ -53,6 +52,8 @@ pub(super) struct Scratch {
     withdrawals: Vec<(To, u32)>,
     announcements: Vec<(To, AttributeId, PeerSlot, u32)>,
     attributes: EncodedAttributes,
+    /// Sets that live for the batch.
+    interned: Vec<AttributeId>,
 }
 
 impl Rib {
@@ -137,9 +138,12 @@ impl Rib {
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut batch = Batch::new(&mut self.ready);
         table.begin_dump(&self.shared, at, &mut batch);
-        let complete = table.judge_batch(&self.shared, at, &mut scratch);
+        let complete = table.judge_batch(&mut self.shared, at, &mut scratch);
         table.encode_withdrawals(&mut self.shared, at, &scratch, &mut batch);
         let left = table.encode_announcements(&mut self.shared, at, &mut scratch, &mut batch);
+        for attributes in scratch.interned.drain(..) {
+            self.shared.attributes.release(attributes);
+        }
         table.end_dump(&self.shared, at, complete && !left, &mut batch);
         batch.flush(table.subgroup(at), &self.shared);
         table.try_merge(&mut self.shared, at, now);
@@ -168,50 +172,38 @@ impl Table {
 
     /// Takes a batch of pending destinations and decides what each member is told of them.
     /// True if each destination that was there when the dump began has been visited.
-    fn judge_batch(&mut self, shared: &Shared, at: usize, scratch: &mut Scratch) -> bool {
-        let Scratch { ids, withdrawals, announcements, .. } = scratch;
+    fn judge_batch(&mut self, shared: &mut Shared, at: usize, scratch: &mut Scratch) -> bool {
+        let Scratch { ids, withdrawals, announcements, interned, .. } = scratch;
         ids.clear();
         withdrawals.clear();
         announcements.clear();
-        let (family, routes) = (self.family, &self.routes);
+        let (family, routes, place) = (self.family, &self.routes, self.place);
         let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return true };
         let complete = subgroup.pending.take(&mut subgroup.cursor, BATCH, ids);
-        let speaker = shared.settings.speaker();
-        let is_member = |slot: PeerSlot| {
-            shared.peers.table(slot, self.place).is_some_and(|state| state.subgroup == Some(at))
-        };
-        // Routes come in runs with one source and one attribute set. Those without a neighbour
-        // have their domain by the rest.
-        let like = |a: &Best, b: &Best| {
-            (a.source, a.attributes) == (b.source, b.attributes)
-                && (a.rest == b.rest || !matches!(a.source, PeerSlot::LOCAL | PeerSlot::IMPORT))
-        };
-        let mut last: Option<(Best, bool, To)> = None;
+        let mut advertiser = Advertiser::new(shared, &subgroup.key, self.default_route);
+        let join = family.row().join;
         for &id in ids.iter() {
             let sent = subgroup.sent.contains(id);
             let moved = sent && subgroup.moved.contains(id);
-            let best = routes.best(id).map(|best| match last {
-                Some((other, may, to)) if like(&other, &best) => (best, may, to),
-                _ => {
-                    let origin = shared.origin(family, best.source, best.rest);
-                    let set = shared.attributes.get(best.attributes);
-                    let may = may_send(&speaker, &subgroup.key, origin, set);
-                    let to = if is_member(best.source) { To::AllBut(best.source) } else { To::All };
-                    last = Some((best, may, to));
-                    (best, may, to)
-                }
-            });
-            match best {
-                Some((best, true, to)) => {
+            let nlri = |shared: &Shared, wire: &mut Vec<u8>| {
+                join(&routes.key(id), shared.rest(routes.first(id)), wire);
+            };
+            let told = advertiser.tell(shared, &subgroup.key, id, routes.best(id), nlri, interned);
+            let is_member = |slot: PeerSlot| {
+                shared.peers.table(slot, place).is_some_and(|state| state.subgroup == Some(at))
+            };
+            match told {
+                Some(Told { attributes, source }) => {
+                    let to = if is_member(source) { To::AllBut(source) } else { To::All };
                     if moved && let To::AllBut(source) = to {
                         withdrawals.push((To::Only(source), id));
                     }
-                    announcements.push((to, best.attributes, best.source, id));
+                    announcements.push((to, attributes, source, id));
                 }
-                _ if !sent => {
+                None if !sent => {
                     subgroup.moved.remove(id);
                 }
-                _ => {
+                None => {
                     // The source of what was sent does not hold it.
                     let source = routes.last_source(id);
                     let to = if !moved && is_member(source) { To::AllBut(source) } else { To::All };
@@ -282,7 +274,6 @@ impl Table {
         withdrawals.clear();
         let (family, routes) = (self.family, &self.routes);
         let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return false };
-        let speaker = shared.settings.speaker();
         let mut left = false;
         for run in announcements.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
             let Some(&(to, attributes, source, first)) = run.first() else { continue };
@@ -301,8 +292,7 @@ impl Table {
                 }
                 continue;
             }
-            let origin = shared.origin(family, source, NO_OCTETS);
-            let set = outbound(&speaker, &subgroup.key, origin.from, shared.attributes.get(attributes));
+            let set = as_sent(shared, &subgroup.key, Told { attributes, source });
             encoded.set(&set, subgroup.encoder.context());
             let mut rest = run;
             while !rest.is_empty() {

@@ -146,6 +146,10 @@ impl Table {
             }
         };
         self.enter(shared, slot, at);
+        if key.default_originate {
+            self.pin_default_route(shared);
+            self.default_route_changes(at);
+        }
     }
 
     fn enter(&mut self, shared: &mut Shared, slot: PeerSlot, at: usize) {
@@ -175,6 +179,7 @@ impl Table {
             for id in gone.sent.iter() {
                 self.try_free(shared, id);
             }
+            self.pin_default_route(shared);
         }
     }
 
@@ -235,8 +240,15 @@ impl Table {
         let all = self.routes.occupied().clone();
         let Some(subgroup) = self.subgroup_mut(to) else { return };
         subgroup.encoder = UpdateEncoder::new(key.encode_context());
+        let another_default = subgroup.key.default_originate != key.default_originate;
         (subgroup.key, subgroup.group) = (key, number);
         subgroup.pending.union_with(&all);
+        if another_default {
+            // The change is noted while the route is kept.
+            self.default_route_changes(to);
+            self.pin_default_route(shared);
+            self.default_route_changes(to);
+        }
     }
 
     /// Lets a subgroup that has sent all it had join another with its key.

@@ -5,7 +5,7 @@ use super::{
     PathSource, Reason, Rib, RibError, RibPeer, Shared,
     decision::reason,
     destination::{Path, PathFlags, PeerSlot},
-    export::{GroupKey, may_send, outbound},
+    export::GroupKey,
     loc_rib::Table,
     place,
 };
@@ -90,6 +90,8 @@ pub struct PeerCounters {
     pub received: u32,
     /// Those that may be used: FRR's pfxRcd.
     pub accepted: u32,
+    /// How often the import policy denied a route in this session.
+    pub filtered: u64,
     /// Kept over its restart.
     pub stale: u32,
     /// Routes it holds from us: FRR's pfxSnt.
@@ -243,19 +245,25 @@ impl Table {
     /// What a peer has been told of a destination, as it was sent.
     pub(super) fn advertised_view(&self, shared: &Shared, id: u32, slot: PeerSlot) -> Option<RouteView> {
         let subgroup = self.subgroup(shared.peers.table(slot, self.place)?.subgroup?)?;
-        let best = self.routes.best(id)?;
-        if best.source == slot || !subgroup.sent.contains(id) {
+        let best = self.routes.best(id);
+        let own = best.is_some_and(|best| best.source == slot) && !self.originates_default(&subgroup.key, id);
+        if own || !subgroup.sent.contains(id) {
             return None;
         }
-        let origin = shared.origin(self.family, best.source, best.rest);
-        let set = shared.attributes.get(best.attributes);
-        let speaker = shared.settings.speaker();
-        if !may_send(&speaker, &subgroup.key, origin, set) {
-            return None;
-        }
-        let mut view = self.route_view(shared, id, |path| path.flags.has(PathFlags::BEST))?;
+        let attributes = self.advertised_attributes(shared, &subgroup.key, id)?;
+        let mut view = match self.route_view(shared, id, |path| path.flags.has(PathFlags::BEST)) {
+            Some(view) => view,
+            // A default route that only this group knows of.
+            None => RouteView {
+                id: DestinationId(id),
+                family: self.family,
+                key: self.routes.key(id),
+                paths: SmallVec::from_iter([self.path_view(shared, &Path::default())]),
+                reason: None,
+            },
+        };
         if let Some(path) = view.paths.first_mut() {
-            path.attributes = outbound(&speaker, &subgroup.key, origin.from, set);
+            path.attributes = attributes;
         }
         Some(view)
     }
@@ -280,8 +288,10 @@ impl Rib {
             .iter()
             .flatten()
             .filter(|subgroup| subgroup.sent.contains(id.0))
-            .flat_map(|subgroup| &subgroup.members)
-            .filter(|slot| **slot != source)
+            .flat_map(|subgroup| {
+                let all = table.originates_default(&subgroup.key, id.0);
+                subgroup.members.iter().filter(move |slot| all || **slot != source)
+            })
             .filter_map(|&slot| self.shared.peers.get(slot)?.id)
             .collect();
         peers.sort_unstable();
@@ -296,7 +306,11 @@ impl Rib {
             let state = self.shared.peers.table(slot, table.place)?;
             let subgroup = state.subgroup.and_then(|at| table.subgroup(at));
             let own = subgroup.map_or(0, |subgroup| {
-                let is_own = |&id: &u32| subgroup.sent.contains(id) && table.routes.last_source(id) == slot;
+                let is_own = |&id: &u32| {
+                    subgroup.sent.contains(id)
+                        && table.routes.last_source(id) == slot
+                        && !table.originates_default(&subgroup.key, id)
+                };
                 state.routes.iter().filter(is_own).count() as u32
             });
             let stale = match state.stale_until {
@@ -311,6 +325,7 @@ impl Rib {
             Some(PeerCounters {
                 received: state.paths,
                 accepted: state.accepted,
+                filtered: state.filtered,
                 stale,
                 sent: subgroup.map_or(0, |subgroup| subgroup.sent.len() - own),
                 pending: subgroup.map_or(0, |subgroup| subgroup.pending.len()),

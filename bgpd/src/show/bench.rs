@@ -13,7 +13,6 @@ use crate::{
     rib::{Rib, RibPeer, RibPeerFamily, RibSettings},
     wire::{AttributeSet, Family, NlriBlock, Update},
 };
-use bytes::Bytes;
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
@@ -162,7 +161,9 @@ impl Bench {
             remote_as: asn,
             router_id,
             address: vtep(n),
+            enforce_first_as: false,
             four_octet_as: true,
+            extended_next_hop: false,
             max_message: 4096,
             enhanced_refresh: true,
             restarting: false,
@@ -175,7 +176,7 @@ impl Bench {
 
     pub fn receive(&mut self, from: PeerId, attributes: AttributeSet, routes: &[EvpnRoute]) {
         let wire: Vec<u8> = routes.iter().flat_map(EvpnRoute::to_wire).collect();
-        let block = NlriBlock { family: Family::L2vpnEvpn, add_path: false, wire: Bytes::from(wire) };
+        let block = NlriBlock::new(Family::L2vpnEvpn, wire);
         for route in routes {
             let path = RoutePath {
                 next_hop: attributes.next_hop.unwrap(),
@@ -196,7 +197,7 @@ impl Bench {
     }
 
     pub fn originate(&mut self, route: &EvpnRoute, attributes: AttributeSet) {
-        self.rib.originate(Family::L2vpnEvpn, &route.to_wire(), attributes, self.now).unwrap();
+        self.rib.originate(Family::L2vpnEvpn, &route.to_wire(), attributes, None, self.now).unwrap();
     }
 
     /// Sends what there is to send.

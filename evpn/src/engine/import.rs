@@ -1,58 +1,67 @@
-//! Which MAC-VRFs take a route: an index from route targets to VNIs, and one from route
-//! distinguishers to the VNIs that hold routes of them, as a withdrawal carries no route
-//! target. So neither a route nor a new VNI walks anything.
+//! Which MAC-VRFs and IP-VRFs take a route: an index from route targets to them, and one from
+//! route distinguishers to those that hold routes of them, as a withdrawal carries no route
+//! target. So neither a route nor a new instance walks anything.
 //!
 //! A route's encapsulations decide whether it is for VXLAN at all (RFC 8365 §5.1.3): none
 //! means VXLAN, others without VXLAN among them mean that it is not for us.
 
-use crate::{ExtendedCommunity, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
+use crate::{ExtendedCommunity, RouteDistinguisher, RouteTarget, RouteTargetMatch};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 /// RFC 9012's tunnel type VXLAN.
 const ENCAPSULATION_VXLAN: u16 = 8;
 
-/// A few VNIs.
-pub(super) type Vnis = SmallVec<[Vni; 4]>;
+/// A few instances.
+pub(super) type Few<K> = SmallVec<[K; 4]>;
 
-/// Route target → VNIs that import it.
-#[derive(Debug, Default)]
-pub(super) struct ImportIndex {
-    exact: HashMap<RouteTarget, SmallVec<[Vni; 2]>>,
-    any_as: HashMap<u32, SmallVec<[Vni; 2]>>,
+/// Route target → instances (of the kind `K` names) that import it.
+#[derive(Debug)]
+pub(super) struct ImportIndex<K> {
+    exact: HashMap<RouteTarget, SmallVec<[K; 2]>>,
+    any_as: HashMap<u32, SmallVec<[K; 2]>>,
 }
 
-impl ImportIndex {
-    pub(super) fn add(&mut self, vni: Vni, import: &[RouteTargetMatch]) {
+impl<K> Default for ImportIndex<K> {
+    fn default() -> Self {
+        Self { exact: HashMap::new(), any_as: HashMap::new() }
+    }
+}
+
+impl<K: Copy + Eq> ImportIndex<K> {
+    pub(super) fn add(&mut self, instance: K, import: &[RouteTargetMatch]) {
         for wanted in import {
-            let vnis = match *wanted {
+            let instances = match *wanted {
                 RouteTargetMatch::Exact(target) => self.exact.entry(target).or_default(),
                 RouteTargetMatch::AnyAs(number) => self.any_as.entry(number).or_default(),
             };
-            if !vnis.contains(&vni) {
-                vnis.push(vni);
+            if !instances.contains(&instance) {
+                instances.push(instance);
             }
         }
     }
 
-    pub(super) fn remove(&mut self, vni: Vni, import: &[RouteTargetMatch]) {
+    pub(super) fn remove(&mut self, instance: K, import: &[RouteTargetMatch]) {
         for wanted in import {
             match *wanted {
-                RouteTargetMatch::Exact(target) => forget(&mut self.exact, target, vni),
-                RouteTargetMatch::AnyAs(number) => forget(&mut self.any_as, number, vni),
+                RouteTargetMatch::Exact(target) => forget(&mut self.exact, target, instance),
+                RouteTargetMatch::AnyAs(number) => forget(&mut self.any_as, number, instance),
             }
         }
     }
 
-    /// The VNIs that import a route with these targets, each once.
-    pub(super) fn importers(&self, targets: &[RouteTarget]) -> Vnis {
-        let mut all = Vnis::new();
+    /// The instances that import a route with these targets, each once.
+    pub(super) fn importers(&self, targets: &[RouteTarget]) -> Few<K> {
+        let mut all = Few::new();
+        if self.exact.is_empty() && self.any_as.is_empty() {
+            return all;
+        }
         for target in targets {
             let exact = self.exact.get(target).into_iter().flatten();
             let any_as = self.any_as.get(&target.local_part()).into_iter().flatten();
-            for vni in exact.chain(any_as) {
-                if !all.contains(vni) {
-                    all.push(*vni);
+            for instance in exact.chain(any_as) {
+                if !all.contains(instance) {
+                    all.push(*instance);
                 }
             }
         }
@@ -60,41 +69,54 @@ impl ImportIndex {
     }
 }
 
-fn forget<K: Eq + std::hash::Hash>(index: &mut HashMap<K, SmallVec<[Vni; 2]>>, key: K, vni: Vni) {
-    if let Some(vnis) = index.get_mut(&key) {
-        vnis.retain(|other| *other != vni);
-        if vnis.is_empty() {
+fn forget<T: Eq + std::hash::Hash, K: Copy + Eq>(
+    index: &mut HashMap<T, SmallVec<[K; 2]>>,
+    key: T,
+    instance: K,
+) {
+    if let Some(instances) = index.get_mut(&key) {
+        instances.retain(|other| *other != instance);
+        if instances.is_empty() {
             index.remove(&key);
         }
     }
 }
 
-/// Route distinguisher → VNIs that hold routes with it, and how many.
-#[derive(Debug, Default)]
-pub(super) struct Holders(HashMap<RouteDistinguisher, SmallVec<[(Vni, u32); 1]>>);
+/// Route distinguisher → instances that hold routes with it, and how many.
+#[derive(Debug)]
+pub(super) struct Holders<K>(HashMap<RouteDistinguisher, SmallVec<[(K, u32); 1]>>);
 
-impl Holders {
-    pub(super) fn add(&mut self, rd: RouteDistinguisher, vni: Vni) {
-        let vnis = self.0.entry(rd).or_default();
-        match vnis.iter_mut().find(|(other, _)| *other == vni) {
+impl<K> Default for Holders<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Copy + Eq> Holders<K> {
+    pub(super) fn add(&mut self, rd: RouteDistinguisher, instance: K) {
+        let instances = self.0.entry(rd).or_default();
+        match instances.iter_mut().find(|(other, _)| *other == instance) {
             Some((_, routes)) => *routes += 1,
-            None => vnis.push((vni, 1)),
+            None => instances.push((instance, 1)),
         }
     }
 
-    pub(super) fn remove(&mut self, rd: RouteDistinguisher, vni: Vni) {
-        let Some(vnis) = self.0.get_mut(&rd) else { return };
-        if let Some((_, routes)) = vnis.iter_mut().find(|(other, _)| *other == vni) {
+    pub(super) fn remove(&mut self, rd: RouteDistinguisher, instance: K) {
+        let Some(instances) = self.0.get_mut(&rd) else { return };
+        if let Some((_, routes)) = instances.iter_mut().find(|(other, _)| *other == instance) {
             *routes = routes.saturating_sub(1);
         }
-        vnis.retain(|(_, routes)| *routes > 0);
-        if vnis.is_empty() {
+        instances.retain(|(_, routes)| *routes > 0);
+        if instances.is_empty() {
             self.0.remove(&rd);
         }
     }
 
-    pub(super) fn of(&self, rd: RouteDistinguisher) -> Vnis {
-        self.0.get(&rd).into_iter().flatten().map(|(vni, _)| *vni).collect()
+    pub(super) fn of(&self, rd: RouteDistinguisher) -> Few<K> {
+        if self.0.is_empty() {
+            return Few::new();
+        }
+        self.0.get(&rd).into_iter().flatten().map(|(instance, _)| *instance).collect()
     }
 
     /// How many route distinguishers are known.

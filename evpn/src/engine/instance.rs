@@ -10,6 +10,7 @@
 use super::duplicate::Verdict;
 use super::flood::FloodTable;
 use super::import::Holders;
+use super::ip_vrf::{Symmetric, VrfId};
 use super::mac::MacEntry;
 use super::neighbour::{Cause, HeldQueue, IpEntry};
 use super::source::Sources;
@@ -20,7 +21,7 @@ use crate::forwarding::ForwardingChange;
 use crate::local::VniDevices;
 use crate::{MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::IpAddr,
     time::Instant,
 };
@@ -29,10 +30,12 @@ use std::{
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) sources: Sources,
-    pub(super) holders: Holders,
+    pub(super) holders: Holders<Vni>,
     pub(super) timers: Timers,
     pub(super) duplicates: BTreeSet<(Vni, Address)>,
     pub(super) detection: DuplicateDetection,
+    /// Addresses of MAC-VRFs in an IP-VRF whose binding or neighbour has changed.
+    pub(super) touched: VecDeque<(Vni, IpAddr)>,
 }
 
 /// One call into the engine: its time, its outputs, and what MAC-VRFs share.
@@ -84,6 +87,8 @@ pub(super) struct Settings {
     pub(super) vtep: IpAddr,
     pub(super) flooding: Flooding,
     pub(super) svi: SviAdvertisement,
+    /// What MAC/IP routes carry for the IP-VRF.
+    pub(super) symmetric: Option<Symmetric>,
 }
 
 /// How many MACs and addresses there are, and where.
@@ -101,6 +106,10 @@ pub(super) struct Counters {
 pub(super) struct MacVrf {
     pub(super) vni: Vni,
     pub(super) devices: Option<VniDevices>,
+    /// The IP-VRF that the devices are in.
+    pub(super) vrf: Option<VrfId>,
+    /// Routes came whose use hangs on that IP-VRF's import (RFC 9135 §9.1.1).
+    pub(super) has_partial_routes: bool,
     pub(super) active: Option<Settings>,
     /// The RD of what is originated; stays to withdraw with when `active` goes.
     pub(super) rd: RouteDistinguisher,
@@ -120,6 +129,8 @@ impl MacVrf {
         Self {
             vni,
             devices: None,
+            vrf: None,
+            has_partial_routes: false,
             active: None,
             rd: RouteDistinguisher::default(),
             macs: Table::default(),
@@ -207,6 +218,7 @@ impl MacVrf {
         let flooding_changed = before.flooding != settings.flooding;
         let vtep_changed = before.vtep != settings.vtep;
         let routes_changed = before.rd != settings.rd || before.export != settings.export || vtep_changed;
+        let symmetric_changed = before.symmetric != settings.symmetric;
         let old_rd = before.rd;
         self.rd = settings.rd;
         self.active = Some(settings);
@@ -214,7 +226,13 @@ impl MacVrf {
         if old_rd != self.rd {
             self.forget_svi_routes(old_rd, turn);
         }
-        self.refresh_svi_routes(routes_changed || before.svi != self.svi(), turn);
+        let svi_changed = routes_changed || symmetric_changed || before.svi != self.svi();
+        self.refresh_svi_routes(svi_changed, turn);
+        if symmetric_changed && !routes_changed {
+            for mac in self.macs.keys() {
+                self.originate_addresses_again(mac, turn);
+            }
+        }
         if routes_changed {
             for mac in self.macs.keys() {
                 self.originate_again(mac, turn);

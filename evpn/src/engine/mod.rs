@@ -24,7 +24,9 @@
 //! is counted and noted, not used (RFC 9135 §5.4 has the same rule for global VNIs). A route
 //! whose next hop is a VTEP of this kernel is never programmed.
 //!
-//! Not done here: types 1, 4 and 5, IP-VRFs, multihoming (a route with an ESI is used by its
+//! MAC-VRFs take routes of our own domain only: MAC and host detail of another one stays there.
+//!
+//! Not done here: types 1 and 4, multihoming (a route with an ESI is used by its
 //! next hop), VLAN-aware bundles (any Ethernet tag is accepted, 0 is sent).
 
 mod config;
@@ -32,13 +34,16 @@ mod duplicate;
 mod flood;
 mod import;
 mod instance;
+mod interner;
 mod io;
+mod ip_vrf;
 mod mac;
 mod mobility;
 mod neighbour;
 mod notice;
 mod originate;
 mod queries;
+mod rd_numbers;
 mod source;
 mod table;
 mod timers;
@@ -49,10 +54,11 @@ mod tests;
 
 pub use config::{DuplicateDetection, EvpnConfig, Flooding, Freeze, IpVrfConfig, VniConfig};
 pub use io::{Input, Origination, Output, RoutePath, VrfActive, VrfPath, VrfPathSource};
+pub use ip_vrf::{Refusal, Refusals};
 pub use notice::{Address, Notice};
 pub use view::{
-    DuplicateAddress, DuplicateFilter, DuplicateView, InstanceView, MacPlace, MacView, NeighbourPlace,
-    NeighbourView,
+    DuplicateAddress, DuplicateFilter, DuplicateView, InstanceView, IpVrfView, MacPlace, MacView,
+    NeighbourPlace, NeighbourView, VrfNextHopView,
 };
 
 use crate::local::{LocalEvent, VniDevices};
@@ -61,12 +67,11 @@ use crate::{RouteDistinguisher, RouteTargetMatch, Vni};
 use duplicate::Look;
 use import::{ImportIndex, MacIpFlags};
 use instance::{MacVrf, Settings, Shared, SviAdvertisement, Turn};
+use ip_vrf::{Ask, IpVrfs};
 use neighbour::Cause;
+use rd_numbers::{RdNumbers, RdOwner};
 use source::Source;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Instant,
-};
+use std::{collections::BTreeMap, time::Instant};
 use timers::Timer;
 
 /// The engine.
@@ -74,32 +79,12 @@ use timers::Timer;
 pub struct Evpn {
     config: EvpnConfig,
     instances: BTreeMap<Vni, Box<MacVrf>>,
-    importers: ImportIndex,
+    importers: ImportIndex<Vni>,
     shared: Shared,
     rd_numbers: RdNumbers,
-}
-
-/// The numbers in auto route distinguishers. A VNI keeps its number while we run, and gets
-/// the same one after a restart unless VNIs collide in their low 16 bits.
-#[derive(Debug, Default)]
-struct RdNumbers {
-    of: BTreeMap<Vni, u16>,
-    taken: BTreeSet<u16>,
-}
-
-impl RdNumbers {
-    fn of(&mut self, vni: Vni) -> Option<u16> {
-        if let Some(number) = self.of.get(&vni) {
-            return Some(*number);
-        }
-        let [_, _, a, b] = vni.get().to_be_bytes();
-        let start = u16::from_be_bytes([a, b]).max(1);
-        let mut numbers = (start..=u16::MAX).chain(1..start);
-        let number = numbers.find(|number| !self.taken.contains(number))?;
-        self.taken.insert(number);
-        self.of.insert(vni, number);
-        Some(number)
-    }
+    vrfs: IpVrfs,
+    /// What IP-VRFs ask of MAC-VRFs; empty between inputs.
+    asks: Vec<Ask>,
 }
 
 impl Evpn {
@@ -117,8 +102,10 @@ impl Evpn {
             Input::Route { route: EvpnRoute::InclusiveMulticast(route), path } => {
                 self.imet(route, path, now, out);
             }
+            Input::Route { route: EvpnRoute::IpPrefix(route), path } => self.ip_prefix(route, path, out),
             Input::Route { .. } => {}
         }
+        self.settle_vrfs(now, out);
     }
 
     /// When `on_deadline` must be called; `None`: only after another input.
@@ -139,6 +126,7 @@ impl Evpn {
                 Timer::Duplicate(vni, address) => self.look_at_duplicate(vni, address, now, out),
             }
         }
+        self.settle_vrfs(now, out);
     }
 
     fn configure(&mut self, config: EvpnConfig, now: Instant, out: &mut Vec<Output>) {
@@ -146,11 +134,13 @@ impl Evpn {
             self.clear_duplicates(None, DuplicateFilter::All, now, out);
             self.shared.detection = config.duplicate_detection;
         }
-        self.config = config;
+        let before = std::mem::replace(&mut self.config, config);
+        self.note_l3vnis();
         let vnis: Vec<Vni> = self.instances.keys().copied().collect();
         for vni in vnis {
             self.refresh(vni, now, out);
         }
+        self.configure_vrfs(&before, now, out);
     }
 
     fn local(&mut self, event: LocalEvent, now: Instant, out: &mut Vec<Output>) {
@@ -169,7 +159,10 @@ impl Evpn {
             LocalEvent::NeighbourGone { vni, ip } => {
                 self.with(vni, now, out, |instance, turn| instance.neighbour_gone(ip, turn));
             }
-            LocalEvent::VrfUp { .. } | LocalEvent::VrfDown { .. } | LocalEvent::Route { .. } => {}
+            LocalEvent::VrfUp { vrf, devices } => self.vrf_up(&vrf, devices, now, out),
+            LocalEvent::VrfDown { vrf } => self.vrf_down(&vrf, now, out),
+            // The table of an IP-VRF is the speaker's.
+            LocalEvent::Route { .. } => {}
         }
     }
 
@@ -189,16 +182,22 @@ impl Evpn {
         let (old, new) = (before.map(|devices| devices.vtep), devices.vtep);
         let mut revisit = false;
         if old != Some(new) {
-            revisit |= self.shared.sources.add_own(new);
+            revisit |= self.shared.sources.add_own(new) | self.is_vrf_next_hop(new);
             if let Some(old) = old {
-                revisit |= self.shared.sources.remove_own(old);
+                revisit |= self.shared.sources.remove_own(old) | self.is_vrf_next_hop(old);
             }
             if new.is_unspecified() {
                 out.push(Output::Notice(Notice::NoVtep { vni }));
             }
         }
+        let vrf = devices.vrf.clone();
+        let was_there = self.instances.get(&vni).is_some_and(|instance| instance.devices.is_some());
         self.with(vni, now, out, |instance, turn| instance.set_devices(devices, turn));
+        self.set_member(vni, vrf.as_ref(), out);
         self.refresh(vni, now, out);
+        if !was_there {
+            self.refresh_vrfs_of(vni, now, out);
+        }
         if revisit {
             self.revisit_all(now, out);
         }
@@ -211,7 +210,9 @@ impl Evpn {
         }
         let vtep = instance.devices.as_ref().map(|devices| devices.vtep);
         instance.down(&mut Turn { now, out, shared: &mut self.shared });
-        if vtep.is_some_and(|vtep| self.shared.sources.remove_own(vtep)) {
+        self.detach(vni, instance.vrf, out);
+        self.refresh_vrfs_of(vni, now, out);
+        if vtep.is_some_and(|vtep| self.shared.sources.remove_own(vtep) | self.is_vrf_next_hop(vtep)) {
             self.revisit_all(now, out);
         }
     }
@@ -221,18 +222,20 @@ impl Evpn {
         for instance in self.instances.values_mut().filter(|instance| instance.active.is_some()) {
             instance.revisit(&mut Turn { now, out, shared: &mut self.shared });
         }
+        self.revisit_vrfs(out);
     }
 
     /// With what a VNI should be active, if at all.
     fn wanted_settings(&mut self, vni: Vni, out: &mut Vec<Output>) -> Option<Settings> {
         let instance = self.instances.get(&vni)?;
-        let vtep = instance.devices.as_ref()?.vtep;
-        if !self.config.serves(vni) || vtep.is_unspecified() {
+        let devices = instance.devices.as_ref()?;
+        let (vtep, symmetric) = (devices.vtep, devices.vrf.as_ref().and_then(|vrf| self.vrfs.symmetric(vrf)));
+        if !self.config.serves(vni) || self.vrfs.is_l3vni(vni) || vtep.is_unspecified() {
             return None;
         }
         let manual = self.config.vnis.get(&vni).and_then(|block| block.rd);
         let auto = |number| RouteDistinguisher::ipv4(self.config.router_id, number);
-        let Some(rd) = manual.or_else(|| self.rd_numbers.of(vni).map(auto)) else {
+        let Some(rd) = manual.or_else(|| self.rd_numbers.of(RdOwner::MacVrf(vni)).map(auto)) else {
             out.push(Output::Notice(Notice::NoRouteDistinguisher { vni }));
             return None;
         };
@@ -250,6 +253,7 @@ impl Evpn {
             vtep,
             flooding: self.config.flooding(vni),
             svi,
+            symmetric,
         })
     }
 
@@ -270,17 +274,20 @@ impl Evpn {
                 out.push(Output::Import(new));
             }
         }
+        self.attach(vni, out);
     }
 
     fn mac_ip(&mut self, route: &MacIp, path: Option<RoutePath<'_>>, now: Instant, out: &mut Vec<Output>) {
         let usable = route.mac.is_unicast() && !route.ip.is_some_and(originate::is_no_host);
         let path = path.filter(|path| usable && import::is_for_vxlan(path.ext_communities));
         let targets = path.map(|path| import::route_targets(path.ext_communities)).unwrap_or_default();
-        let importers = self.importers.importers(&targets);
-        let mut takers = import::Vnis::new();
-        if let Some(path) = path {
+        let mut takers = import::Few::new();
+        if let Some(path) = path.filter(|path| path.domain == self.config.domain) {
             let flags = MacIpFlags::of(path.ext_communities);
-            for vni in importers {
+            for vni in self.importers.importers(&targets) {
+                if self.refuses_partial(vni, route, &targets, out) {
+                    continue;
+                }
                 let Some(instance) = self.instances.get_mut(&vni) else { continue };
                 let turn = &mut Turn { now, out, shared: &mut self.shared };
                 if !instance.takes_label(route.rd, route.label1, turn) {
@@ -304,6 +311,7 @@ impl Evpn {
                 instance.remove_route(route.mac, route.ip, route.rd, route.ethernet_tag, turn);
             }
         }
+        self.vrf_host(route, path.map(|path| (path, &targets)), !takers.is_empty(), out);
     }
 
     fn imet(
@@ -313,9 +321,12 @@ impl Evpn {
         now: Instant,
         out: &mut Vec<Output>,
     ) {
-        let path = path.filter(|path| import::is_for_vxlan(path.ext_communities));
+        let is_usable = |path: &RoutePath<'_>| {
+            path.domain == self.config.domain && import::is_for_vxlan(path.ext_communities)
+        };
+        let path = path.filter(is_usable);
         let targets = path.map(|path| import::route_targets(path.ext_communities)).unwrap_or_default();
-        let mut takers = import::Vnis::new();
+        let mut takers = import::Few::new();
         let tunnel = path.and_then(|path| Some((path, path.pmsi?, path.pmsi?.endpoint()?)));
         if let Some((path, pmsi, endpoint)) =
             tunnel.filter(|(.., endpoint)| !originate::is_no_host(*endpoint))
@@ -373,6 +384,7 @@ impl Evpn {
         for (vni, address) in cleared {
             self.clear_duplicate(vni, address, now, out);
         }
+        self.settle_vrfs(now, out);
     }
 
     fn clear_duplicate(&mut self, vni: Vni, address: Address, now: Instant, out: &mut Vec<Output>) {
@@ -419,12 +431,5 @@ impl MacVrf {
             Address::Mac(mac) => self.moves_of_mac(mac),
             Address::Ip(ip) => self.moves_of_ip(ip),
         }
-    }
-
-    /// The MAC that an address is at, as far as is known.
-    fn mac_of(&self, ip: std::net::IpAddr) -> Option<crate::MacAddr> {
-        let entry = self.ips.get(ip)?;
-        let local = entry.binding().or(entry.held()).map(|binding| binding.mac);
-        local.or(entry.wanted().map(|(mac, _)| mac))
     }
 }

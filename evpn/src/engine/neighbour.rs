@@ -87,6 +87,8 @@ struct IpRare {
     linger: Option<Instant>,
     moves: Moves,
     fixed_noted: bool,
+    /// Prefix routes say that it is elsewhere, or did when it was here: its moves are counted.
+    away: bool,
 }
 
 /// All that is known of one address.
@@ -192,6 +194,30 @@ impl MacVrf {
         }
         if entry.first == Some(mac) {
             entry.first = entry.rare.as_mut().and_then(|rare| rare.more.pop());
+        }
+    }
+
+    /// True if the address is at a local MAC and advertised.
+    pub(super) fn is_bound(&self, ip: IpAddr) -> bool {
+        self.ips.get(ip).is_some_and(|entry| entry.binding().is_some())
+    }
+
+    /// True if frames to the address find their way: it is bound here, or a remote neighbour.
+    pub(super) fn has_neighbour(&self, ip: IpAddr) -> bool {
+        self.ips.get(ip).is_some_and(|entry| entry.binding().is_some() || entry.wanted.is_some())
+    }
+
+    /// The MAC that an address is at, as far as is known.
+    pub(super) fn mac_of(&self, ip: IpAddr) -> Option<MacAddr> {
+        let entry = self.ips.get(ip)?;
+        let local = entry.binding().or(entry.held()).map(|binding| binding.mac);
+        local.or(entry.wanted)
+    }
+
+    /// The IP-VRF must look at this address again.
+    fn touch(&self, ip: IpAddr, turn: &mut Turn<'_>) {
+        if self.vrf.is_some() {
+            turn.shared.touched.push_back((self.vni, ip));
         }
     }
 
@@ -306,6 +332,7 @@ impl MacVrf {
             let rare = entry.rare_mut();
             rare.binding = rare.held.take();
         }
+        self.touch(ip, turn);
         let mut raised = false;
         if let Some((claim, _)) = rival {
             raised |= self.outdo(mac, claim.sequence, turn);
@@ -367,6 +394,7 @@ impl MacVrf {
         let binding = rare.binding.take()?;
         let held_there = rare.held.is_some_and(|held| held.mac == binding.mac);
         self.counters.local_neighbours -= 1;
+        self.touch(ip, turn);
         self.withdraw_host(self.rd, binding.mac, Some(ip), turn);
         if !held_there {
             self.forget_binding(binding.mac, ip);
@@ -374,8 +402,66 @@ impl MacVrf {
         Some(binding)
     }
 
-    /// Brings binding and neighbour entry of an address to what they should be.
+    /// A prefix route has come that says that a host of this one is elsewhere: the newest wins, and
+    /// the host is asked. False if the address stays here: its host does not move.
+    pub(super) fn yield_ip(&mut self, ip: IpAddr, turn: &mut Turn<'_>) -> bool {
+        let Some((binding, moves)) =
+            self.ips.get(ip).and_then(|entry| Some((entry.binding()?, entry.moves())))
+        else {
+            return true;
+        };
+        let fixed = self.macs.get(binding.mac).is_some_and(|entry| {
+            entry.moves().is_frozen() || entry.local().is_some_and(|local| local.sticky)
+        });
+        if fixed || moves.is_frozen() || self.record_ip_move(ip, turn) {
+            return false;
+        }
+        if let Some(entry) = self.ips.get_mut(ip) {
+            entry.rare_mut().away = true;
+        }
+        self.unbind(ip, turn);
+        self.ask_host(ip, binding.mac, turn);
+        self.settle_ip(ip, Cause::Nothing, turn);
+        true
+    }
+
+    /// A host was heard here that prefix routes say is elsewhere. What only the kernel's table
+    /// says may be old: the host is asked.
+    pub(super) fn return_ip(&mut self, ip: IpAddr, turn: &mut Turn<'_>) {
+        let Some(entry) = self.ips.get_mut(ip) else { return };
+        let Some(binding) = entry.binding() else { return };
+        entry.rare_mut().away = true;
+        self.record_ip_move(ip, turn);
+        if binding.kernel {
+            self.ask_host(ip, binding.mac, turn);
+        }
+    }
+
+    /// No prefix route says any more that a host is elsewhere.
+    pub(super) fn forget_away(&mut self, ip: IpAddr) {
+        if let Some(rare) = self.ips.get_mut(ip).and_then(|entry| entry.rare.as_mut()) {
+            rare.away = false;
+            self.prune_ip(ip);
+        }
+    }
+
+    /// Brings binding and neighbour entry of an address to what they should be. If it is at another
+    /// MAC after that, the hosts on the local ports are told: ARP suppression may keep them from
+    /// asking.
     pub(super) fn settle_ip(&mut self, ip: IpAddr, cause: Cause, turn: &mut Turn<'_>) {
+        let before =
+            self.ips.get(ip).and_then(|entry| entry.binding().map(|bound| bound.mac).or(entry.wanted));
+        self.settle_both(ip, cause, turn);
+        let Some(entry) = self.ips.get(ip) else { return };
+        if let (Some(before), Some(now)) = (before, entry.wanted)
+            && before != now
+            && !entry.moves().is_damped(&turn.shared.detection, turn.now)
+        {
+            turn.forward(ForwardingChange::Announce { vni: self.vni, ip, mac: Some(now) });
+        }
+    }
+
+    fn settle_both(&mut self, ip: IpAddr, cause: Cause, turn: &mut Turn<'_>) {
         let moved = self.settle_binding(ip, cause, turn);
         let lost = match (moved, cause) {
             (Some(moved), _) => Some(moved),
@@ -472,6 +558,7 @@ impl MacVrf {
             (Some(_), None) => self.counters.remote_neighbours -= 1,
             _ => {}
         }
+        self.touch(ip, turn);
         let wanted = wanted.map(|(mac, router)| RemoteNeighbour { mac, router });
         turn.forward(ForwardingChange::Neighbour { vni: self.vni, ip, wanted });
     }
@@ -527,7 +614,8 @@ impl MacVrf {
         let Some(entry) = self.ips.get_mut(ip) else { return };
         if let Some(rare) = &mut entry.rare {
             rare.fixed_noted &= entry.first.is_some();
-            let known = rare.binding.is_some()
+            let known = rare.away
+                || rare.binding.is_some()
                 || rare.held.is_some()
                 || rare.linger.is_some()
                 || !rare.more.is_empty()

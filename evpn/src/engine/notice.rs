@@ -1,7 +1,8 @@
 //! What an operator should read in the log. Each says what happened and where; none repeats
 //! itself while its cause stands.
 
-use crate::{MacAddr, RouteDistinguisher, Vni};
+use super::Refusal;
+use crate::{MacAddr, RouteDistinguisher, Vni, VrfName};
 use std::{fmt, net::IpAddr};
 
 /// The address that a duplicate is found for.
@@ -101,6 +102,32 @@ pub enum Notice {
         /// The MAC.
         mac: MacAddr,
     },
+    /// Two IP-VRFs are configured with one L3VNI: neither is served.
+    L3VniShared {
+        /// The L3VNI.
+        vni: Vni,
+        /// The IP-VRF.
+        vrf: VrfName,
+        /// The other one.
+        other: VrfName,
+    },
+    /// The L3VNI of an IP-VRF has the devices of an L2VNI: neither is served.
+    L3VniIsL2Vni {
+        /// The VNI.
+        vni: Vni,
+        /// The IP-VRF.
+        vrf: VrfName,
+    },
+    /// A route was imported that an IP-VRF may not use. Said once per IP-VRF and reason; the
+    /// counts stand in the queries.
+    VrfRouteRefused {
+        /// The IP-VRF.
+        vrf: VrfName,
+        /// The route's RD.
+        rd: RouteDistinguisher,
+        /// Why.
+        refusal: Refusal,
+    },
     /// All 65,535 numbers for route distinguishers are taken: this VNI needs a manual RD.
     NoRouteDistinguisher {
         /// The L2VNI.
@@ -139,6 +166,15 @@ impl fmt::Display for Notice {
             }
             Self::TooManyAddresses { vni, mac } => {
                 write!(f, "VNI {vni}: MAC {mac} has too many addresses; those beyond are not used")
+            }
+            Self::L3VniShared { vni, vrf, other } => {
+                write!(f, "VRF {vrf}: VNI {vni} is also that of VRF {other}; neither is served")
+            }
+            Self::L3VniIsL2Vni { vni, vrf } => {
+                write!(f, "VRF {vrf}: VNI {vni} has the devices of an L2VNI; neither is served")
+            }
+            Self::VrfRouteRefused { vrf, rd, refusal } => {
+                write!(f, "VRF {vrf}: a route of RD {rd} was imported and is not used: {refusal}")
             }
             Self::NoRouteDistinguisher { vni } => {
                 write!(f, "VNI {vni}: no number left for a route distinguisher; configure `rd`")

@@ -2,16 +2,21 @@
 //! carries the export route targets and the Encapsulation community (RFC 8365 §5.1.3), its
 //! label is the VNI, its Ethernet tag is 0, its ESI is zero, its next hop is our VTEP.
 //!
+//! Routes of hosts in an active IP-VRF carry its label, its route targets and our router MAC, too
+//! (RFC 9135 §5.1).
+//!
 //! MAC Mobility is sent once a host has moved or if it is sticky (RFC 7432 §15); every
 //! MAC/IP route carries the number of its MAC (RFC 9721). A default gateway's routes carry no
 //! MAC Mobility (rfc7432bis §10.1.1).
 
 use super::instance::{MacVrf, SviAdvertisement, Turn};
+use super::ip_vrf::{Symmetric, is_link_local};
 use super::{Origination, Output};
 use crate::community::MacMobility;
 use crate::nlri::{EvpnRoute, InclusiveMulticast, MacIp};
 use crate::pmsi::PmsiTunnel;
 use crate::{Esi, EthernetTag, ExtendedCommunity, MacAddr, RouteDistinguisher};
+use smallvec::SmallVec;
 use std::net::IpAddr;
 
 /// RFC 9047's community with the router flag: the gateway is a router.
@@ -26,21 +31,35 @@ impl MacVrf {
             mac,
             ip,
             label1: self.vni.to_label(),
-            label2: None,
+            label2: self.symmetric(ip).map(|symmetric| symmetric.label),
         })
+    }
+
+    /// What symmetric IRB adds to a MAC/IP route: to a host's, not to a MAC-only one.
+    fn symmetric(&self, ip: Option<IpAddr>) -> Option<&Symmetric> {
+        let is_host = ip.is_some_and(|ip| !is_link_local(ip));
+        self.active.as_ref()?.symmetric.as_ref().filter(|_| is_host)
     }
 
     fn originate(
         &self,
         route: EvpnRoute,
+        symmetric: Option<&Symmetric>,
         more: &[ExtendedCommunity],
         pmsi: Option<PmsiTunnel>,
         turn: &mut Turn<'_>,
     ) {
         let Some(settings) = &self.active else { return };
-        let mut ext_communities = Vec::with_capacity(settings.export.len() + 1 + more.len());
+        let l3_targets = symmetric.map(|symmetric| symmetric.targets.as_slice()).unwrap_or_default();
+        let mut ext_communities =
+            Vec::with_capacity(settings.export.len() + l3_targets.len() + 2 + more.len());
         ext_communities.extend(settings.export.iter().map(|target| target.community()));
+        let others = l3_targets.iter().filter(|target| !ext_communities.contains(target)).copied();
+        let others: SmallVec<[ExtendedCommunity; 2]> = others.collect();
+        ext_communities.extend(others);
         ext_communities.push(ExtendedCommunity::ENCAPSULATION_VXLAN);
+        ext_communities
+            .extend(symmetric.map(|symmetric| ExtendedCommunity::router_mac(symmetric.router_mac)));
         ext_communities.extend_from_slice(more);
         let next_hop = settings.vtep;
         turn.out.push(Output::Originate(Origination { route, ext_communities, pmsi, next_hop }));
@@ -52,7 +71,7 @@ impl MacVrf {
         let mobility = MacMobility { sticky: local.sticky, sequence: local.sequence };
         let community = ExtendedCommunity::mac_mobility(mobility);
         let more = if mobility == MacMobility::default() { &[][..] } else { &[community][..] };
-        self.originate(self.mac_ip(self.rd, mac, ip), more, None, turn);
+        self.originate(self.mac_ip(self.rd, mac, ip), self.symmetric(ip), more, None, turn);
     }
 
     /// Withdraws a local MAC or one of its addresses.
@@ -79,6 +98,13 @@ impl MacVrf {
     pub(super) fn originate_again(&self, mac: MacAddr, turn: &mut Turn<'_>) {
         if self.macs.get(mac).is_some_and(|entry| entry.is_local()) {
             self.originate_host(mac, None, turn);
+        }
+        self.originate_addresses_again(mac, turn);
+    }
+
+    /// Advertises all addresses of a local MAC again.
+    pub(super) fn originate_addresses_again(&self, mac: MacAddr, turn: &mut Turn<'_>) {
+        if self.macs.get(mac).is_some_and(|entry| entry.is_local()) {
             for ip in self.advertised_ips(mac) {
                 self.originate_host(mac, Some(ip), turn);
             }
@@ -103,7 +129,7 @@ impl MacVrf {
             originator: settings.vtep,
         };
         let pmsi = PmsiTunnel::ingress_replication(self.vni, settings.vtep);
-        self.originate(EvpnRoute::InclusiveMulticast(route), &[], Some(pmsi), turn);
+        self.originate(EvpnRoute::InclusiveMulticast(route), None, &[], Some(pmsi), turn);
     }
 
     /// Brings the routes for the bridge's own addresses to what is wanted; `again` advertises
@@ -127,7 +153,13 @@ impl MacVrf {
                     }
                     _ => &[],
                 };
-                self.originate(self.mac_ip(self.rd, mac, Some(*ip)), more, None, turn);
+                // A gateway's address is on every leaf: nobody routes to it from afar.
+                let symmetric = self.symmetric(Some(*ip)).filter(|_| svi == SviAdvertisement::Host);
+                let mut route = self.mac_ip(self.rd, mac, Some(*ip));
+                if let EvpnRoute::MacIp(route) = &mut route {
+                    route.label2 = symmetric.map(|symmetric| symmetric.label);
+                }
+                self.originate(route, symmetric, more, None, turn);
             }
             if let Some(old) = before.filter(|old| *old != mac) {
                 self.withdraw_host(self.rd, old, Some(*ip), turn);

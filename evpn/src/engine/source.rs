@@ -1,11 +1,10 @@
 //! What routes of one advertiser have in common (RD, Ethernet tag, VTEP, route targets),
 //! kept once and counted. A route then costs four octets for all of it.
 
+use super::interner::Interner;
 use crate::{EthernetTag, RouteDistinguisher, RouteTarget};
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use smallvec::SmallVec;
-use std::{collections::BTreeMap, hash::BuildHasher, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// The common part of routes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,86 +20,32 @@ pub(super) struct Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SourceId(u32);
 
-#[derive(Debug)]
-struct Slot {
-    source: Source,
-    holds: u32,
-}
-
 /// All sources, and which VTEPs are our own.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    index: HashTable<u32>,
-    slots: Vec<Option<Slot>>,
-    free: Vec<u32>,
-    hasher: RandomState,
+    all: Interner<Source>,
     /// Our VTEPs, with how many VNIs use each.
     own: BTreeMap<IpAddr, u32>,
 }
 
 impl Sources {
-    fn slot(&self, id: SourceId) -> Option<&Slot> {
-        self.slots.get(id.0 as usize)?.as_ref()
-    }
-
     /// Finds or makes the source and holds it once more. `None` only past 2³² sources.
     pub(super) fn hold(&mut self, source: Source) -> Option<SourceId> {
-        let hash = self.hasher.hash_one(&source);
-        let slots = &mut self.slots;
-        let found = self.index.find(hash, |&at| {
-            slots.get(at as usize).and_then(Option::as_ref).is_some_and(|slot| slot.source == source)
-        });
-        if let Some(&at) = found {
-            if let Some(Some(slot)) = slots.get_mut(at as usize) {
-                slot.holds += 1;
-            }
-            return Some(SourceId(at));
-        }
-        let slot = Some(Slot { source, holds: 1 });
-        let at = match self.free.pop() {
-            Some(at) => {
-                if let Some(place) = slots.get_mut(at as usize) {
-                    *place = slot;
-                }
-                at
-            }
-            None => {
-                slots.push(slot);
-                u32::try_from(slots.len() - 1).ok()?
-            }
-        };
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        self.index.insert_unique(hash, at, |&at| {
-            let slot = slots.get(at as usize).and_then(Option::as_ref);
-            slot.map_or(0, |slot| hasher.hash_one(&slot.source))
-        });
-        Some(SourceId(at))
+        self.all.hold(source).map(SourceId)
     }
 
     /// Holds a source once more.
     pub(super) fn hold_again(&mut self, id: SourceId) {
-        if let Some(Some(slot)) = self.slots.get_mut(id.0 as usize) {
-            slot.holds += 1;
-        }
+        self.all.hold_again(id.0);
     }
 
     /// Lets a source go once; the last one frees it.
     pub(super) fn release(&mut self, id: SourceId) {
-        let Some(place) = self.slots.get_mut(id.0 as usize) else { return };
-        let Some(slot) = place else { return };
-        slot.holds = slot.holds.saturating_sub(1);
-        if slot.holds == 0 {
-            let hash = self.hasher.hash_one(&slot.source);
-            *place = None;
-            if let Ok(entry) = self.index.find_entry(hash, |&at| at == id.0) {
-                entry.remove();
-            }
-            self.free.push(id.0);
-        }
+        self.all.release(id.0);
     }
 
     pub(super) fn get(&self, id: SourceId) -> Option<&Source> {
-        self.slot(id).map(|slot| &slot.source)
+        self.all.get(id.0)
     }
 
     /// The VTEP of a source, unless it is one of our own: such a route came back to us and
@@ -133,12 +78,12 @@ impl Sources {
     }
 
     fn advertises(&self, vtep: IpAddr) -> bool {
-        self.slots.iter().flatten().any(|slot| slot.source.vtep == vtep)
+        self.all.iter().any(|source| source.vtep == vtep)
     }
 
     /// How many sources are held.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.index.len()
+        self.all.len()
     }
 }

@@ -92,7 +92,6 @@ impl<E: Keyed> Table<E> {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }

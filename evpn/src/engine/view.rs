@@ -1,8 +1,9 @@
 //! What the shows read: plain values, made on demand while iterating, so a large table is
 //! never copied.
 
-use super::{Address, Flooding};
-use crate::{MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
+use super::{Address, Flooding, Refusals, VrfActive};
+use crate::vrf::VrfDevices;
+use crate::{MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni, VrfName};
 use std::{net::IpAddr, time::Instant};
 
 /// One L2VNI.
@@ -148,4 +149,48 @@ pub enum DuplicateFilter {
     Mac(MacAddr),
     /// One address.
     Ip(IpAddr),
+}
+
+/// One IP-VRF.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IpVrfView<'a> {
+    /// Its name.
+    pub name: &'a VrfName,
+    /// The L3VNI that is configured.
+    pub vni: Option<Vni>,
+    /// With what its routes are made; `None`: it takes no part in EVPN, any more or yet.
+    pub active: Option<&'a VrfActive>,
+    /// What it imports while it is active.
+    pub import: &'a [RouteTargetMatch],
+    /// Prefix routes only.
+    pub prefix_routes_only: bool,
+    /// Its devices, if the kernel has them.
+    pub devices: Option<&'a VrfDevices>,
+    /// The L2VNIs whose bridges route in it, in order.
+    pub l2vnis: Vec<Vni>,
+    /// Hosts and prefixes that routes are kept for.
+    pub prefixes: usize,
+    /// Paths to hosts that are given to its table.
+    pub host_paths: usize,
+    /// Paths to prefixes that are given to its table.
+    pub prefix_paths: usize,
+    /// Prefixes whose gateway overlay index leads nowhere, each once per gateway.
+    pub unresolved: usize,
+    /// Addresses that are bound here.
+    pub local_hosts: usize,
+    /// Addresses that SVIs answer for.
+    pub proxies: usize,
+    /// Routes refused, by reason.
+    pub refusals: Refusals,
+}
+
+/// One next hop of an IP-VRF, through its L3VNI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VrfNextHopView {
+    /// The VTEP.
+    pub vtep: IpAddr,
+    /// Its router MAC.
+    pub router_mac: MacAddr,
+    /// How many paths lead there.
+    pub paths: usize,
 }

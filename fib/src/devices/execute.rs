@@ -1,14 +1,18 @@
-//! Carries out device plans, one acknowledged message a step, and spaces out what fails.
+//! Carries out the plans for devices, rules, addresses and routes of tables, one acknowledged message a step, and
+//! spaces out what fails.
 
-use super::plan::{DeviceOp, Plan, VXLAN_PORT, plan};
+use super::plan::{DeviceOp, VXLAN_PORT, plan};
 use crate::config::FibConfig;
 use crate::event::FibNotice;
 use crate::model::Links;
 use crate::netlink::constants::*;
 use crate::netlink::socket::{Connection, RequestError};
+use crate::netlink::table::{RouteKind, emit_address};
+use crate::vrf::plan::VrfPlan;
+use crate::vrf::{Routing, Tenants, VrfOp, Wanted};
 use netlink_packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkMessage};
 use nix::errno::Errno;
-use rtnetlink::{LinkBridge, LinkBridgePort, LinkUnspec, LinkVxlan};
+use rtnetlink::{LinkBridge, LinkBridgePort, LinkUnspec, LinkVrf, LinkVxlan};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -27,7 +31,41 @@ struct History {
     until: Option<Instant>,
 }
 
-/// Keeps the configured devices as they should be.
+/// What is wanted, and what is there.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// The configuration.
+    pub config: &'a FibConfig,
+    /// Its IP-VRFs.
+    pub tenants: &'a Tenants,
+    /// What these need beside devices.
+    pub wanted: &'a Wanted,
+    /// Links and addresses of the kernel.
+    pub links: &'a Links,
+    /// Its rules, and routes of tenants' tables.
+    pub routing: &'a Routing,
+}
+
+/// A step of either plan.
+enum Step {
+    Device(DeviceOp),
+    Vrf(VrfOp),
+}
+
+impl Step {
+    fn subject(&self) -> String {
+        match self {
+            Step::Device(op) => op.device().to_owned(),
+            Step::Vrf(op) => op.subject(),
+        }
+    }
+
+    fn is_ipv6(&self) -> bool {
+        matches!(self, Step::Vrf(op) if op.is_ipv6())
+    }
+}
+
+/// Keeps the configured devices, and what IP-VRFs need beside them, as they should be.
 #[derive(Debug, Default)]
 pub struct DeviceKeeper {
     histories: BTreeMap<String, History>,
@@ -36,42 +74,63 @@ pub struct DeviceKeeper {
 }
 
 impl DeviceKeeper {
+    /// The configuration has changed: what was done and undone before counts no more.
+    pub fn configured(&mut self) {
+        self.histories.clear();
+    }
+
     /// Does what is to be done now. Gives notices for the log.
     pub fn keep(
         &mut self,
-        config: &FibConfig,
-        links: &Links,
+        situation: Situation<'_>,
         connection: &mut Connection,
         now: Instant,
     ) -> Vec<FibNotice> {
-        let Plan { ops, obstacles } = plan(config, links);
+        let Situation { config, tenants, wanted, links, routing } = situation;
+        let devices = plan(config, tenants, links);
+        let VrfPlan { before, after } = crate::vrf::plan(wanted, links, routing);
         let mut notices = Vec::new();
         self.told.retain(|device, _| {
-            obstacles.contains_key(device)
+            devices.obstacles.contains_key(device)
                 || self.histories.get(device).is_some_and(|history| history.failures > 0)
         });
-        for (device, error) in obstacles {
+        for (device, error) in devices.obstacles {
             self.tell(device, error, &mut notices);
         }
-        for op in ops {
-            let device = op.device().to_owned();
-            if self.waits(&device, now) {
+        let steps = before.into_iter().map(Step::Vrf).chain(devices.ops.into_iter().map(Step::Device));
+        for step in steps.chain(after.into_iter().map(Step::Vrf)) {
+            let subject = step.subject();
+            if self.waits(&subject, now) {
                 continue;
             }
-            match execute(&op, connection) {
+            let done = match &step {
+                Step::Device(op) => execute(op, connection),
+                Step::Vrf(op) => execute_vrf(op, connection),
+            };
+            match done {
                 Ok(()) => {
-                    if self.count_step(&device, now) {
+                    if self.count_step(&subject, now) {
                         let error = "its settings are undone again and again; trying more slowly".to_owned();
-                        self.tell(device, error, &mut notices);
+                        self.tell(subject, error, &mut notices);
                     }
                 }
                 // It went away by itself: the notification is on its way.
                 Err(RequestError::Refused(error)) if error.errno == Errno::ENODEV => {
-                    self.count_failure(&device, now);
+                    self.count_failure(&subject, now);
+                }
+                // IPv6 is switched off here: then no packet of it comes in, either.
+                Err(RequestError::Refused(error))
+                    if step.is_ipv6() && matches!(error.errno, Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP) =>
+                {
+                    self.count_failure(&subject, now);
                 }
                 Err(error) => {
-                    self.count_failure(&device, now);
-                    self.tell(device, words(&op, &error), &mut notices);
+                    self.count_failure(&subject, now);
+                    let words = match &step {
+                        Step::Device(op) => words(op, &error),
+                        Step::Vrf(op) => vrf_words(op, &error),
+                    };
+                    self.tell(subject, words, &mut notices);
                 }
             }
         }
@@ -153,10 +212,60 @@ fn words(op: &DeviceOp, error: &RequestError) -> String {
         DeviceOp::AddVxlan { vni, .. } if refused(Errno::EEXIST) => {
             format!("another device has VNI {vni} on the same port; remove it")
         }
-        DeviceOp::AddBridge { .. } | DeviceOp::AddVxlan { .. } => format!("it could not be made: {error}"),
+        DeviceOp::AddVrf { .. } if refused(Errno::EOPNOTSUPP) => {
+            "this kernel makes no VRF devices; load the module `vrf` or use a kernel with CONFIG_NET_VRF"
+                .to_owned()
+        }
+        DeviceOp::AddBridge { .. } | DeviceOp::AddVxlan { .. } | DeviceOp::AddVrf { .. } => {
+            format!("it could not be made: {error}")
+        }
         DeviceOp::Delete { .. } => format!("it could not be removed: {error}"),
         DeviceOp::Master { master: Some(_), .. } => format!("it could not be joined to its bridge: {error}"),
         _ => format!("it could not be set up: {error}"),
+    }
+}
+
+fn vrf_words(op: &VrfOp, error: &RequestError) -> String {
+    match op {
+        VrfOp::AddRule(_) | VrfOp::AddAddress { .. } | VrfOp::AddRoute(_) => {
+            format!("it could not be set: {error}")
+        }
+        VrfOp::DeleteRule(_) | VrfOp::DeleteAddress { .. } | VrfOp::DeleteRoute(_) => {
+            format!("it could not be removed: {error}")
+        }
+    }
+}
+
+/// Carries out a step. Doing what is done already is no failure: the notification is on its way.
+fn execute_vrf(op: &VrfOp, connection: &mut Connection) -> Result<(), RequestError> {
+    let create = NLM_F_CREATE | NLM_F_EXCL;
+    let (done, already) = match op {
+        VrfOp::AddRule(rule) => {
+            (connection.change(RTM_NEWRULE, create, |message| rule.emit(message)), Errno::EEXIST)
+        }
+        VrfOp::DeleteRule(rule) => {
+            (connection.change(RTM_DELRULE, 0, |message| rule.emit(message)), Errno::ENOENT)
+        }
+        VrfOp::AddAddress { device, address, .. } => {
+            let add = |message: &mut _| emit_address(*device, address, message);
+            (connection.change(RTM_NEWADDR, create, add), Errno::EEXIST)
+        }
+        VrfOp::DeleteAddress { device, address, .. } => {
+            let delete = |message: &mut _| emit_address(*device, address, message);
+            (connection.change(RTM_DELADDR, 0, delete), Errno::EADDRNOTAVAIL)
+        }
+        VrfOp::AddRoute(route) => {
+            // The end of a table is ours alone; subnets stand beside what else may be there.
+            let flags = if route.kind == RouteKind::End { create } else { NLM_F_CREATE | NLM_F_APPEND };
+            (connection.change(RTM_NEWROUTE, flags, |message| route.emit(message)), Errno::EEXIST)
+        }
+        VrfOp::DeleteRoute(route) => {
+            (connection.change(RTM_DELROUTE, 0, |message| route.emit(message)), Errno::ESRCH)
+        }
+    };
+    match done {
+        Err(RequestError::Refused(error)) if error.errno == already => Ok(()),
+        other => other,
     }
 }
 
@@ -166,15 +275,33 @@ fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestErro
         DeviceOp::AddBridge { name, mac } => {
             create(connection, &LinkBridge::new(name).address(mac.0.to_vec()).down().build())
         }
-        DeviceOp::AddVxlan { name, vni, local, mtu, bridge } => {
-            let link = with_local(LinkVxlan::new(name, vni.get()), *local)
+        DeviceOp::AddVxlan { name, vni, local, mtu, master, mac } => {
+            let mut link = with_local(LinkVxlan::new(name, vni.get()), *local)
                 .learning(false)
                 .port(VXLAN_PORT)
                 .mtu(*mtu)
-                .controller(*bridge)
-                .down()
-                .build();
-            create(connection, &link)
+                .down();
+            if let Some(master) = master {
+                link = link.controller(*master);
+            }
+            if let Some(mac) = mac {
+                link = link.address(mac.0.to_vec());
+            }
+            create(connection, &link.build())
+        }
+        DeviceOp::AddVrf { name, table } => create(connection, &LinkVrf::new(name, *table).down().build()),
+        DeviceOp::Mac { index, mac, .. } => {
+            change(connection, &LinkUnspec::new_with_index(*index).address(mac.0.to_vec()).build())
+        }
+        DeviceOp::NoAutoAddress { index, .. } => {
+            let no_address = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
+            let attribute = LinkAttribute::AfSpecUnspec(vec![no_address]);
+            let link = LinkUnspec::new_with_index(*index).append_extra_attribute(attribute).build();
+            match change(connection, &link) {
+                // IPv6 is switched off in this kernel: then there is no address to be kept away, either.
+                Err(RequestError::Refused(error)) if error.errno == Errno::EAFNOSUPPORT => Ok(()),
+                other => other,
+            }
         }
         DeviceOp::Alias { index, alias, .. } => {
             change(connection, &LinkUnspec::new_with_index(*index).alias(alias.clone()).build())

@@ -1,9 +1,11 @@
 //! What differs between the devices that the configuration asks for and those that are there. Pure; steps that
 //! need the index of a device that does not exist yet come in the next plan, when the kernel has told of it.
 
-use super::{alias, bridge_mac, bridge_name, domain_of, is_ours, remembered_ports, vxlan_name};
+use super::routed::{is_unwanted, mac_of_bridge};
+use super::{alias, bridge_name, domain_of, is_ours, remembered_ports, vrf_of, vxlan_name};
 use crate::config::{BridgeDomain, FibConfig};
 use crate::model::{Link, LinkKind, Links};
+use crate::vrf::Tenants;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use weft_evpn::{MacAddr, Vni};
@@ -23,8 +25,14 @@ const ETHERNET_MTU: u32 = 1500;
 pub enum DeviceOp {
     /// Make a bridge.
     AddBridge { name: String, mac: MacAddr },
-    /// Make a vxlan device and join it to its bridge, switched off.
-    AddVxlan { name: String, vni: Vni, local: IpAddr, mtu: u32, bridge: u32 },
+    /// Make a vxlan device and join it to its bridge or VRF device, switched off.
+    AddVxlan { name: String, vni: Vni, local: IpAddr, mtu: u32, master: Option<u32>, mac: Option<MacAddr> },
+    /// Make a VRF device.
+    AddVrf { name: String, table: u32 },
+    /// Change the Ethernet address.
+    Mac { index: u32, name: String, mac: MacAddr },
+    /// No IPv6 address of its own.
+    NoAutoAddress { index: u32, name: String },
     /// Mark as ours.
     Alias { index: u32, name: String, alias: String },
     /// Bridge port settings of a vxlan device, and no IPv6 address of its own.
@@ -47,6 +55,9 @@ impl DeviceOp {
         match self {
             DeviceOp::AddBridge { name, .. }
             | DeviceOp::AddVxlan { name, .. }
+            | DeviceOp::AddVrf { name, .. }
+            | DeviceOp::Mac { name, .. }
+            | DeviceOp::NoAutoAddress { name, .. }
             | DeviceOp::Alias { name, .. }
             | DeviceOp::VxlanPort { name, .. }
             | DeviceOp::VxlanLocal { name, .. }
@@ -68,16 +79,15 @@ pub struct Plan {
 }
 
 /// Compares the configuration with the links.
-pub fn plan(config: &FibConfig, links: &Links) -> Plan {
-    let mut plan = Plan::default();
-    plan.remove_unwanted(config, links);
+pub fn plan(config: &FibConfig, tenants: &Tenants, links: &Links) -> Plan {
+    let mut plan = Plan { obstacles: tenants.obstacles.clone(), ..Plan::default() };
+    plan.remove_unwanted(config, tenants, links);
+    plan.tenants(config, tenants, links);
     // All bridges first: what one lets go another may take.
     let bridges: Vec<_> = config
         .bridge_domains
         .iter()
-        .filter_map(|(name, domain)| {
-            Some((name, domain, plan.bridge(name, domain, config.vtep_source, links)?))
-        })
+        .filter_map(|(name, domain)| Some((name, domain, plan.bridge(name, domain, config, tenants, links)?)))
         .collect();
     for (name, domain, bridge) in bridges {
         plan.vxlan(name, domain, config.vtep_source, bridge, links);
@@ -94,15 +104,15 @@ pub fn plan(config: &FibConfig, links: &Links) -> Plan {
 }
 
 /// True for a device that nobody has done anything with since it was made.
-fn untouched(link: &Link) -> bool {
+pub(super) fn is_untouched(link: &Link) -> bool {
     !link.up && link.alias.is_none()
 }
 
 impl Plan {
-    /// Devices with our mark that no line asks for: vxlan devices first, then bridges.
-    fn remove_unwanted(&mut self, config: &FibConfig, links: &Links) {
+    /// Devices with our mark that no line asks for: vxlan devices first, then bridges, then VRF devices.
+    fn remove_unwanted(&mut self, config: &FibConfig, tenants: &Tenants, links: &Links) {
         let unwanted = |link: &&Link| {
-            let Some(domain) = domain_of(link) else { return false };
+            let Some(domain) = domain_of(link) else { return is_unwanted(config, tenants, link) };
             match &link.kind {
                 LinkKind::Bridge => {
                     !config.bridge_domains.contains_key(domain) || link.name != bridge_name(domain)
@@ -117,11 +127,11 @@ impl Plan {
                         config.vtep_source.zip(vxlan.local).is_some_and(|(a, b)| a.is_ipv4() != b.is_ipv4());
                     !asked_for || other_family
                 }
-                LinkKind::Other => true,
+                LinkKind::Vrf { .. } | LinkKind::Vlan { .. } | LinkKind::Other => true,
             }
         };
         let mut gone: Vec<&Link> = links.iter().filter(unwanted).collect();
-        gone.sort_by_key(|link| link.is_bridge());
+        gone.sort_by_key(|link| (link.is_bridge(), link.vrf_table().is_some()));
         self.ops.extend(
             gone.into_iter().map(|link| DeviceOp::Delete { index: link.index, name: link.name.clone() }),
         );
@@ -139,15 +149,17 @@ impl Plan {
         &mut self,
         name: &str,
         domain: &BridgeDomain,
-        vtep: Option<IpAddr>,
+        config: &FibConfig,
+        tenants: &Tenants,
         links: &Links,
     ) -> Option<u32> {
         let device = bridge_name(name);
         let Some(link) = links.named(&device) else {
-            self.ops.push(DeviceOp::AddBridge { name: device, mac: bridge_mac(domain.vni, vtep) });
+            self.ops.push(DeviceOp::AddBridge { name: device, mac: mac_of_bridge(config, domain) });
             return None;
         };
-        let ours = is_ours(link) || (untouched(link) && links.ports(link.index).next().is_none());
+        let ours =
+            domain_of(link).is_some() || (is_untouched(link) && links.ports(link.index).next().is_none());
         if !link.is_bridge() || !ours {
             self.obstacle(link, name);
             return None;
@@ -157,7 +169,9 @@ impl Plan {
             self.release_ports(link, domain, links);
             self.ops.push(DeviceOp::Alias { index: link.index, name: device.clone(), alias });
         }
-        if !link.up {
+        // Enslaved first: a bridge that changes its VRF while it works loses its IPv6 addresses.
+        let ready = self.gateway(config, domain, tenants, link, links);
+        if !link.up && ready {
             self.ops.push(DeviceOp::Up { index: link.index, name: device });
         }
         Some(link.index)
@@ -192,11 +206,15 @@ impl Plan {
         };
         let mtu = domain.mtu.unwrap_or_else(|| overlay_mtu(links, local));
         let Some(link) = links.named(&device) else {
-            self.ops.push(DeviceOp::AddVxlan { name: device, vni: domain.vni, local, mtu, bridge });
+            let (vni, master) = (domain.vni, Some(bridge));
+            self.ops.push(DeviceOp::AddVxlan { name: device, vni, local, mtu, master, mac: None });
             return;
         };
+        if self.removes(link.index) {
+            return;
+        }
         let same_vni = link.vxlan().is_some_and(|vxlan| vxlan.vni == Some(domain.vni));
-        if !same_vni || !(is_ours(link) || untouched(link)) {
+        if !same_vni || vrf_of(link).is_some() || !(is_ours(link) || is_untouched(link)) {
             self.obstacle(link, name);
             return;
         }

@@ -1,10 +1,18 @@
 use super::plan::overlay_mtu;
+use super::plan::{DeviceOp, Plan};
 use super::*;
 use crate::config::{BridgeDomain, FibConfig, Serve};
 use crate::model::{BridgePort, LinkKind, Links, Vxlan};
+use crate::vrf::tenants;
 use proptest::prelude::*;
+use weft_evpn::vrf::VrfForm;
 
 const VTEP: &str = "10.0.0.1";
+
+/// In a kernel without VRF devices.
+fn plan(config: &FibConfig, links: &Links) -> Plan {
+    super::plan(config, &tenants(config, links, VrfForm::Rule), links)
+}
 
 fn vni(number: u32) -> Vni {
     Vni::new(number).unwrap()
@@ -22,15 +30,16 @@ fn other(index: u32, name: &str) -> Link {
         mtu: 1500,
         alias: None,
         port: None,
+        parent: None,
     }
 }
 
 fn underlay() -> Links {
     let mut links = Links::default();
     links.set(Link { loopback: true, mtu: 65_536, ..other(1, "lo") });
-    links.add_address(1, VTEP.parse().unwrap());
+    links.add_address(1, VTEP.parse::<IpAddr>().unwrap());
     links.set(Link { mtu: 9000, ..other(2, "uplink") });
-    links.add_address(2, "172.16.0.1".parse().unwrap());
+    links.add_address(2, "172.16.0.1".parse::<IpAddr>().unwrap());
     links
 }
 
@@ -57,18 +66,24 @@ fn apply(links: &mut Links, op: &DeviceOp) {
         DeviceOp::AddBridge { name, mac } => {
             links.set(Link { kind: LinkKind::Bridge, up: false, mac: Some(*mac), ..other(next, name) });
         }
-        DeviceOp::AddVxlan { name, vni, local, mtu, bridge } => {
+        DeviceOp::AddVxlan { name, vni, local, mtu, master, mac } => {
             let settings =
                 Vxlan { vni: Some(*vni), local: Some(*local), port: 4789, learning: false, external: false };
             links.set(Link {
                 kind: LinkKind::Vxlan(settings),
                 up: false,
                 mtu: *mtu,
-                master: Some(*bridge),
-                port: Some(BridgePort { learning: true, neigh_suppress: false }),
+                mac: *mac,
+                master: *master,
+                port: master.map(|_| BridgePort { learning: true, neigh_suppress: false }),
                 ..other(next, name)
             });
         }
+        DeviceOp::AddVrf { name, table } => {
+            links.set(Link { kind: LinkKind::Vrf { table: *table }, up: false, ..other(next, name) });
+        }
+        DeviceOp::Mac { index, mac, .. } => change(links, *index, &mut |link| link.mac = Some(*mac)),
+        DeviceOp::NoAutoAddress { .. } => {}
         DeviceOp::Alias { index, alias, .. } => {
             change(links, *index, &mut |link| link.alias = Some(alias.clone()))
         }
@@ -217,7 +232,7 @@ fn the_mtu_is_that_of_the_underlay_less_the_overhead() {
     let mut links = Links::default();
     assert_eq!(overlay_mtu(&links, VTEP.parse().unwrap()), 1450);
     links.set(Link { mtu: 1600, ..other(1, "eth0") });
-    links.add_address(1, "2001:db8::1".parse().unwrap());
+    links.add_address(1, "2001:db8::1".parse::<IpAddr>().unwrap());
     assert_eq!(overlay_mtu(&links, "2001:db8::1".parse().unwrap()), 1530);
 }
 

@@ -4,8 +4,58 @@ use crate::consistency::EntryKind;
 use crate::netlink::encode::Op;
 use std::fmt;
 use std::net::IpAddr;
+use ipnet::IpNet;
 use std::num::NonZeroU32;
 use weft_evpn::{MacAddr, Vni};
+
+/// A table of MACs, neighbours and flood entries: that of an L2VNI, or that of an L3VNI, which holds router MACs only.
+/// A number may be the one today and the other tomorrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(u32);
+
+impl TableId {
+    /// Above the 24 bits of a VNI.
+    const L3: u32 = 1 << 31;
+
+    /// The table of an L2VNI.
+    pub fn l2(vni: Vni) -> Self {
+        TableId(vni.get())
+    }
+
+    /// The table of an L3VNI.
+    pub fn l3(vni: Vni) -> Self {
+        TableId(vni.get() | Self::L3)
+    }
+
+    /// Whether it is that of an L3VNI.
+    pub fn is_l3(self) -> bool {
+        self.0 & Self::L3 != 0
+    }
+
+    /// The VNI.
+    pub fn vni(self) -> Option<Vni> {
+        Vni::new(self.0 & !Self::L3)
+    }
+}
+
+/// An IP-VRF in one routing table, as a small number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VrfId(NonZeroU32);
+
+impl VrfId {
+    pub(super) fn from_index(index: usize) -> Self {
+        VrfId(numbered(index))
+    }
+
+    pub(super) fn index(self) -> usize {
+        usize::try_from(self.0.get() - 1).unwrap_or(usize::MAX)
+    }
+}
+
+/// An index counted from one. Never more of anything than memory for it; the bound only keeps the conversion total.
+pub(super) fn numbered(index: usize) -> NonZeroU32 {
+    u32::try_from(index).ok().and_then(|index| NonZeroU32::MIN.checked_add(index)).unwrap_or(NonZeroU32::MAX)
+}
 
 /// A remote VTEP, as a small number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,13 +63,7 @@ pub struct VtepId(NonZeroU32);
 
 impl VtepId {
     pub(super) fn from_index(index: usize) -> Self {
-        // Never more VTEPs than memory for them; the bound only keeps the conversion total.
-        VtepId(
-            u32::try_from(index)
-                .ok()
-                .and_then(|index| NonZeroU32::MIN.checked_add(index))
-                .unwrap_or(NonZeroU32::MAX),
-        )
+        VtepId(numbered(index))
     }
 
     pub(super) fn index(self) -> usize {
@@ -31,23 +75,46 @@ impl VtepId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// The two FDB entries of a MAC.
-    Mac(Vni, MacAddr),
+    Mac(TableId, MacAddr),
     /// A neighbour entry.
-    Neighbour(Vni, IpAddr),
+    Neighbour(TableId, IpAddr),
     /// A flood entry.
-    Flood(Vni, IpAddr),
+    Flood(TableId, IpAddr),
+    /// An address that the SVI answers for.
+    Proxy(TableId, IpAddr),
     /// Nexthop and group of a VTEP.
     Vtep(VtepId),
     /// A nexthop with our mark that belongs to no VTEP.
     Orphan(u32),
+    /// A next hop of routes or a group of such, by its id.
+    Hop(u32),
+    /// A route of an IP-VRF.
+    Route(VrfId, IpNet),
 }
 
 impl Key {
+    /// The table, where the key belongs to one.
+    pub fn table(self) -> Option<TableId> {
+        match self {
+            Key::Mac(table, _) | Key::Neighbour(table, _) | Key::Flood(table, _) | Key::Proxy(table, _) => {
+                Some(table)
+            }
+            Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => None,
+        }
+    }
+
     /// The VNI, where the key has one.
     pub fn vni(self) -> Option<Vni> {
-        match self {
-            Key::Mac(vni, _) | Key::Neighbour(vni, _) | Key::Flood(vni, _) => Some(vni),
-            Key::Vtep(_) | Key::Orphan(_) => None,
+        self.table().and_then(TableId::vni)
+    }
+
+    /// The kind of entry that a message for this key is about.
+    pub fn kind(self, op: &Op) -> EntryKind {
+        match (self.table().is_some_and(TableId::is_l3), op.kind()) {
+            (true, EntryKind::VxlanFdb | EntryKind::BridgeFdb) => EntryKind::RouterMacFdb,
+            (true, EntryKind::Neighbour) => EntryKind::RouterMacNeighbour,
+            (_, kind) if matches!(self, Key::Hop(_)) && kind == EntryKind::Nexthop => EntryKind::L3Nexthop,
+            (_, kind) => kind,
         }
     }
 }
@@ -62,6 +129,8 @@ impl Op {
                 | Op::FloodDelete { .. }
                 | Op::NeighbourDelete { .. }
                 | Op::NexthopDelete { .. }
+                | Op::RouteDelete { .. }
+                | Op::ProxyDelete { .. }
         )
     }
 
@@ -73,6 +142,9 @@ impl Op {
             Op::FloodAdd { .. } | Op::FloodDelete { .. } => EntryKind::Flood,
             Op::NeighbourSet { .. } | Op::NeighbourDelete { .. } => EntryKind::Neighbour,
             Op::NexthopSet { .. } | Op::GroupSet { .. } | Op::NexthopDelete { .. } => EntryKind::Nexthop,
+            Op::HopSet { .. } | Op::HopGroupSet { .. } => EntryKind::L3Nexthop,
+            Op::RouteSet { .. } | Op::RouteDelete { .. } => EntryKind::VrfRoute,
+            Op::ProxySet { .. } | Op::ProxyDelete { .. } => EntryKind::Proxy,
         }
     }
 }
@@ -90,6 +162,12 @@ impl fmt::Display for Op {
             Op::NeighbourSet { ip, .. } | Op::NeighbourDelete { ip, .. } => write!(f, "{ip}"),
             Op::NexthopSet { id, gateway, .. } => write!(f, "{id} via {gateway}"),
             Op::GroupSet { id, .. } | Op::NexthopDelete { id } => write!(f, "{id}"),
+            Op::HopSet { id, gateway, .. } => write!(f, "{id} via {gateway}"),
+            Op::HopGroupSet { id, members, .. } => write!(f, "{id} group of {}", members.len()),
+            Op::RouteSet { table, prefix, .. } | Op::RouteDelete { table, prefix } => {
+                write!(f, "{prefix} table {table}")
+            }
+            Op::ProxySet { ip, .. } | Op::ProxyDelete { ip, .. } => write!(f, "{ip}"),
         }
     }
 }

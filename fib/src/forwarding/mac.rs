@@ -106,6 +106,8 @@ pub struct MacContext {
     pub vxlan: u32,
     /// Index of the bridge, whose own addresses are never deleted.
     pub bridge: u32,
+    /// There is a bridge FDB at all.
+    pub bridged: bool,
     /// What an entry for the wanted VTEP points at.
     pub target: Option<Target>,
     /// The VNI is not served any more: nothing is wanted.
@@ -137,7 +139,9 @@ impl MacEntry {
             // The vxlan entry first: a frame must not be sent there before it knows where to go on.
             Some((wanted, target)) => {
                 self.vxlan_set(mac, wanted, target, context, &mut ops);
-                self.bridge_set(mac, wanted, context, &mut ops);
+                if context.bridged {
+                    self.bridge_set(mac, wanted, context, &mut ops);
+                }
             }
             None if self.wanted.is_some() && !context.retiring => {}
             None if self.adopted && !context.pruned && !context.retiring => {}

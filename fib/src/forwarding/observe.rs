@@ -2,9 +2,10 @@
 //! it differs from what is wanted.
 
 use super::flood::ActualFlood;
-use super::key::{Key, VtepId};
+use super::key::{Key, TableId, VtepId};
 use super::mac::{BridgeFdb, VxlanFdb};
 use super::neighbour::{ActualNeighbour, NeighbourEntry};
+use super::proxy::ActualProxy;
 use super::table::Devices;
 use super::vtep::NexthopChange;
 use super::{Forwarding, Repair};
@@ -26,20 +27,25 @@ impl Forwarding {
         match message.family {
             AF_BRIDGE if message.has(NTF_SELF) => self.observe_self(message, gone, now),
             AF_BRIDGE => {
-                let Some(vni) = message.master.and_then(|bridge| self.by_bridge.get(&bridge)).copied() else {
-                    return;
-                };
+                // A bridge that knows VLANs may have the ports of several L3VNIs.
+                let l3 = self.by_vxlan.get(&message.ifindex).filter(|id| id.is_l3());
+                let by_bridge = || message.master.and_then(|bridge| self.by_bridge.get(&bridge));
+                let Some(id) = l3.or_else(by_bridge).copied() else { return };
                 if let Some(mac) = message.mac {
-                    self.observe_bridge(links, vni, mac, message, gone, now);
+                    self.observe_bridge(links, id, mac, message, gone, now);
                 }
             }
             AF_INET | AF_INET6 => {
-                let Some(vni) = self.by_bridge.get(&message.ifindex).copied() else { return };
+                let Some(id) = self.by_bridge.get(&message.ifindex).copied() else { return };
                 // Multicast groups stand in the table, too, as NOARP entries that the kernel makes.
                 if let Some(ip) = message.address
+                    && message.has(NTF_PROXY)
+                {
+                    self.observe_proxy(id, ip, message, gone, now);
+                } else if let Some(ip) = message.address
                     && !ip.is_multicast()
                 {
-                    self.observe_neighbour(vni, ip, message, gone, now);
+                    self.observe_neighbour(id, ip, message, gone, now);
                 }
             }
             _ => {}
@@ -47,23 +53,23 @@ impl Forwarding {
     }
 
     fn observe_self(&mut self, message: &NeighbourMessage, gone: bool, now: Instant) {
-        let Some(vni) = self.by_vxlan.get(&message.ifindex).copied() else { return };
+        let Some(id) = self.by_vxlan.get(&message.ifindex).copied() else { return };
         match (message.mac, message.address) {
-            (Some(MacAddr::ZERO), Some(vtep)) => self.observe_flood(vni, vtep, message, gone, now),
-            (Some(mac), _) if mac.is_unicast() => self.observe_vxlan(vni, mac, message, gone, now),
+            (Some(MacAddr::ZERO), Some(vtep)) => self.observe_flood(id, vtep, message, gone, now),
+            (Some(mac), _) if mac.is_unicast() => self.observe_vxlan(id, mac, message, gone, now),
             _ => {}
         }
     }
 
     fn observe_vxlan(
         &mut self,
-        vni: Vni,
+        id: TableId,
         mac: MacAddr,
         message: &NeighbourMessage,
         gone: bool,
         now: Instant,
     ) {
-        let Some(table) = self.tables.get_mut(&vni) else { return };
+        let Some(table) = self.tables.get_mut(&id) else { return };
         let new = if gone {
             VxlanFdb::Absent
         } else if !message.has(NTF_EXT_LEARNED) {
@@ -76,20 +82,20 @@ impl Forwarding {
                 _ => VxlanFdb::Stray,
             }
         };
-        if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.macs.get_mut(&mac)) {
+        if let Some(entry) = self.tables.get_mut(&id).and_then(|table| table.macs.get_mut(&mac)) {
             entry.stale_vxlan = false;
             // Mostly the echo of what we wrote.
             if entry.vxlan == new {
                 return;
             }
         }
-        self.set_vxlan(vni, mac, new);
-        self.settle(Key::Mac(vni, mac), now);
+        self.set_vxlan(id, mac, new);
+        self.settle(Key::Mac(id, mac), now);
     }
 
     /// Records what the vxlan FDB has, and keeps count of who points at which VTEP.
-    pub(super) fn set_vxlan(&mut self, vni: Vni, mac: MacAddr, new: VxlanFdb) {
-        let Some(table) = self.tables.get_mut(&vni) else { return };
+    pub(super) fn set_vxlan(&mut self, id: TableId, mac: MacAddr, new: VxlanFdb) {
+        let Some(table) = self.tables.get_mut(&id) else { return };
         if new == VxlanFdb::Absent && !table.macs.contains_key(&mac) {
             return;
         }
@@ -117,17 +123,17 @@ impl Forwarding {
     fn observe_bridge(
         &mut self,
         links: &Links,
-        vni: Vni,
+        id: TableId,
         mac: MacAddr,
         message: &NeighbourMessage,
         gone: bool,
         now: Instant,
     ) {
-        let Some(Devices { vxlan, .. }) = self.tables.get(&vni).and_then(|table| table.devices) else {
+        let Some(Devices { vxlan, .. }) = self.tables.get(&id).and_then(|table| table.devices) else {
             return;
         };
         let new = BridgeFdb::read(message, vxlan);
-        let entry = self.tables.get_mut(&vni).and_then(|table| table.macs.get_mut(&mac));
+        let entry = self.tables.get_mut(&id).and_then(|table| table.macs.get_mut(&mac));
         let old = entry.map(|entry| {
             entry.stale_bridge = false;
             entry.bridge
@@ -143,29 +149,31 @@ impl Forwarding {
         if old == Some(new) {
             return;
         }
-        self.set_bridge(links, vni, mac, new);
-        self.settle(Key::Mac(vni, mac), now);
+        self.set_bridge(links, id, mac, new);
+        self.settle(Key::Mac(id, mac), now);
     }
 
     /// Records what the bridge FDB has, and tells the core of MACs that came to or went from a local port.
-    pub(super) fn set_bridge(&mut self, links: &Links, vni: Vni, mac: MacAddr, new: BridgeFdb) {
-        let Some(table) = self.tables.get_mut(&vni) else { return };
+    pub(super) fn set_bridge(&mut self, links: &Links, id: TableId, mac: MacAddr, new: BridgeFdb) {
+        let Some(table) = self.tables.get_mut(&id) else { return };
         if new == BridgeFdb::Absent && !table.macs.contains_key(&mac) {
             return;
         }
-        let silent = table.retiring;
+        let silent = table.retiring || id.is_l3();
         let entry = table.macs.entry(mac).or_default();
         let old = std::mem::replace(&mut entry.bridge, new);
         if old == new {
             return;
         }
+        let Some(vni) = id.vni() else { return };
         let on_vxlan = matches!(new, BridgeFdb::Vxlan { marked: true, .. });
         match entry.wanted {
             Some(_) => entry.bridge_held |= on_vxlan,
             None => entry.adopted |= on_vxlan,
         }
         if let BridgeFdb::Port { port, fixed } = new {
-            entry.moved_here = entry.wanted.is_some();
+            // Of a router MAC nobody decides: it is brought back.
+            entry.moved_here = entry.wanted.is_some() && !id.is_l3();
             entry.displaced = false;
             if !silent {
                 let port = (port, links.name(port));
@@ -189,13 +197,13 @@ impl Forwarding {
 
     fn observe_flood(
         &mut self,
-        vni: Vni,
+        id: TableId,
         vtep: IpAddr,
         message: &NeighbourMessage,
         gone: bool,
         now: Instant,
     ) {
-        let Some(table) = self.tables.get_mut(&vni) else { return };
+        let Some(table) = self.tables.get_mut(&id) else { return };
         if gone && !table.floods.contains_key(&vtep) {
             return;
         }
@@ -214,18 +222,18 @@ impl Forwarding {
             entry.held = true;
             entry.adopted |= !entry.wanted;
         }
-        self.settle(Key::Flood(vni, vtep), now);
+        self.settle(Key::Flood(id, vtep), now);
     }
 
     fn observe_neighbour(
         &mut self,
-        vni: Vni,
+        id: TableId,
         ip: IpAddr,
         message: &NeighbourMessage,
         gone: bool,
         now: Instant,
     ) {
-        let Some(table) = self.tables.get_mut(&vni) else { return };
+        let Some(table) = self.tables.get_mut(&id) else { return };
         let held = table.neighbours.get(ip).is_some_and(|entry| entry.held);
         let new = if gone { ActualNeighbour::Absent } else { ActualNeighbour::read(message, held) };
         if let Some(entry) = table.neighbours.get_mut(ip) {
@@ -234,17 +242,17 @@ impl Forwarding {
                 return;
             }
         }
-        self.set_neighbour(vni, ip, new);
-        self.settle(Key::Neighbour(vni, ip), now);
+        self.set_neighbour(id, ip, new);
+        self.settle(Key::Neighbour(id, ip), now);
     }
 
     /// Records what the neighbour table has, and tells the core of neighbours that the kernel found or lost.
-    pub(super) fn set_neighbour(&mut self, vni: Vni, ip: IpAddr, new: ActualNeighbour) {
-        let Some(table) = self.tables.get_mut(&vni) else { return };
+    pub(super) fn set_neighbour(&mut self, id: TableId, ip: IpAddr, new: ActualNeighbour) {
+        let Some(table) = self.tables.get_mut(&id) else { return };
         if new == ActualNeighbour::Absent && table.neighbours.get(ip).is_none() {
             return;
         }
-        let silent = table.retiring;
+        let silent = table.retiring || id.is_l3();
         let entry = table.neighbours.entry(ip);
         let old = std::mem::replace(&mut entry.actual, new);
         let ours = matches!(new, ActualNeighbour::Ours(_));
@@ -252,9 +260,7 @@ impl Forwarding {
             Some(wanted) => entry.held |= new == ActualNeighbour::Ours(wanted),
             None => entry.adopted |= (ours || new == ActualNeighbour::Overwritten) && old != new,
         }
-        if silent {
-            return;
-        }
+        let Some(vni) = id.vni().filter(|_| !silent) else { return };
         match (old.local_mac(), new.local_mac()) {
             (old, Some(mac)) if old != Some(mac) => {
                 self.out.locals.push(LocalEvent::Neighbour { vni, ip, mac, source: NeighbourSource::Kernel });
@@ -267,7 +273,7 @@ impl Forwarding {
     }
 
     /// After an observation: work, or nothing, or an entry that can be forgotten.
-    fn settle(&mut self, key: Key, now: Instant) {
+    pub(super) fn settle(&mut self, key: Key, now: Instant) {
         self.tell_conflict(key);
         if !self.differs(key) {
             self.sweep(key);
@@ -282,21 +288,24 @@ impl Forwarding {
 
     /// Whether our entry has been there, so that a difference is somebody else's doing.
     fn is_held(&self, key: Key) -> bool {
-        let Some(table) = key.vni().and_then(|vni| self.tables.get(&vni)) else { return false };
+        if let Key::Route(vrf, prefix) = key {
+            return self.vrfs.route(vrf, prefix).is_some_and(|entry| entry.wanted.is_some() && entry.held);
+        }
+        let Some(table) = key.table().and_then(|id| self.tables.get(&id)) else { return false };
+        let bridged = table.devices.is_some_and(|devices| devices.bridged);
         match key {
-            Key::Mac(_, mac) => table
-                .macs
-                .get(&mac)
-                .is_some_and(|entry| entry.wanted.is_some() && entry.vxlan_held && entry.bridge_held),
+            Key::Mac(_, mac) => table.macs.get(&mac).is_some_and(|entry| {
+                entry.wanted.is_some() && entry.vxlan_held && (entry.bridge_held || !bridged)
+            }),
             Key::Neighbour(_, ip) => {
                 table.neighbours.get(ip).is_some_and(|entry| entry.wanted.is_some() && entry.held)
             }
             Key::Flood(_, vtep) => table.floods.get(&vtep).is_some_and(|entry| entry.wanted && entry.held),
-            Key::Vtep(_) | Key::Orphan(_) => false,
+            Key::Proxy(..) | Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => false,
         }
     }
 
-    fn repair(&mut self, key: Key, now: Instant) {
+    pub(super) fn repair(&mut self, key: Key, now: Instant) {
         // One deed may come as several notifications.
         if self.is_queued(key) {
             return;
@@ -308,7 +317,7 @@ impl Forwarding {
             Repair::Later { tell: true } => {
                 if let Some(op) = self.ops(key).first() {
                     self.out.notices.push(FibNotice::Fighting {
-                        kind: op.kind(),
+                        kind: key.kind(op),
                         vni: key.vni(),
                         key: op.to_string(),
                     });
@@ -319,14 +328,14 @@ impl Forwarding {
 
     /// Tells the log, once, of an entry of the operator that stands where ours belongs.
     pub(super) fn tell_conflict(&mut self, key: Key) {
-        let Some(vni) = key.vni() else { return };
-        let Some(table) = self.tables.get(&vni) else { return };
+        let Some((id, vni)) = key.table().and_then(|id| Some((id, id.vni()?))) else { return };
+        let Some(table) = self.tables.get(&id) else { return };
         let conflict = match key {
             Key::Mac(_, mac) => table.macs.get(&mac).and_then(|entry| {
                 let kind = if entry.vxlan_conflict() {
-                    EntryKind::VxlanFdb
+                    if id.is_l3() { EntryKind::RouterMacFdb } else { EntryKind::VxlanFdb }
                 } else if entry.bridge_conflict() {
-                    EntryKind::BridgeFdb
+                    if id.is_l3() { EntryKind::RouterMacFdb } else { EntryKind::BridgeFdb }
                 } else {
                     return None;
                 };
@@ -336,8 +345,11 @@ impl Forwarding {
                 .neighbours
                 .get(ip)
                 .is_some_and(NeighbourEntry::conflict)
-                .then(|| (EntryKind::Neighbour, ip.to_string())),
-            Key::Flood(..) | Key::Vtep(_) | Key::Orphan(_) => None,
+                .then(|| {
+                    let kind = if id.is_l3() { EntryKind::RouterMacNeighbour } else { EntryKind::Neighbour };
+                    (kind, ip.to_string())
+                }),
+            _ => None,
         };
         match conflict {
             Some((kind, words)) => {
@@ -357,6 +369,10 @@ impl Forwarding {
         let change = if gone { self.vteps.observe_gone(message.id) } else { self.vteps.observe(message) };
         if let Some(change) = change {
             self.nexthop_changed(change, now);
+        }
+        let change = if gone { self.hops.observe_gone(message.id) } else { self.hops.observe(message) };
+        if let Some(change) = change {
+            self.hop_changed(change, now);
         }
     }
 
@@ -382,29 +398,49 @@ impl Forwarding {
     /// Records one state for every entry that points at the group of a VTEP. The only walk over all MACs, for what
     /// only somebody else's doing brings about.
     pub(super) fn set_entries_of(&mut self, vtep: VtepId, state: VxlanFdb, now: Instant) {
-        let entries: Vec<(Vni, MacAddr)> = self
+        let entries: Vec<(TableId, MacAddr)> = self
             .tables
             .iter()
-            .flat_map(|(vni, table)| table.macs.iter().map(move |(mac, entry)| (*vni, *mac, entry)))
+            .flat_map(|(id, table)| table.macs.iter().map(move |(mac, entry)| (*id, *mac, entry)))
             .filter(|(_, _, entry)| entry.vxlan == VxlanFdb::Nexthop(vtep))
-            .map(|(vni, mac, _)| (vni, mac))
+            .map(|(id, mac, _)| (id, mac))
             .collect();
-        for (vni, mac) in entries {
-            self.set_vxlan(vni, mac, state);
-            self.settle(Key::Mac(vni, mac), now);
+        for (id, mac) in entries {
+            self.set_vxlan(id, mac, state);
+            self.settle(Key::Mac(id, mac), now);
         }
     }
 
-    /// Before a dump of a VNI's FDB and neighbours.
+    fn observe_proxy(&mut self, id: TableId, ip: IpAddr, message: &NeighbourMessage, gone: bool, now: Instant) {
+        let Some(table) = self.tables.get_mut(&id) else { return };
+        if gone && !table.proxies.contains_key(&ip) {
+            return;
+        }
+        let entry = table.proxies.entry(ip).or_default();
+        entry.stale = false;
+        entry.actual = if gone { ActualProxy::Absent } else { ActualProxy::read(message) };
+        entry.adopted |= entry.actual == ActualProxy::Ours && !entry.wanted;
+        self.settle(Key::Proxy(id, ip), now);
+    }
+
+    /// Before a dump of an L2VNI's FDB and neighbours.
     pub fn begin_sync(&mut self, vni: Vni) {
-        if let Some(table) = self.tables.get_mut(&vni) {
+        self.begin_sync_table(TableId::l2(vni));
+    }
+
+    pub(super) fn begin_sync_table(&mut self, id: TableId) {
+        if let Some(table) = self.tables.get_mut(&id) {
             table.begin_sync();
         }
     }
 
     /// After it: what was not shown again is gone.
     pub fn end_sync(&mut self, links: &Links, vni: Vni, now: Instant) {
-        let Some(table) = self.tables.get(&vni) else { return };
+        self.end_sync_table(links, TableId::l2(vni), now);
+    }
+
+    pub(super) fn end_sync_table(&mut self, links: &Links, id: TableId, now: Instant) {
+        let Some(table) = self.tables.get(&id) else { return };
         let macs: Vec<_> = table
             .macs
             .iter()
@@ -415,30 +451,40 @@ impl Forwarding {
             table.neighbours.iter().filter(|(_, entry)| entry.stale).map(|(ip, _)| ip).collect();
         let floods: Vec<IpAddr> =
             table.floods.iter().filter(|(_, entry)| entry.stale).map(|(vtep, _)| *vtep).collect();
+        let proxies: Vec<IpAddr> =
+            table.proxies.iter().filter(|(_, entry)| entry.stale).map(|(ip, _)| *ip).collect();
         for (mac, vxlan, bridge) in macs {
             if vxlan {
-                self.set_vxlan(vni, mac, VxlanFdb::Absent);
+                self.set_vxlan(id, mac, VxlanFdb::Absent);
             }
             if bridge {
-                self.set_bridge(links, vni, mac, BridgeFdb::Absent);
+                self.set_bridge(links, id, mac, BridgeFdb::Absent);
             }
-            self.settle(Key::Mac(vni, mac), now);
+            self.settle(Key::Mac(id, mac), now);
         }
         for ip in neighbours {
-            self.set_neighbour(vni, ip, ActualNeighbour::Absent);
-            self.settle(Key::Neighbour(vni, ip), now);
+            self.set_neighbour(id, ip, ActualNeighbour::Absent);
+            self.settle(Key::Neighbour(id, ip), now);
         }
         for vtep in floods {
-            if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.floods.get_mut(&vtep)) {
+            if let Some(entry) = self.tables.get_mut(&id).and_then(|table| table.floods.get_mut(&vtep)) {
                 entry.actual = ActualFlood::Absent;
             }
-            self.settle(Key::Flood(vni, vtep), now);
+            self.settle(Key::Flood(id, vtep), now);
+        }
+        for ip in proxies {
+            if let Some(entry) = self.tables.get_mut(&id).and_then(|table| table.proxies.get_mut(&ip)) {
+                entry.actual = ActualProxy::Absent;
+                entry.stale = false;
+            }
+            self.settle(Key::Proxy(id, ip), now);
         }
     }
 
     /// Before a dump of all nexthops.
     pub fn begin_sync_nexthops(&mut self) {
         self.vteps.begin_sync();
+        self.hops.begin_sync();
     }
 
     /// After it: what was not shown again is gone.
@@ -446,6 +492,11 @@ impl Forwarding {
         for id in self.vteps.end_sync() {
             if let Some(change) = self.vteps.observe_gone(id) {
                 self.nexthop_changed(change, now);
+            }
+        }
+        for id in self.hops.end_sync() {
+            if let Some(change) = self.hops.observe_gone(id) {
+                self.hop_changed(change, now);
             }
         }
     }

@@ -2,16 +2,19 @@
 
 use super::Forwarding;
 use super::flood::ActualFlood;
-use super::key::Key;
+use super::key::{Key, TableId};
 use super::mac::{BridgeFdb, VxlanFdb};
 use super::neighbour::ActualNeighbour;
+use super::proxy::ActualProxy;
+use super::route::ActualRoute;
 use super::vtep::TargetForm;
 use crate::event::FibNotice;
 use crate::model::Links;
-use crate::netlink::encode::{Mode, Op, Query, Target};
+use crate::netlink::encode::{Mode, Op, Query, RouteTarget, Target};
 use crate::netlink::socket::KernelError;
 use nix::errno::Errno;
 use std::time::Instant;
+use std::net::IpAddr;
 use weft_evpn::MacAddr;
 use weft_evpn::forwarding::RemoteNeighbour;
 
@@ -22,6 +25,8 @@ pub enum FollowUp {
     None,
     /// Something stands there that was not known: ask for it and `observe` the answer.
     Ask(Query),
+    /// Nexthops are not as they were believed to be: read them all.
+    ReadNexthops,
 }
 
 impl Forwarding {
@@ -31,12 +36,13 @@ impl Forwarding {
         self.apply(links, key, op);
         if op.is_deletion() {
             self.sweep(key);
+            self.look_at_retiring |= !self.retiring.is_empty() || !self.retiring_vrfs.is_empty();
         }
     }
 
     /// Records the state after a message that the kernel accepted.
     fn apply(&mut self, links: &Links, key: Key, op: &Op) {
-        match (*op, key) {
+        match (op.clone(), key) {
             (Op::VxlanSet { mac, target, .. }, Key::Mac(vni, _)) => {
                 let state = match target {
                     Target::Nexthop(group) => {
@@ -79,7 +85,33 @@ impl Forwarding {
             (Op::NeighbourDelete { ip, .. }, Key::Neighbour(vni, _)) => {
                 self.set_neighbour(vni, ip, ActualNeighbour::Absent);
             }
+            (Op::ProxySet { ip, .. }, Key::Proxy(table, _)) => {
+                self.set_proxy(table, ip, ActualProxy::Ours);
+            }
+            (Op::ProxyDelete { ip, .. }, Key::Proxy(table, _)) => {
+                self.set_proxy(table, ip, ActualProxy::Absent);
+            }
+            (Op::RouteSet { target, .. }, Key::Route(vrf, prefix)) => {
+                let actual = match target {
+                    RouteTarget::Nexthop(object) => ActualRoute::Hops(object),
+                    RouteTarget::Discard => ActualRoute::Discard,
+                };
+                self.record_route(vrf, prefix, actual);
+            }
+            (Op::RouteDelete { .. }, Key::Route(vrf, prefix)) => {
+                self.record_route(vrf, prefix, ActualRoute::Absent);
+            }
+            (_, Key::Hop(_)) => {
+                self.hops.written(op);
+                self.enqueue_hops();
+            }
             _ => self.vteps.written(op),
+        }
+    }
+
+    fn set_proxy(&mut self, table: TableId, ip: IpAddr, actual: ActualProxy) {
+        if let Some(entry) = self.tables.get_mut(&table).and_then(|table| table.proxies.get_mut(&ip)) {
+            entry.actual = actual;
         }
     }
 
@@ -97,9 +129,10 @@ impl Forwarding {
     ///
     /// | error | answer |
     /// |---|---|
-    /// | `ENOENT` to a deletion | it is done |
+    /// | `ENOENT`, `ESRCH`, `ENODEV` to a deletion | it is done |
     /// | `EEXIST` | ask what stands there, then decide anew |
     /// | FDB nexthops not known (`EOPNOTSUPP`, `EINVAL`… to the first) | from now on by address |
+    /// | a nexthop or group of routes, or a route that needs one | read all nexthops again, then decide anew |
     /// | an entry refused although its nexthop is there | ask whether it is still there |
     /// | `ENODEV`, `EBUSY`, `ENOBUFS`, `ENOMEM`, `ENOSPC`, all others | again later, spaced out; told after a few |
     pub fn refused(
@@ -111,7 +144,7 @@ impl Forwarding {
         now: Instant,
     ) -> FollowUp {
         match (op, error.errno) {
-            (op, Errno::ENOENT) if op.is_deletion() => {
+            (op, Errno::ENOENT | Errno::ESRCH | Errno::ENODEV) if op.is_deletion() => {
                 self.written(links, key, op);
                 self.requeue(key);
                 FollowUp::None
@@ -123,6 +156,15 @@ impl Forwarding {
             (Op::NexthopSet { id, .. } | Op::GroupSet { id, .. }, Errno::EEXIST) => {
                 self.failed(key, op, error, now);
                 FollowUp::Ask(Query::Nexthop { id: *id })
+            }
+            (Op::HopSet { .. }, Errno::EEXIST)
+            | (Op::HopGroupSet { .. }, Errno::EEXIST | Errno::EINVAL | Errno::ENOENT)
+            | (
+                Op::RouteSet { target: RouteTarget::Nexthop(_), .. },
+                Errno::EINVAL | Errno::ENOENT | Errno::EHOSTUNREACH | Errno::ENETUNREACH,
+            ) => {
+                self.failed(key, op, error, now);
+                FollowUp::ReadNexthops
             }
             (
                 Op::NexthopSet { mode: Mode::Create, .. } | Op::GroupSet { mode: Mode::Create, .. },
@@ -178,7 +220,7 @@ impl Forwarding {
     fn failed(&mut self, key: Key, op: &Op, error: &KernelError, now: Instant) {
         if self.pace.failed(key, now) {
             self.out.notices.push(FibNotice::WriteFailed {
-                kind: op.kind(),
+                kind: key.kind(op),
                 vni: key.vni(),
                 key: op.to_string(),
                 error: error.to_string(),

@@ -1,12 +1,11 @@
 //! How soon a write is tried again: at once for a lone drift, later and later for what keeps failing or what
 //! somebody keeps changing back.
 
-use super::key::Key;
+use super::key::{Key, TableId, VrfId};
 use hashbrown::HashMap;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
-use weft_evpn::Vni;
 
 /// Repairs of one key within [`WINDOW`] that are made at once.
 const FREE_REPAIRS: u32 = 16;
@@ -115,8 +114,13 @@ impl Pace {
     }
 
     /// The VNI has new devices: the old ones' troubles are no reason to wait.
-    pub fn forgive_vni(&mut self, vni: Vni) {
-        self.troubles.retain(|key, _| key.vni() != Some(vni));
+    pub fn forgive_table(&mut self, table: TableId) {
+        self.troubles.retain(|key, _| key.table() != Some(table));
+    }
+
+    /// The same of an IP-VRF.
+    pub fn forgive_vrf(&mut self, vrf: VrfId) {
+        self.troubles.retain(|key, _| !matches!(key, Key::Route(of, _) if *of == vrf));
     }
 
     /// The next key whose time has come.

@@ -2,44 +2,57 @@
 
 use super::Forwarding;
 use super::flood::ActualFlood;
-use super::key::VtepId;
+use super::key::{TableId, VtepId};
 use super::mac::{BridgeFdb, MacEntry, VxlanFdb};
 use super::neighbour::ActualNeighbour;
+use super::proxy::ActualProxy;
+use super::route::{ActualRoute, RouteEntry, WayId};
 use super::table::VniTable;
+use super::vrf::VrfTable;
 use crate::consistency::{ConsistencyReport, Difference, EntryKind};
 use crate::model::Links;
-use crate::netlink::encode::Op;
-use weft_evpn::forwarding::RemoteNeighbour;
+use crate::netlink::encode::{Op, metric_of};
+use ipnet::IpNet;
+use weft_evpn::forwarding::{RemoteNeighbour, VrfNextHop};
 use weft_evpn::{MacAddr, Vni};
 
 impl Forwarding {
     /// Compares what is wanted of a VNI with what the last dump showed, and adds the differences.
     pub fn report(&self, links: &Links, vni: Vni, report: &mut ConsistencyReport) {
-        let Some(table) = self.tables.get(&vni) else { return };
+        self.report_table(links, TableId::l2(vni), report);
+    }
+
+    fn report_table(&self, links: &Links, id: TableId, report: &mut ConsistencyReport) {
+        let Some(table) = self.tables.get(&id) else { return };
         let Some(devices) = table.devices else { return };
+        let (vxlan_fdb, bridge_fdb, neighbour) = if id.is_l3() {
+            (EntryKind::RouterMacFdb, EntryKind::RouterMacFdb, EntryKind::RouterMacNeighbour)
+        } else {
+            (EntryKind::VxlanFdb, EntryKind::BridgeFdb, EntryKind::Neighbour)
+        };
         let (vxlan, bridge) = (links.name(devices.vxlan), links.name(devices.bridge));
         report.vnis += 1;
         let difference = |kind, device: &str, key: String, desired, kernel| Difference {
             kind,
-            vni: Some(vni),
+            vni: id.vni(),
             device: device.to_owned(),
             key,
             desired,
             kernel,
         };
         for (mac, entry) in &table.macs {
-            report.checked += 2 * usize::from(entry.wanted.is_some());
+            report.checked += (1 + usize::from(devices.bridged)) * usize::from(entry.wanted.is_some());
             let (in_vxlan, in_bridge) = self.mac_differences(table, *mac, entry);
             if in_vxlan {
                 let desired = entry.wanted.and_then(|wanted| self.vtep_words(wanted.vtep));
                 let kernel = self.vxlan_words(entry.vxlan);
-                report.add(difference(EntryKind::VxlanFdb, &vxlan, mac.to_string(), desired, kernel));
+                report.add(difference(vxlan_fdb, &vxlan, mac.to_string(), desired, kernel));
             }
             if in_bridge {
                 let sticky = |wanted: super::mac::WantedMac| if wanted.sticky { ", sticky" } else { "" };
                 let desired = entry.wanted.map(|wanted| format!("on {vxlan}{}", sticky(wanted)));
                 let kernel = bridge_words(links, &vxlan, entry.bridge);
-                report.add(difference(EntryKind::BridgeFdb, &bridge, mac.to_string(), desired, kernel));
+                report.add(difference(bridge_fdb, &bridge, mac.to_string(), desired, kernel));
             }
         }
         for (ip, entry) in table.neighbours.iter() {
@@ -47,7 +60,15 @@ impl Forwarding {
             if entry.conflict() || table.neighbour_op(ip).is_some() {
                 let desired = entry.wanted.map(neighbour_words);
                 let kernel = actual_neighbour_words(entry.actual);
-                report.add(difference(EntryKind::Neighbour, &bridge, ip.to_string(), desired, kernel));
+                report.add(difference(neighbour, &bridge, ip.to_string(), desired, kernel));
+            }
+        }
+        for (ip, entry) in &table.proxies {
+            report.checked += usize::from(entry.wanted);
+            if table.proxy_op(*ip).is_some() {
+                let desired = entry.wanted.then(|| "an answer to ARP and ND".to_owned());
+                let kernel = (entry.actual != ActualProxy::Absent).then(|| "an answer to ARP and ND".to_owned());
+                report.add(difference(EntryKind::Proxy, &bridge, ip.to_string(), desired, kernel));
             }
         }
         for (vtep, entry) in &table.floods {
@@ -60,8 +81,68 @@ impl Forwarding {
         }
     }
 
+    /// The same of the IP-VRFs: routes, and the router MACs of their L3VNIs.
+    pub fn report_vrfs(&self, links: &Links, report: &mut ConsistencyReport) {
+        for id in self.vrfs.ids() {
+            let Some(vrf) = self.vrfs.get(id).filter(|vrf| vrf.devices.is_some()) else { continue };
+            if let Some(table) = vrf.l3() {
+                self.report_table(links, table, report);
+            }
+            for (prefix, entry) in vrf.routes.iter() {
+                report.checked += usize::from(entry.wanted.is_some());
+                let missing = self.route_is_missing(vrf, prefix, entry);
+                if !missing && !self.route_differs(id, prefix) {
+                    continue;
+                }
+                report.add(Difference {
+                    kind: EntryKind::VrfRoute,
+                    vni: None,
+                    device: vrf.name.to_string(),
+                    key: prefix.to_string(),
+                    desired: entry.wanted.map(|way| way_words(vrf, way)),
+                    kernel: self.route_words(vrf, prefix, entry),
+                });
+            }
+        }
+    }
+
+    /// Whether what is wanted cannot be written: it leads nowhere, or somebody's route has our metric.
+    fn route_is_missing(&self, vrf: &VrfTable, prefix: IpNet, entry: &RouteEntry) -> bool {
+        let nowhere = entry.wanted.is_some_and(|way| way != WayId::DISCARD) && vrf.wanted_set(entry).is_none();
+        nowhere || (entry.wanted.is_some() && vrf.foreign.has_metric(prefix, metric_of(prefix)))
+    }
+
+    fn route_words(&self, vrf: &VrfTable, prefix: IpNet, entry: &RouteEntry) -> Option<String> {
+        match entry.actual() {
+            ActualRoute::Hops(group) => Some(match self.hops.describe(group).1 {
+                Some(words) => format!("nhid {group} ({words})"),
+                None => format!("nhid {group}"),
+            }),
+            ActualRoute::Discard => Some("discard".to_owned()),
+            ActualRoute::Altered => Some("ours, written over by somebody".to_owned()),
+            ActualRoute::Absent => {
+                let foreign = vrf.foreign.has_metric(prefix, metric_of(prefix));
+                foreign.then(|| "a route of somebody else with our metric".to_owned())
+            }
+        }
+    }
+
     /// The same of the nexthops.
     pub fn report_nexthops(&self, report: &mut ConsistencyReport) {
+        for id in self.hops.known() {
+            let (desired, kernel) = self.hops.describe(id);
+            report.checked += usize::from(desired.is_some());
+            if !self.hops.ops(id).is_empty() {
+                report.add(Difference {
+                    kind: EntryKind::L3Nexthop,
+                    vni: None,
+                    device: String::new(),
+                    key: id.to_string(),
+                    desired,
+                    kernel,
+                });
+            }
+        }
         for id in self.vteps.iter() {
             let Some((key, desired, kernel)) = self.vteps.describe(id) else { continue };
             report.checked += usize::from(desired.is_some());
@@ -102,6 +183,21 @@ impl Forwarding {
             VxlanFdb::Overwritten | VxlanFdb::Foreign => Some("an entry of somebody else".to_owned()),
         }
     }
+}
+
+fn way_words(vrf: &VrfTable, way: WayId) -> String {
+    if way == WayId::DISCARD {
+        return "discard".to_owned();
+    }
+    let hops = vrf.way(way).map(|way| &*way.hops).unwrap_or_default();
+    let words: Vec<String> = hops
+        .iter()
+        .map(|hop| match hop {
+            VrfNextHop::Vtep { vtep, router_mac } => format!("via VTEP {vtep} at {router_mac}"),
+            VrfNextHop::Gateway(gateway) => format!("via {gateway}"),
+        })
+        .collect();
+    words.join(", ")
 }
 
 fn bridge_words(links: &Links, vxlan: &str, state: BridgeFdb) -> Option<String> {

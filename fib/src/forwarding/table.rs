@@ -2,22 +2,26 @@
 
 use super::FixedState;
 use super::flood::{ActualFlood, FloodEntry};
-use super::key::{Key, VtepId};
+use super::key::{Key, TableId, VtepId};
 use super::mac::{BridgeFdb, MacContext, MacEntry, Ops, VxlanFdb, WantedMac};
 use super::neighbour::{ActualNeighbour, NeighbourEntry};
+use super::proxy::{ActualProxy, ProxyEntry};
 use super::vtep::Vteps;
 use crate::netlink::encode::Op;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use weft_evpn::forwarding::RemoteNeighbour;
-use weft_evpn::{MacAddr, Vni};
+use weft_evpn::MacAddr;
 
 /// Interface indexes of a VNI's devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Devices {
     pub vxlan: u32,
+    /// The device with the neighbours: the bridge, or that which routes for an L3VNI.
     pub bridge: u32,
+    /// The vxlan device is a port of a bridge, whose FDB must have the MACs, too.
+    pub bridged: bool,
 }
 
 /// Neighbours, by family: an IPv4 key is a quarter of an `IpAddr`.
@@ -83,19 +87,24 @@ pub struct VniTable {
     pub macs: HashMap<MacAddr, MacEntry, FixedState>,
     pub neighbours: Neighbours,
     pub floods: BTreeMap<IpAddr, FloodEntry>,
+    pub proxies: HashMap<IpAddr, ProxyEntry, FixedState>,
 }
 
 impl VniTable {
     /// Nothing is wanted and nothing is there.
     pub fn is_void(&self) -> bool {
-        self.macs.is_empty() && self.neighbours.iter().next().is_none() && self.floods.is_empty()
+        self.macs.is_empty()
+            && self.neighbours.iter().next().is_none()
+            && self.floods.is_empty()
+            && self.proxies.is_empty()
     }
 
     /// Every key that has an entry.
-    pub fn keys(&self, vni: Vni) -> Vec<Key> {
-        let mut keys: Vec<Key> = self.floods.keys().map(|vtep| Key::Flood(vni, *vtep)).collect();
-        keys.extend(self.macs.keys().map(|mac| Key::Mac(vni, *mac)));
-        keys.extend(self.neighbours.iter().map(|(ip, _)| Key::Neighbour(vni, ip)));
+    pub fn keys(&self, id: TableId) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.floods.keys().map(|vtep| Key::Flood(id, *vtep)).collect();
+        keys.extend(self.macs.keys().map(|mac| Key::Mac(id, *mac)));
+        keys.extend(self.neighbours.iter().map(|(ip, _)| Key::Neighbour(id, ip)));
+        keys.extend(self.proxies.keys().map(|ip| Key::Proxy(id, *ip)));
         keys
     }
 
@@ -122,11 +131,22 @@ impl VniTable {
         entry.wanted = wanted;
     }
 
+    pub fn wish_proxy(&mut self, ip: IpAddr, wanted: bool) {
+        let entry = self.proxies.entry(ip).or_default();
+        entry.adopted = false;
+        entry.wanted = wanted;
+    }
+
+    pub fn proxy_op(&self, ip: IpAddr) -> Option<Op> {
+        let device = self.devices?.bridge;
+        self.proxies.get(&ip)?.op(device, ip, self.retiring, self.pruned)
+    }
+
     /// What the difference of a MAC depends on.
     fn mac_context(&self, entry: &MacEntry, vteps: &Vteps) -> Option<MacContext> {
-        let Devices { vxlan, bridge } = self.devices?;
+        let Devices { vxlan, bridge, bridged } = self.devices?;
         let target = entry.wanted.and_then(|wanted| vteps.target(wanted.vtep));
-        Some(MacContext { vxlan, bridge, target, retiring: self.retiring, pruned: self.pruned })
+        Some(MacContext { vxlan, bridge, bridged, target, retiring: self.retiring, pruned: self.pruned })
     }
 
     pub fn mac_ops(&self, mac: MacAddr, vteps: &Vteps) -> Ops {
@@ -161,7 +181,8 @@ impl VniTable {
             Key::Mac(_, mac) => self.macs.get_mut(&mac).map(|entry| &mut entry.dirty),
             Key::Neighbour(_, ip) => self.neighbours.get_mut(ip).map(|entry| &mut entry.dirty),
             Key::Flood(_, vtep) => self.floods.get_mut(&vtep).map(|entry| &mut entry.dirty),
-            Key::Vtep(_) | Key::Orphan(_) => None,
+            Key::Proxy(_, ip) => self.proxies.get_mut(&ip).map(|entry| &mut entry.dirty),
+            Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => None,
         };
         mark.is_some_and(|mark| std::mem::replace(mark, dirty) != dirty)
     }
@@ -172,7 +193,8 @@ impl VniTable {
             Key::Mac(_, mac) => self.macs.get(&mac).is_some_and(|entry| entry.dirty),
             Key::Neighbour(_, ip) => self.neighbours.get(ip).is_some_and(|entry| entry.dirty),
             Key::Flood(_, vtep) => self.floods.get(&vtep).is_some_and(|entry| entry.dirty),
-            Key::Vtep(_) | Key::Orphan(_) => false,
+            Key::Proxy(_, ip) => self.proxies.get(&ip).is_some_and(|entry| entry.dirty),
+            Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => false,
         }
     }
 
@@ -194,7 +216,12 @@ impl VniTable {
                     self.floods.remove(&vtep);
                 }
             }
-            Key::Vtep(_) | Key::Orphan(_) => {}
+            Key::Proxy(_, ip) => {
+                if self.proxies.get(&ip).is_some_and(|entry| entry.is_void() && !entry.dirty) {
+                    self.proxies.remove(&ip);
+                }
+            }
+            Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => {}
         }
     }
 
@@ -216,6 +243,10 @@ impl VniTable {
             *entry = FloodEntry { wanted: entry.wanted, dirty: entry.dirty, ..FloodEntry::default() };
             entry.wanted
         });
+        self.proxies.retain(|_, entry| {
+            *entry = ProxyEntry { wanted: entry.wanted, dirty: entry.dirty, ..ProxyEntry::default() };
+            entry.wanted
+        });
     }
 
     /// Before a dump: whatever is there must be shown again.
@@ -229,6 +260,9 @@ impl VniTable {
         }
         for entry in self.floods.values_mut() {
             entry.stale = entry.actual != ActualFlood::Absent;
+        }
+        for entry in self.proxies.values_mut() {
+            entry.stale = entry.actual != ActualProxy::Absent;
         }
     }
 
@@ -245,5 +279,6 @@ impl VniTable {
                 .filter(|(_, entry)| matches!(entry.actual, ActualNeighbour::Ours(_)))
                 .count()
             + self.floods.values().filter(|entry| entry.actual == ActualFlood::Ours).count()
+            + self.proxies.values().filter(|entry| entry.actual == ActualProxy::Ours).count()
     }
 }

@@ -325,7 +325,7 @@ impl Vteps {
     pub fn observe(&mut self, message: &NexthopMessage) -> Option<NexthopChange> {
         let slot = slot_of(message.id)?;
         let marked = message.fdb && message.protocol == RTPROT_BGP;
-        let seen = Seen { marked, gateway: message.gateway, group: message.group, stale: false };
+        let seen = Seen { marked, gateway: message.gateway, group: message.group(), stale: false };
         self.seen.insert(message.id, seen);
         if !self.by_slot.contains_key(&slot)
             && marked

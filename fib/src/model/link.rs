@@ -26,6 +26,8 @@ pub struct Link {
     pub alias: Option<String>,
     /// Settings as a bridge port.
     pub port: Option<BridgePort>,
+    /// Index of the device that this one stands on: of a VLAN device, the one whose VLAN it is.
+    pub parent: Option<u32>,
 }
 
 /// Kinds of devices that EVPN knows apart.
@@ -35,6 +37,16 @@ pub enum LinkKind {
     Bridge,
     /// A vxlan device.
     Vxlan(Vxlan),
+    /// A VRF device and its routing table.
+    Vrf {
+        /// The table.
+        table: u32,
+    },
+    /// A VLAN device; of a VLAN-aware bridge, that VLAN's SVI.
+    Vlan {
+        /// The VLAN.
+        id: u16,
+    },
     /// Anything else.
     Other,
 }
@@ -70,6 +82,19 @@ impl Link {
             LinkKind::Vxlan(vxlan) => Some(vxlan),
             _ => None,
         }
+    }
+
+    /// The routing table, if it is a VRF device.
+    pub fn vrf_table(&self) -> Option<u32> {
+        match self.kind {
+            LinkKind::Vrf { table } => Some(table),
+            _ => None,
+        }
+    }
+
+    /// Index and name, as the parts of Weft name interfaces to each other.
+    pub fn id(&self) -> (u32, String) {
+        (self.index, self.name.clone())
     }
 
     /// Whether it is a bridge.

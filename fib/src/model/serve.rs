@@ -1,13 +1,15 @@
 //! Which L2VNIs can be served: a vxlan device with that id and a local address, alone of its kind on a bridge,
 //! both switched on. Everything else has a reason that an operator can act on.
 
-use super::{Link, Links};
+use super::{Address, Link, Links};
 use crate::config::Serve;
 use crate::event::FibNotice;
+use crate::vrf::{ServedVrf, Tenants};
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use weft_evpn::local::VniDevices;
-use weft_evpn::{MacAddr, Vni};
+use weft_evpn::{MacAddr, Vni, VrfName};
 
 /// A VNI that is served, with all that depends on its links.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +31,13 @@ impl ServedVni {
 }
 
 /// Computes which VNIs are up, and what stands in the way of those that have a vxlan device and are not.
-pub fn served(links: &Links, serve: &Serve) -> (BTreeMap<Vni, ServedVni>, Vec<FibNotice>) {
+/// `vrfs` are the IP-VRFs that are there; a VNI that is an L3VNI is none of these.
+pub fn served(
+    links: &Links,
+    serve: &Serve,
+    tenants: &Tenants,
+    vrfs: &BTreeMap<VrfName, ServedVrf>,
+) -> (BTreeMap<Vni, ServedVni>, Vec<FibNotice>) {
     let mut up = BTreeMap::new();
     let mut notices = Vec::new();
     // How many vxlan devices each bridge has, counted once: a bridge may have hundreds of ports.
@@ -43,10 +51,10 @@ pub fn served(links: &Links, serve: &Serve) -> (BTreeMap<Vni, ServedVni>, Vec<Fi
         let Some(vni) = link.vxlan().filter(|vxlan| !vxlan.external).and_then(|vxlan| vxlan.vni) else {
             continue;
         };
-        if !serve.contains(vni) {
+        if !serve.contains(vni) || tenants.is_l3vni(vni) {
             continue;
         }
-        let verdict = devices(links, link, &on_bridge);
+        let verdict = devices(links, link, &on_bridge).map(|devices| in_vrf(devices, links, tenants, vrfs));
         match verdict {
             Ok(devices) if !up.contains_key(&vni) => {
                 up.insert(vni, ServedVni { devices });
@@ -97,9 +105,36 @@ fn devices(
         vtep,
         bridge_mac: bridge.mac.unwrap_or(MacAddr::ZERO),
         svi_addresses: links.addresses(bridge.index).collect(),
-        svi_subnets: Vec::new(),
+        svi_subnets: subnets(links, bridge.index),
         vrf: None,
     })
+}
+
+fn subnets(links: &Links, device: u32) -> Vec<IpNet> {
+    let mut subnets: Vec<IpNet> =
+        links.assigned(device).filter(|address| address.works).filter_map(Address::subnet).collect();
+    subnets.sort();
+    subnets.dedup();
+    subnets
+}
+
+/// Adds the IP-VRF that the bridge routes in. One that is refused there has no subnets, either.
+fn in_vrf(
+    mut devices: VniDevices,
+    links: &Links,
+    tenants: &Tenants,
+    vrfs: &BTreeMap<VrfName, ServedVrf>,
+) -> VniDevices {
+    let svi = devices.bridge.0;
+    let has = |vrf: &ServedVrf| vrf.interfaces.iter().any(|interface| interface.device.0 == svi);
+    devices.vrf = vrfs.iter().find(|(_, vrf)| has(vrf)).map(|(name, _)| name.clone());
+    let bridge = links.get(svi);
+    let claimed =
+        bridge.is_some_and(|link| tenants.of_bridge(link).or(tenants.of_link(link).map(|of| of.0)).is_some());
+    if devices.vrf.is_none() && claimed {
+        devices.svi_subnets.clear();
+    }
+    devices
 }
 
 /// Settings of an operator's device that disturb EVPN. Those of our own devices are set right by `devices`.

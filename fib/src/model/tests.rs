@@ -1,7 +1,9 @@
 use super::*;
 use crate::config::Serve;
 use crate::event::FibNotice;
+use crate::vrf::Tenants;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use weft_evpn::{MacAddr, Vni};
 
 fn link(index: u32, name: &str, kind: LinkKind, master: Option<u32>) -> Link {
@@ -16,6 +18,7 @@ fn link(index: u32, name: &str, kind: LinkKind, master: Option<u32>) -> Link {
         mtu: 1500,
         alias: None,
         port: master.map(|_| BridgePort { learning: false, neigh_suppress: true }),
+        parent: None,
     }
 }
 
@@ -30,6 +33,11 @@ fn vxlan(index: u32, number: u32, master: u32) -> Link {
     link(index, &format!("vx{number}"), LinkKind::Vxlan(settings), Some(master))
 }
 
+/// Without IP-VRFs.
+fn served(links: &Links, serve: &Serve) -> (BTreeMap<Vni, ServedVni>, Vec<FibNotice>) {
+    super::served(links, serve, &Tenants::default(), &BTreeMap::new())
+}
+
 fn vni(number: u32) -> Vni {
     Vni::new(number).unwrap()
 }
@@ -38,7 +46,7 @@ fn good() -> Links {
     let mut links = Links::default();
     links.set(link(1, "br10", LinkKind::Bridge, None));
     links.set(vxlan(2, 10, 1));
-    links.add_address(1, "192.168.10.254".parse().unwrap());
+    links.add_address(1, "192.168.10.254".parse::<std::net::IpAddr>().unwrap());
     links
 }
 

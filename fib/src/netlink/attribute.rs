@@ -8,6 +8,8 @@ const MESSAGE_HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
 /// `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER`, which are no part of the type.
 const TYPE_MASK: u16 = 0x3fff;
+/// `NLA_F_NESTED`.
+const NESTED: u16 = 0x8000;
 
 fn align(length: usize) -> usize {
     length.saturating_add(3) & !3
@@ -147,6 +149,25 @@ impl MessageBuffer {
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
         self.bytes.extend_from_slice(value);
         self.bytes.resize(align(self.bytes.len()), 0);
+    }
+
+    /// A text with the end mark that the kernel expects.
+    pub fn text(&mut self, kind: u16, text: &str) {
+        let mut bytes = Vec::with_capacity(text.len() + 1);
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0);
+        self.attribute(kind, &bytes);
+    }
+
+    /// An attribute that consists of attributes.
+    pub fn nest(&mut self, kind: u16, content: impl FnOnce(&mut Self)) {
+        let start = self.bytes.len();
+        self.attribute(kind | NESTED, &[]);
+        content(self);
+        let length = u16::try_from(self.bytes.len() - start).unwrap_or(u16::MAX);
+        if let Some(field) = self.bytes.get_mut(start..start + 2) {
+            field.copy_from_slice(&length.to_ne_bytes());
+        }
     }
 
     /// An address attribute.

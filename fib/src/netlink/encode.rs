@@ -3,15 +3,24 @@
 
 use super::attribute::MessageBuffer;
 use super::constants::*;
+use ipnet::IpNet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use weft_evpn::MacAddr;
 
 /// A batch ends when the next message could pass this size: the measured optimum (crates-and-netlink.md).
 pub const MAX_BATCH_BYTES: usize = 16 * 1024;
 /// At most as many messages, since each may be answered by an error and about 256 answers fit the socket.
 pub const MAX_BATCH_MESSAGES: usize = 250;
-/// No message of ours is longer.
+/// No message of ours is longer, but for the members of a group.
 const MAX_MESSAGE: usize = 128;
+/// Most members that a group of ours has: more than any ECMP set, and no batch is passed by one message.
+pub const MAX_MEMBERS: usize = 512;
+/// Metric of our routes. Routes of an operator who gives no metric (0 in IPv4, 1024 in IPv6) and connected ones (0 and
+/// 256) go before ours, a floating route of high metric goes behind.
+pub const METRIC_IPV4: u32 = 20;
+/// See [`METRIC_IPV4`].
+pub const METRIC_IPV6: u32 = 2048;
 
 /// Where a vxlan FDB entry sends its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,8 +49,17 @@ impl Mode {
     }
 }
 
-/// One message.
+/// Where a route of ours leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RouteTarget {
+    /// A nexthop object (`RTA_NH_ID`).
+    Nexthop(u32),
+    /// Nowhere (`RTN_BLACKHOLE`).
+    Discard,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Op {
     /// Entry of a remote MAC in a vxlan FDB. `Replace` cannot turn an address into a nexthop or back.
     VxlanSet { vxlan: u32, mac: MacAddr, target: Target, mode: Mode },
@@ -69,6 +87,23 @@ pub enum Op {
     GroupSet { id: u32, member: u32, mode: Mode },
     /// Removes a nexthop or a group.
     NexthopDelete { id: u32 },
+    /// A next hop of routes: a gateway on a device, `onlink` where no subnet of the device holds it.
+    HopSet { id: u32, device: u32, gateway: IpAddr, onlink: bool, mode: Mode },
+    /// A group of such.
+    HopGroupSet { id: u32, members: Arc<[u32]>, mode: Mode },
+    /// A route in the table of an IP-VRF.
+    RouteSet { table: u32, prefix: IpNet, target: RouteTarget, mode: Mode },
+    /// Removes it if it is ours: protocol and metric must match.
+    RouteDelete { table: u32, prefix: IpNet },
+    /// The device answers ARP and ND for an address.
+    ProxySet { device: u32, ip: IpAddr },
+    /// It does so no more.
+    ProxyDelete { device: u32, ip: IpAddr },
+}
+
+/// Metric of our route for a prefix.
+pub fn metric_of(prefix: IpNet) -> u32 {
+    if prefix.addr().is_ipv4() { METRIC_IPV4 } else { METRIC_IPV6 }
 }
 
 /// What the kernel is asked for: one entry, or all of a device or kind.
@@ -86,16 +121,30 @@ pub enum Query {
     Neighbours { family: u8, ifindex: Option<u32> },
     /// All nexthops.
     Nexthops,
+    /// All rules.
+    Rules,
+    /// All routes of one family and protocol; of one kind (`RTN_…`), or with 0 of all.
+    RoutesBy { family: u8, protocol: u8, kind: u8 },
     /// One vxlan FDB entry.
     VxlanEntry { vxlan: u32, mac: MacAddr },
     /// One nexthop.
     Nexthop { id: u32 },
+    /// FDB entries of one bridge port: those of the bridge and the port's own (vxlan); of a vxlan device that is no
+    /// port its own.
+    PortFdb { port: u32 },
+    /// Addresses that a device answers for.
+    Proxies { device: u32 },
+    /// All routes of one table.
+    Routes { family: u8, table: u32 },
 }
 
 impl Query {
     /// Whether the answer is a dump, ended by `NLMSG_DONE`.
     pub fn is_dump(self) -> bool {
-        !matches!(self, Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. })
+        !matches!(
+            self,
+            Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. }
+        )
     }
 }
 
@@ -103,6 +152,12 @@ fn ndmsg(family: u8, ifindex: u32, state: u16, flags: u8) -> [u8; 12] {
     let [a, b, c, d] = ifindex.to_ne_bytes();
     let [e, f] = state.to_ne_bytes();
     [family, 0, 0, 0, a, b, c, d, e, f, flags, 0]
+}
+
+/// `struct rtmsg`.
+fn rtmsg(prefix: IpNet, table: u32, scope: u8, kind: u8) -> [u8; 12] {
+    let short = u8::try_from(table).unwrap_or(RT_TABLE_COMPAT);
+    [family_of(prefix.addr()), prefix.prefix_len(), 0, 0, short, RTPROT_BGP, scope, kind, 0, 0, 0, 0]
 }
 
 fn family_of(ip: IpAddr) -> u8 {
@@ -191,13 +246,68 @@ impl Op {
                 to.fixed(&[0; 8]);
                 to.attribute(NHA_ID, &id.to_ne_bytes());
             }
+            Op::HopSet { id, device, gateway, onlink, mode } => {
+                to.begin(RTM_NEWNEXTHOP, request(mode.flags()), sequence);
+                let [a, b, c, d] = if onlink { RTNH_F_ONLINK } else { 0 }.to_ne_bytes();
+                to.fixed(&[family_of(gateway), 0, RTPROT_BGP, 0, a, b, c, d]);
+                to.attribute(NHA_ID, &id.to_ne_bytes());
+                to.ip(NHA_GATEWAY, gateway);
+                to.attribute(NHA_OIF, &device.to_ne_bytes());
+            }
+            Op::HopGroupSet { id, ref members, mode } => {
+                to.begin(RTM_NEWNEXTHOP, request(mode.flags()), sequence);
+                to.fixed(&[AF_UNSPEC, 0, RTPROT_BGP, 0, 0, 0, 0, 0]);
+                to.attribute(NHA_ID, &id.to_ne_bytes());
+                let member = |id: &u32| {
+                    let [a, b, c, d] = id.to_ne_bytes();
+                    [a, b, c, d, 0, 0, 0, 0]
+                };
+                let group: Vec<u8> = members.iter().take(MAX_MEMBERS).flat_map(member).collect();
+                to.attribute(NHA_GROUP, &group);
+            }
+            Op::RouteSet { table, prefix, target, mode } => {
+                to.begin(RTM_NEWROUTE, request(mode.flags()), sequence);
+                let kind = match target {
+                    RouteTarget::Nexthop(_) => RTN_UNICAST,
+                    RouteTarget::Discard => RTN_BLACKHOLE,
+                };
+                to.fixed(&rtmsg(prefix, table, RT_SCOPE_UNIVERSE, kind));
+                to.ip(RTA_DST, prefix.addr());
+                to.attribute(RTA_PRIORITY, &metric_of(prefix).to_ne_bytes());
+                to.attribute(RTA_TABLE, &table.to_ne_bytes());
+                if let RouteTarget::Nexthop(id) = target {
+                    to.attribute(RTA_NH_ID, &id.to_ne_bytes());
+                }
+            }
+            Op::RouteDelete { table, prefix } => {
+                to.begin(RTM_DELROUTE, request(0), sequence);
+                to.fixed(&rtmsg(prefix, table, RT_SCOPE_NOWHERE, 0));
+                to.ip(RTA_DST, prefix.addr());
+                to.attribute(RTA_PRIORITY, &metric_of(prefix).to_ne_bytes());
+                to.attribute(RTA_TABLE, &table.to_ne_bytes());
+            }
+            Op::ProxySet { device, ip } => {
+                to.begin(RTM_NEWNEIGH, request(NLM_F_CREATE | NLM_F_REPLACE), sequence);
+                to.fixed(&ndmsg(family_of(ip), device, NUD_PERMANENT, NTF_PROXY));
+                to.ip(NDA_DST, ip);
+                to.attribute(NDA_PROTOCOL, &[RTPROT_BGP]);
+            }
+            Op::ProxyDelete { device, ip } => {
+                to.begin(RTM_DELNEIGH, request(0), sequence);
+                to.fixed(&ndmsg(family_of(ip), device, 0, NTF_PROXY));
+                to.ip(NDA_DST, ip);
+            }
         }
         to.end();
     }
 
-    /// Whether one more message fits a batch that already has `count` messages.
-    pub fn fits(buffer: &MessageBuffer, count: usize) -> bool {
-        count < MAX_BATCH_MESSAGES && buffer.bytes().len() + MAX_MESSAGE <= MAX_BATCH_BYTES
+    /// Whether this message fits a batch that already has `count` messages.
+    pub fn fits(&self, buffer: &MessageBuffer, count: usize) -> bool {
+        let longer = match self {
+            Op::HopGroupSet { members, .. } => members.len().min(MAX_MEMBERS) * 8,
+            _ => 0,
+        };
+        count < MAX_BATCH_MESSAGES && buffer.bytes().len() + MAX_MESSAGE + longer <= MAX_BATCH_BYTES
     }
 }
 
@@ -238,6 +348,14 @@ impl Query {
                 to.begin(RTM_GETNEXTHOP, flags, sequence);
                 to.fixed(&[0; 8]);
             }
+            Query::Rules => {
+                to.begin(RTM_GETRULE, flags, sequence);
+                to.fixed(&[0; 12]);
+            }
+            Query::RoutesBy { family, protocol, kind } => {
+                to.begin(RTM_GETROUTE, flags, sequence);
+                to.fixed(&[family, 0, 0, 0, 0, protocol, 0, kind, 0, 0, 0, 0]);
+            }
             Query::VxlanEntry { vxlan, mac } => {
                 to.begin(RTM_GETNEIGH, flags, sequence);
                 to.fixed(&ndmsg(AF_BRIDGE, vxlan, 0, NTF_SELF));
@@ -247,6 +365,21 @@ impl Query {
                 to.begin(RTM_GETNEXTHOP, flags, sequence);
                 to.fixed(&[0; 8]);
                 to.attribute(NHA_ID, &id.to_ne_bytes());
+            }
+            Query::PortFdb { port } => {
+                to.begin(RTM_GETNEIGH, flags, sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, port, 0, 0));
+            }
+            Query::Proxies { device } => {
+                to.begin(RTM_GETNEIGH, flags, sequence);
+                to.fixed(&ndmsg(AF_UNSPEC, 0, 0, NTF_PROXY));
+                to.attribute(NDA_IFINDEX, &device.to_ne_bytes());
+            }
+            Query::Routes { family, table } => {
+                to.begin(RTM_GETROUTE, flags, sequence);
+                let short = u8::try_from(table).unwrap_or(RT_TABLE_COMPAT);
+                to.fixed(&[family, 0, 0, 0, short, 0, 0, 0, 0, 0, 0, 0]);
+                to.attribute(RTA_TABLE, &table.to_ne_bytes());
             }
         }
         to.end();

@@ -1,12 +1,12 @@
 //! Links and addresses through netlink-packet-route, reduced to the model's words.
 
 use super::constants::*;
-use crate::model::{BridgePort, Link, LinkKind, Vxlan};
+use crate::model::{Address, BridgePort, Link, LinkKind, Vxlan};
 use netlink_packet_core::Parseable;
-use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo,
-    LinkMessage,
+    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVlan, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags,
+    LinkInfo, LinkMessage,
 };
 use std::net::IpAddr;
 use weft_evpn::{MacAddr, Vni};
@@ -52,11 +52,13 @@ fn link(message: LinkMessage) -> Link {
         mtu: 0,
         alias: None,
         port: None,
+        parent: None,
     };
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
             LinkAttribute::Controller(master) => link.master = Some(master),
+            LinkAttribute::Link(parent) => link.parent = Some(parent),
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
             LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
             LinkAttribute::Address(address) => link.mac = address.try_into().ok().map(MacAddr),
@@ -66,6 +68,12 @@ fn link(message: LinkMessage) -> Link {
                         LinkInfo::Kind(InfoKind::Bridge) => link.kind = LinkKind::Bridge,
                         LinkInfo::Data(InfoData::Vxlan(settings)) => {
                             link.kind = LinkKind::Vxlan(vxlan(&settings))
+                        }
+                        LinkInfo::Data(InfoData::Vrf(settings)) => {
+                            link.kind = LinkKind::Vrf { table: vrf_table(&settings) };
+                        }
+                        LinkInfo::Data(InfoData::Vlan(settings)) => {
+                            link.kind = LinkKind::Vlan { id: vlan_id(&settings) };
                         }
                         LinkInfo::PortData(InfoPortData::BridgePort(settings)) => {
                             link.port = Some(port(&settings));
@@ -98,6 +106,22 @@ fn vxlan(settings: &[InfoVxlan]) -> Vxlan {
     vxlan
 }
 
+fn vrf_table(settings: &[InfoVrf]) -> u32 {
+    let table = |setting: &InfoVrf| match setting {
+        InfoVrf::TableId(table) => Some(*table),
+        _ => None,
+    };
+    settings.iter().find_map(table).unwrap_or_default()
+}
+
+fn vlan_id(settings: &[InfoVlan]) -> u16 {
+    let id = |setting: &InfoVlan| match setting {
+        InfoVlan::Id(id) => Some(*id),
+        _ => None,
+    };
+    settings.iter().find_map(id).unwrap_or_default()
+}
+
 fn port(settings: &[InfoBridgePort]) -> BridgePort {
     let mut port = BridgePort::default();
     for setting in settings {
@@ -110,20 +134,23 @@ fn port(settings: &[InfoBridgePort]) -> BridgePort {
     port
 }
 
-/// Reads the payload of `RTM_NEWADDR` or `RTM_DELADDR`: the device, its address, and whether the address works
-/// (is neither tentative nor a found duplicate). `None` for what cannot be read.
-pub fn parse_address(payload: &[u8]) -> Option<(u32, IpAddr, bool)> {
+/// Reads the payload of `RTM_NEWADDR` or `RTM_DELADDR`: the device and its address. `None` for what cannot be read.
+pub fn parse_address(payload: &[u8]) -> Option<(u32, Address)> {
     let message = AddressMessage::parse(payload).ok()?;
     let works = !message.header.flags.contains(AddressHeaderFlags::Tentative)
         && !message.header.flags.contains(AddressHeaderFlags::Dadfailed);
-    let mut address = None;
+    let (mut local, mut far, mut protocol, mut no_prefix_route) = (None, None, 0, false);
     for attribute in &message.attributes {
         match attribute {
             // On point-to-point links `Address` is the far end and `Local` ours; IPv6 often has no `Local`.
-            AddressAttribute::Local(local) => return Some((message.header.index, *local, works)),
-            AddressAttribute::Address(ip) => address = Some(*ip),
+            AddressAttribute::Local(ip) => local = Some(*ip),
+            AddressAttribute::Address(ip) => far = Some(*ip),
+            AddressAttribute::Protocol(by) => protocol = u8::from(*by),
+            AddressAttribute::Flags(flags) => no_prefix_route = flags.contains(AddressFlags::Noprefixroute),
             _ => {}
         }
     }
-    Some((message.header.index, address?, works))
+    let address =
+        Address { ip: local.or(far)?, length: message.header.prefix_len, protocol, no_prefix_route, works };
+    Some((message.header.index, address))
 }

@@ -171,7 +171,7 @@ impl Connection {
         let first = self.sequence + 1;
         let mut count = 0;
         for op in ops {
-            if !Op::fits(&self.out, count) {
+            if !op.fits(&self.out, count) {
                 break;
             }
             let sequence = self.next_sequence();
@@ -267,6 +267,25 @@ impl Connection {
         }
     }
 
+    /// Sends one message that changes the kernel, and waits for its acknowledgement.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn change(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        content: impl FnOnce(&mut MessageBuffer),
+    ) -> Result<(), RequestError> {
+        let sequence = self.next_sequence();
+        self.out.clear();
+        self.out.begin(kind, flags | NLM_F_REQUEST | NLM_F_ACK, sequence);
+        content(&mut self.out);
+        self.out.end();
+        self.socket.send(self.out.bytes(), 0)?;
+        self.answers(sequence, &mut |_, _| {}).map(|_| ())
+    }
+
     /// Sends a link message (`RTM_NEWLINK`, `RTM_DELLINK`) and waits for its acknowledgement.
     ///
     /// # Errors
@@ -296,17 +315,30 @@ pub enum Heard {
     Overrun,
 }
 
-/// A filter that drops `RTM_NEWNEIGH` caused by this port: what we wrote ourselves tells nothing, and passing it on
-/// costs the kernel and us about a third of a bulk load. Deletions are let through: one of ours may be the last word
-/// on an entry that somebody changed just before. FDB notifications bear no port, so they are all heard.
-fn deaf_to_own(port: u32) -> [SockFilter; 6] {
+/// A filter that drops what tells nothing.
+///
+/// `RTM_NEWNEIGH` and `RTM_NEWROUTE` caused by this port: what we wrote ourselves, which would cost the kernel and us
+/// about a third of a bulk load. (A route notification comes for every route of a group that is replaced, too.)
+/// Deletions are let through: one of ours may be the last word on an entry that somebody changed just before. FDB
+/// notifications bear no port, so they are all heard.
+///
+/// Routes of the main and the local table: no IP-VRF is there, and a host with a full table changes them all the time.
+fn deaf_to_own(port: u32) -> [SockFilter; 13] {
     let op = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
     let load = |size| libc::BPF_LD | size | libc::BPF_ABS;
     let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    // Loads are big-endian, netlink is in host order.
+    // Loads are big-endian, netlink is in host order. Jumps count from the next line.
     [
         op(load(libc::BPF_H), 0, 0, 4),
-        op(equal, 0, 3, u32::from(RTM_NEWNEIGH.to_be())),
+        op(equal, 7, 0, u32::from(RTM_NEWNEIGH.to_be())),
+        op(equal, 1, 0, u32::from(RTM_NEWROUTE.to_be())),
+        op(equal, 0, 8, u32::from(RTM_DELROUTE.to_be())),
+        // `rtm_table`, the fifth octet after the header.
+        op(load(libc::BPF_B), 0, 0, 20),
+        op(equal, 5, 0, RT_TABLE_MAIN),
+        op(equal, 4, 0, RT_TABLE_LOCAL),
+        op(load(libc::BPF_H), 0, 0, 4),
+        op(equal, 3, 0, u32::from(RTM_DELROUTE.to_be())),
         op(load(libc::BPF_W), 0, 0, 12),
         op(equal, 0, 1, port.to_be()),
         op(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
@@ -328,7 +360,7 @@ impl fmt::Debug for Monitor {
 
 impl Monitor {
     /// Opens it in the network namespace of the calling thread and joins the groups of links, addresses,
-    /// neighbours (FDBs included) and nexthops. New neighbours that `own`, a connection's port, wrote are not heard.
+    /// neighbours (FDBs included), nexthops, routes and rules. New neighbours that `own`, a connection's port, wrote are not heard.
     ///
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
@@ -343,7 +375,16 @@ impl Monitor {
             SockRef::from(&socket).attach_filter(&deaf_to_own(port))?;
         }
         socket.bind_auto()?;
-        for group in [RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR] {
+        for group in [
+            RTNLGRP_LINK,
+            RTNLGRP_NEIGH,
+            RTNLGRP_IPV4_IFADDR,
+            RTNLGRP_IPV6_IFADDR,
+            RTNLGRP_IPV4_ROUTE,
+            RTNLGRP_IPV6_ROUTE,
+            RTNLGRP_IPV4_RULE,
+            RTNLGRP_IPV6_RULE,
+        ] {
             socket.add_membership(group)?;
         }
         // A kernel before 5.3 has no nexthop objects and no such group; the writer then falls back.

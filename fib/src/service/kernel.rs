@@ -2,7 +2,7 @@
 
 use crate::config::Serve;
 use crate::event::FibNotice;
-use crate::forwarding::{Forwarding, TargetForm};
+use crate::forwarding::{Forwarding, RouteNews, TargetForm};
 use crate::model::{Links, ServedVni, served};
 use crate::netlink::attribute::Header;
 use crate::netlink::constants::*;
@@ -10,23 +10,31 @@ use crate::netlink::encode::Query;
 use crate::netlink::link::{LinkNews, parse_address, parse_link};
 use crate::netlink::neighbour::NeighbourMessage;
 use crate::netlink::nexthop::NexthopMessage;
+use crate::netlink::route::RouteMessage;
+use crate::netlink::rule::Rule;
 use crate::netlink::socket::{Connection, RequestError};
+use crate::netlink::table::TableRoute;
+use crate::vrf::{Routing, ServedVrf, Tenants};
 use nix::errno::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
-use weft_evpn::Vni;
 use weft_evpn::local::LocalEvent;
+use weft_evpn::{Vni, VrfName};
 
 /// How long what a VNI held when it came up may stay although nobody wants it, once the first convergence is
 /// over: the core answers `VniUp` much sooner.
-const ADOPTION_GRACE: Duration = Duration::from_secs(3);
+pub(super) const ADOPTION_GRACE: Duration = Duration::from_secs(3);
 /// From as many new VNIs on, neighbours are read in one go instead of by device.
 const MANY_VNIS: usize = 8;
 
 /// All that is known of the kernel, and what is wanted of it.
 pub(super) struct Kernel {
     pub(super) links: Links,
+    /// Rules, and routes of tenants' tables that follow from addresses.
+    pub(super) routing: Routing,
+    /// An interface went down or lost an address: the kernel drops IPv4 routes then and says nothing.
+    pub(super) routes_doubtful: bool,
     pub(super) forwarding: Forwarding,
     /// VNIs that are up and served.
     pub(super) served: BTreeMap<Vni, ServedVni>,
@@ -38,6 +46,12 @@ pub(super) struct Kernel {
     pub(super) ask_links: BTreeSet<u32>,
     /// When adopted entries may go of the VNIs that came up after the first look.
     prune_at: BTreeMap<Vni, Instant>,
+    /// The same of IP-VRFs.
+    pub(super) prune_vrf_at: BTreeMap<VrfName, Instant>,
+    /// IP-VRFs whose tables are to be read.
+    pub(super) unread_vrfs: BTreeSet<VrfName>,
+    /// Devices that are off, or have no carrier.
+    pub(super) down: BTreeSet<u32>,
     /// The first look is done and the core knows its result.
     announced: bool,
     converged: bool,
@@ -47,12 +61,17 @@ impl Kernel {
     pub(super) fn new(form: TargetForm) -> Self {
         Kernel {
             links: Links::default(),
+            routing: Routing::default(),
+            routes_doubtful: false,
             forwarding: Forwarding::new(form),
             served: BTreeMap::new(),
             links_changed: false,
             new_address: false,
             ask_links: BTreeSet::new(),
             prune_at: BTreeMap::new(),
+            prune_vrf_at: BTreeMap::new(),
+            unread_vrfs: BTreeSet::new(),
+            down: BTreeSet::new(),
             announced: false,
             converged: false,
         }
@@ -71,26 +90,54 @@ impl Kernel {
                     self.forwarding.observe_nexthop(&message, header.kind == RTM_DELNEXTHOP, now);
                 }
             }
-            RTM_NEWLINK | RTM_DELLINK => match parse_link(header.kind, payload) {
-                Ok(LinkNews::Is(link)) => self.links_changed |= self.links.set(link),
-                Ok(LinkNews::Gone(index)) => {
-                    self.ask_links.remove(&index);
-                    self.links_changed |= self.links.remove(index);
+            RTM_NEWROUTE | RTM_DELROUTE => {
+                if let Some(route) = TableRoute::parse(payload) {
+                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
                 }
-                Ok(LinkNews::Ask(index)) => {
-                    self.ask_links.insert(index);
+                // Early and cheaply: a host's other tables may be large and restless.
+                let ours = RouteMessage::table_of(payload).is_some_and(|table| self.forwarding.has_table(table));
+                if let Some(message) = ours.then(|| RouteMessage::parse(payload)).flatten() {
+                    let news = match (header.kind, header.flags & NLM_F_REPLACE != 0) {
+                        (RTM_DELROUTE, _) => RouteNews::Gone,
+                        // In a dump the flag has another meaning.
+                        (_, true) if header.flags & NLM_F_MULTI == 0 => RouteNews::Replaces,
+                        _ => RouteNews::Is,
+                    };
+                    self.forwarding.observe_route(&self.links, &message, news, now);
                 }
-                Err(error) => warn!("a link notification could not be read: {error}"),
-            },
+            }
+            RTM_NEWLINK | RTM_DELLINK => {
+                match parse_link(header.kind, payload) {
+                    Ok(LinkNews::Is(link)) => {
+                        self.routes_doubtful |= !link.up && self.links.get(link.index).is_some_and(|was| was.up);
+                        self.links_changed |= self.links.set(link);
+                    }
+                    Ok(LinkNews::Gone(index)) => {
+                        self.ask_links.remove(&index);
+                        self.links_changed |= self.links.remove(index);
+                    }
+                    Ok(LinkNews::Ask(index)) => {
+                        self.ask_links.insert(index);
+                    }
+                    Err(error) => warn!("a link notification could not be read: {error}"),
+                }
+                self.hear_device(header.kind, payload);
+            }
             RTM_NEWADDR | RTM_DELADDR => {
-                if let Some((index, address, works)) = parse_address(payload) {
-                    self.links_changed |= if works && header.kind == RTM_NEWADDR {
+                if let Some((index, address)) = parse_address(payload) {
+                    self.routes_doubtful |= header.kind == RTM_DELADDR;
+                    self.links_changed |= if header.kind == RTM_NEWADDR {
                         let new = self.links.add_address(index, address);
                         self.new_address |= new;
                         new
                     } else {
                         self.links.remove_address(index, address)
                     };
+                }
+            }
+            RTM_NEWRULE | RTM_DELRULE => {
+                if let Some(rule) = Rule::parse(payload) {
+                    self.links_changed |= self.routing.hear_rule(rule, header.kind == RTM_DELRULE);
                 }
             }
             _ => {}
@@ -149,6 +196,36 @@ impl Kernel {
         }
         self.links_changed |= self.links != old;
         self.ask_links.clear();
+        self.routing.rules.clear();
+        self.ask(connection, Query::Rules, now)?;
+        self.links_changed = true;
+        self.read_table_routes(connection, now)
+    }
+
+    /// Reads the routes of tenants' tables that follow from addresses, or end a table.
+    pub(super) fn read_table_routes(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<(), RequestError> {
+        self.routes_doubtful = false;
+        let old = std::mem::take(&mut self.routing.routes);
+        for family in [AF_INET, AF_INET6] {
+            for (protocol, kind) in [(RTPROT_KERNEL, 0), (RTPROT_BGP, RTN_UNREACHABLE)] {
+                match self.ask(connection, Query::RoutesBy { family, protocol, kind }, now) {
+                    // IPv6 is switched off here.
+                    Err(RequestError::Refused(error))
+                        if matches!(error.errno, Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP) => {}
+                    Err(error) => {
+                        self.routing.routes = old;
+                        self.routes_doubtful = true;
+                        return Err(error);
+                    }
+                    Ok(()) => {}
+                }
+            }
+        }
+        self.links_changed |= self.routing.routes != old;
         Ok(())
     }
 
@@ -182,6 +259,7 @@ impl Kernel {
         }
         for (_, bridge) in &bridges {
             self.ask(connection, Query::Fdb { bridge: *bridge }, now)?;
+            self.ask(connection, Query::Proxies { device: *bridge }, now)?;
         }
         if bridges.len() < MANY_VNIS {
             for (_, bridge) in &bridges {
@@ -203,14 +281,16 @@ impl Kernel {
         &mut self,
         connection: &mut Connection,
         serve: &Serve,
+        tenants: &Tenants,
+        vrfs: &BTreeMap<VrfName, ServedVrf>,
         now: Instant,
     ) -> (Vec<FibNotice>, Result<(), RequestError>) {
         self.links_changed = false;
-        let (up, notices) = served(&self.links, serve);
+        let (up, notices) = served(&self.links, serve, tenants, vrfs);
         let old = std::mem::take(&mut self.served);
         if old.keys().any(|vni| !up.contains_key(vni)) {
             // Devices that are there and well but that the configuration does not name any more.
-            let (there, _) = served(&self.links, &Serve::All);
+            let (there, _) = served(&self.links, &Serve::All, tenants, vrfs);
             for (vni, was) in old.iter().filter(|(vni, _)| !up.contains_key(*vni)) {
                 let same = there.get(vni).is_some_and(|is| same_devices(is, was));
                 if same && !serve.contains(*vni) {
@@ -256,7 +336,13 @@ impl Kernel {
         self.read_links(connection, now)?;
         self.read_nexthops(connection, now)?;
         let vnis: Vec<Vni> = self.served.keys().copied().collect();
-        self.read_vnis(connection, &vnis, now)
+        self.read_vnis(connection, &vnis, now)?;
+        self.read_all_vrfs(connection, now)
+    }
+
+    /// Whether the first look is done and the core knows its result.
+    pub(super) fn is_announced(&self) -> bool {
+        self.announced
     }
 
     /// The first look is done: the core knows of every VNI that was up by then.
@@ -274,6 +360,7 @@ impl Kernel {
                 self.forwarding.prune(vni);
             }
         }
+        self.converge_vrfs();
         self.forwarding.prune_nexthops();
     }
 
@@ -287,11 +374,13 @@ impl Kernel {
             self.prune_at.remove(&vni);
             self.forwarding.prune(vni);
         }
+        self.prune_due_vrfs(now);
     }
 
     /// When something is due by itself.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let prune = self.prune_at.values().copied().filter(|_| self.converged);
+        let prune = self.prune_at.values().chain(self.prune_vrf_at.values());
+        let prune = prune.copied().filter(|_| self.converged);
         prune.chain(self.forwarding.next_due()).min()
     }
 }

@@ -345,3 +345,73 @@ impl Ear {
         kinds
     }
 }
+
+/// A host in a network namespace of its own, which its process holds; the near end of its cable stands in the
+/// test's namespace.
+pub struct Host {
+    process: std::process::Child,
+}
+
+impl Host {
+    /// `port`: the near end's name; `address` with prefix length, and the default gateway.
+    pub fn new(port: &str, address: &str, gateway: &str) -> Self {
+        let mut process = Command::new("unshare")
+            .args(["-n", "sh", "-c", "echo ready; read end"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Its namespace is there when it speaks.
+        let mut word = [0; 6];
+        std::io::Read::read_exact(process.stdout.as_mut().unwrap(), &mut word).unwrap();
+        let host = Host { process };
+        run(&format!("ip link add {port} type veth peer name eth0 netns {}", host.process.id()));
+        run(&format!("ip link set {port} up"));
+        host.run("ip link set lo up");
+        host.run("ip link set eth0 up");
+        host.run(&format!("ip addr add {address} dev eth0"));
+        host.run(&format!("ip route add default via {gateway}"));
+        host
+    }
+
+    /// Runs a command line in the host and expects it to succeed.
+    #[track_caller]
+    pub fn run(&self, line: &str) -> String {
+        let (ok, text) = self.try_run(line);
+        assert!(ok, "{line}: {text}");
+        text
+    }
+
+    /// Runs a command line in the host.
+    pub fn try_run(&self, line: &str) -> (bool, String) {
+        try_run(&format!("nsenter -n -t {} {line}", self.process.id()))
+    }
+
+    /// Waits until a ping is answered.
+    #[track_caller]
+    pub fn reaches(&self, address: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (ok, text) = self.try_run(&format!("ping -c1 -W1 {address}"));
+            if ok {
+                return;
+            }
+            assert!(Instant::now() < until, "no answer from {address}: {text}");
+        }
+    }
+
+    /// Pings, and nobody may answer.
+    #[track_caller]
+    pub fn does_not_reach(&self, address: &str) {
+        let (ok, text) = self.try_run(&format!("ping -c2 -i0.2 -W1 {address}"));
+        assert!(!ok, "{address} answers: {text}");
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Only this process, which we started; its namespace goes with it.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

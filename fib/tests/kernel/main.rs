@@ -12,3 +12,4 @@ mod local;
 mod overrun;
 mod permission;
 mod programming;
+mod vrf_rule;

@@ -3,15 +3,13 @@
 //! or interrupted, its keeper process removes everything (see `weft_tests::owner`).
 
 use clap::Parser;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
-use weft_tests::clab::{self, Lab, Node};
+use std::time::Instant;
+use weft_tests::clab::Lab;
+use weft_tests::demo::{self, LIMIT, address, indent, title, weft};
 use weft_tests::ping::{Pinger, first_reply};
-use weft_tests::{LabError, Result, ensure};
-
-const LIMIT: Duration = Duration::from_secs(30);
+use weft_tests::{Result, ensure};
 
 /// Two leaves, a route reflector and three hosts, in network namespaces.
 #[derive(Debug, Parser)]
@@ -26,20 +24,6 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("\nThe demo failed: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn title(text: &str) {
-    println!("\n\x1b[1m== {text}\x1b[0m");
-}
-
-fn run(options: &Options) -> Result<()> {
     title("The network");
     println!(
         "  h1 ─ leaf1 ═ rr ═ leaf2 ─ h2      leaves and rr: weftd; underlay IPv4, /31 links, VTEPs 10.255.0.1 and .2\n  \
@@ -47,29 +31,13 @@ fn run(options: &Options) -> Result<()> {
          from {}",
         options.topology.display()
     );
-    let start = Instant::now();
-    let lab = clab::deploy(&options.topology)?;
-    let result = show(&lab, options, start);
-    if result.is_err() {
-        for (name, node) in &lab.nodes {
-            let log = node.log_tail(10);
-            if !log.is_empty() {
-                eprintln!("\nlast lines of {name}:\n{log}");
-            }
-        }
-    }
-    title("Clean-up");
-    drop(lab);
-    println!("  namespaces, devices, daemons and files are gone");
-    result
+    demo::run(&options.topology, |lab, start| show(lab, &options, start))
 }
 
 fn show(lab: &Lab, options: &Options, start: Instant) -> Result<()> {
     let (h1, h2) = (lab.node("h1")?, lab.node("h2")?);
     let deployed = start.elapsed();
     title("Hosts reach each other");
-    // A host asks for a MAC once a second, by default; the time would be a whole second.
-    h1.ns.sysctl("net/ipv4/neigh/eth1/retrans_time_ms", "20")?;
     // A host asks for a MAC once a second, by default; the time would be a whole second.
     h1.ns.sysctl("net/ipv4/neigh/eth1/retrans_time_ms", "20")?;
     first_reply(&h1.ns, address("192.168.10.2")?, LIMIT)?;
@@ -104,15 +72,7 @@ fn show(lab: &Lab, options: &Options, start: Instant) -> Result<()> {
         indent(&lab.node(from)?.weft("show evpn mac vni all")?);
         ensure(loss.lost * 10 < loss.sent, || format!("the move lost {loss}"))?;
     }
-    if options.keep {
-        title("The lab stays until you press Enter");
-        for (name, node) in &lab.nodes {
-            println!("  {name}: ip netns exec {} bash", node.ns.name());
-        }
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map_err(LabError::io("read standard input"))?;
-    }
-    Ok(())
+    if options.keep { demo::keep(lab) } else { Ok(()) }
 }
 
 fn tables(lab: &Lab) -> Result<()> {
@@ -143,18 +103,4 @@ fn tables(lab: &Lab) -> Result<()> {
         weft(node, "show evpn consistency")?;
     }
     Ok(())
-}
-
-fn weft(node: &Node, command: &str) -> Result<()> {
-    println!("\n  weft -c '{command}'");
-    indent(&node.weft(command)?);
-    Ok(())
-}
-
-fn indent(text: &str) {
-    text.lines().for_each(|line| println!("    {line}"));
-}
-
-fn address(text: &str) -> Result<IpAddr> {
-    text.parse().map_err(|reason| LabError::parse("address", text, reason))
 }

@@ -8,7 +8,7 @@
 use super::{Leaf, LeafPlan, Machine, RED, RoutedHost, Tenant, host};
 use crate::error::{LabError, Result};
 use crate::fabric::{LIMIT, REFLECTOR, join_underlay, reflector_config};
-use crate::netns::{Namespace, link};
+use crate::netns::Namespace;
 use crate::owner;
 use crate::ping::first_reply;
 use crate::speaker::{Kind, Speaker};
@@ -82,13 +82,8 @@ impl Fabric {
             let number = index as u8 + 1;
             let ns = Arc::new(Namespace::create(format!("{prefix}-l{number}"))?);
             join_underlay(&ns, &spine, number)?;
-            let leaf = Leaf::build(ns, number, leaf_plan, &plan.tenants)?;
-            for tenant in &plan.tenants {
-                for subnet in &leaf_plan.subnets {
-                    hosts.push(join_host(&prefix, &leaf, index, *tenant, *subnet)?);
-                }
-            }
-            leaves.push(leaf);
+            leaves.push(Leaf::build(ns, number, leaf_plan, &plan.tenants)?);
+            join_hosts(&prefix, &leaves, index, &mut hosts)?;
         }
         let machine = match (&plan.machine, plan.tenants.first()) {
             (Some((subnet, places)), Some(tenant)) => Some(join_machine(&prefix, &leaves, *tenant, *subnet, places)?),
@@ -192,6 +187,17 @@ impl Fabric {
     }
 }
 
+/// Joins a host for each tenant and subnet to the leaf at an index.
+pub(super) fn join_hosts(prefix: &str, leaves: &[Leaf], index: usize, hosts: &mut Vec<RoutedHost>) -> Result<()> {
+    let Some(leaf) = leaves.get(index) else { return Ok(()) };
+    for (tenant, _) in &leaf.tenants {
+        for subnet in &leaf.plan.subnets {
+            hosts.push(join_host(prefix, leaf, index, *tenant, *subnet)?);
+        }
+    }
+    Ok(())
+}
+
 fn join_host(prefix: &str, leaf: &Leaf, index: usize, tenant: Tenant, subnet: u8) -> Result<RoutedHost> {
     let initial = tenant.name.chars().next().unwrap_or('x');
     let ns = Namespace::create(format!("{prefix}-{initial}{}h{subnet}", leaf.number))?;
@@ -199,7 +205,7 @@ fn join_host(prefix: &str, leaf: &Leaf, index: usize, tenant: Tenant, subnet: u8
     Ok(RoutedHost { host: host::dress(ns, "eth0", tenant, subnet, leaf.number)?, tenant, subnet, leaf: index })
 }
 
-fn join_machine(
+pub(super) fn join_machine(
     prefix: &str,
     leaves: &[Leaf],
     tenant: Tenant,
@@ -215,9 +221,4 @@ fn join_machine(
         ports.push((*place, Arc::clone(leaf.room(tenant)?), port.clone()));
     }
     Machine::build(ns, (tenant, subnet, 50), ports)
-}
-
-/// Joins two namespaces directly; for the routers of a tenant's own network.
-pub fn wire(a: (&Namespace, &str), b: (&Namespace, &str)) -> Result<()> {
-    link(a, b)
 }

@@ -4,7 +4,7 @@
 
 use super::{Tenant, gateways, v4, v6};
 use crate::error::{LabError, Result};
-use crate::fabric::{Host, LIMIT};
+use crate::fabric::{Host, LIMIT, Leaving};
 use crate::netns::Namespace;
 use crate::packet::Sender;
 use crate::ping::first_reply;
@@ -119,8 +119,8 @@ impl Machine {
     }
 
     /// Moves it to another leaf, where it announces itself once. The new wire is ready before the
-    /// old one goes, so what is lost is lost by the fabric; the old leaf sees its port go down.
-    pub fn move_to(&mut self, leaf: usize) -> Result<()> {
+    /// old one goes, so what is lost is lost by the fabric.
+    pub fn move_to(&mut self, leaf: usize, leaving: Leaving) -> Result<()> {
         let (old, new) = (self.wire(self.host.leaf)?, self.wire(leaf)?);
         let ns = &self.host.host.ns;
         ns.ip(&format!("link set {} up", new.own))?;
@@ -131,10 +131,11 @@ impl Machine {
         })?;
         let sender = Sender::open(ns, self.host.host.device)?;
         // A wire that is not used is no port: two at once would be a loop around the fabric.
-        ns.ip_batch(&format!(
-            "link set {0} nomaster\nlink set {0} down\nlink set {1} master nic\n",
-            old.own, new.own
-        ))?;
+        let leave = match leaving {
+            Leaving::PortDown => format!("link set {0} nomaster\nlink set {0} down\n", old.own),
+            Leaving::Silent => format!("link set {} nomaster\n", old.own),
+        };
+        ns.ip_batch(&format!("{leave}link set {} master nic\n", new.own))?;
         let host = &self.host.host;
         host.addresses().iter().try_for_each(|address| sender.announce(host.mac, *address))?;
         self.host.leaf = leaf;

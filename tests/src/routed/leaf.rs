@@ -42,6 +42,10 @@ pub struct LeafPlan {
     pub form: Form,
     /// The subnets that every tenant has there, each with a host.
     pub subnets: Vec<u8>,
+    /// Subnets without a host of their own there.
+    pub hostless: Vec<u8>,
+    /// The route reflector.
+    pub reflector: IpAddr,
     /// Lines added to its configuration.
     pub extra: String,
 }
@@ -49,7 +53,12 @@ pub struct LeafPlan {
 impl LeafPlan {
     /// A leaf with these subnets.
     pub fn new(form: Form, subnets: &[u8]) -> Self {
-        Self { form, subnets: subnets.to_vec(), extra: String::new() }
+        Self { form, subnets: subnets.to_vec(), hostless: Vec::new(), reflector: REFLECTOR, extra: String::new() }
+    }
+
+    /// All subnets that are there.
+    pub fn all_subnets(&self) -> impl Iterator<Item = u8> {
+        self.subnets.iter().chain(&self.hostless).copied()
     }
 }
 
@@ -188,15 +197,15 @@ impl Leaf {
         let vtep = self.vtep;
         // A vxlan device keeps its underlay in the namespace that made it.
         let mut made = String::new();
-        for vni in self.plan.subnets.iter().map(|subnet| tenant.l2vni(*subnet)).chain([tenant.l3vni]) {
+        for vni in self.plan.all_subnets().map(|subnet| tenant.l2vni(subnet)).chain([tenant.l3vni]) {
             let _ = writeln!(made, "link add vx{vni} type vxlan id {vni} local {vtep} dstport 4789 nolearning");
             if self.form == Form::FrrNetns {
                 let _ = writeln!(made, "link set vx{vni} netns {}", room.name());
             }
         }
         self.ns.ip_batch(&made)?;
-        room.ip_batch(&bridges(tenant, self.number, &self.plan.subnets, self.form == Form::Operator))?;
-        for vni in self.plan.subnets.iter().map(|subnet| tenant.l2vni(*subnet)).chain([tenant.l3vni]) {
+        room.ip_batch(&bridges(tenant, self.number, &self.plan, self.form == Form::Operator))?;
+        for vni in self.plan.all_subnets().map(|subnet| tenant.l2vni(subnet)).chain([tenant.l3vni]) {
             room.bridge(&format!("link set dev vx{vni} learning off neigh_suppress on"))?;
         }
         Ok(())
@@ -206,11 +215,11 @@ impl Leaf {
 /// What an operator types for a tenant's bridges: one for each subnet, with the anycast gateway,
 /// and one for the L3VNI, whose MAC is the router MAC. `rules`: where the kernel has no VRF
 /// device, a table that rules lead to.
-fn bridges(tenant: &Tenant, number: u8, subnets: &[u8], rules: bool) -> String {
+fn bridges(tenant: &Tenant, number: u8, plan: &LeafPlan, rules: bool) -> String {
     let table = tenant.table();
     let mut text = String::new();
-    for subnet in subnets {
-        let vni = tenant.l2vni(*subnet);
+    for subnet in plan.all_subnets() {
+        let vni = tenant.l2vni(subnet);
         let bridge = format!("br{vni}");
         let _ = write!(
             text,
@@ -218,7 +227,7 @@ fn bridges(tenant: &Tenant, number: u8, subnets: &[u8], rules: bool) -> String {
              link set vx{vni} master {bridge}\nlink set vx{vni} addrgenmode none\n\
              link set {bridge} up\nlink set vx{vni} up\n"
         );
-        for (gateway, prefix) in gateways(*subnet).into_iter().zip(prefixes(*subnet)) {
+        for (gateway, prefix) in gateways(subnet).into_iter().zip(prefixes(subnet)) {
             let length = prefix.split('/').nth(1).unwrap_or_default();
             let dad = if gateway.is_ipv6() { " nodad" } else { "" };
             if rules {
@@ -266,7 +275,7 @@ fn lookup(device: &str, table: u32) -> String {
 
 /// The configuration of leaf `number`.
 pub fn config(number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> String {
-    let vtep = vtep(number);
+    let (vtep, reflector) = (vtep(number), plan.reflector);
     let mut text = format!("hostname l{number}\n");
     if plan.form.kind() == Kind::Weft {
         text += &weft_tenants(plan, tenants, vtep);
@@ -274,13 +283,13 @@ pub fn config(number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> String {
     let _ = write!(
         text,
         "router bgp 65000\n bgp router-id {vtep}\n no bgp default ipv4-unicast\n{}",
-        session(&REFLECTOR.to_string(), &vtep.to_string(), None)
+        session(&reflector.to_string(), &vtep.to_string(), None)
     );
     let mut advertise = "";
     if plan.form == Form::FrrDefault {
         for (family, index) in [("ipv4", 0), ("ipv6", 1)] {
             let _ = writeln!(text, " address-family {family} unicast");
-            for prefix in plan.subnets.iter().filter_map(|subnet| prefixes(*subnet).into_iter().nth(index)) {
+            for prefix in plan.all_subnets().filter_map(|subnet| prefixes(subnet).into_iter().nth(index)) {
                 let _ = writeln!(text, "  network {prefix}");
             }
             text += " exit-address-family\n";
@@ -289,7 +298,7 @@ pub fn config(number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> String {
     }
     let _ = write!(
         text,
-        " address-family l2vpn evpn\n  neighbor {REFLECTOR} activate\n  advertise-all-vni\n{advertise} exit-address-family\n"
+        " address-family l2vpn evpn\n  neighbor {reflector} activate\n  advertise-all-vni\n{advertise} exit-address-family\n"
     );
     if plan.form == Form::FrrNetns {
         for tenant in tenants {
@@ -317,7 +326,7 @@ fn weft_tenants(plan: &LeafPlan, tenants: &[Tenant], vtep: IpAddr) -> String {
         }
         text += "exit-vrf\n";
         if plan.form == Form::Made {
-            plan.subnets.iter().for_each(|subnet| text += &bridge_domain(tenant, *subnet));
+            plan.all_subnets().for_each(|subnet| text += &bridge_domain(tenant, subnet));
         }
     }
     text

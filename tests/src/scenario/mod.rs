@@ -10,3 +10,5 @@ pub mod movement;
 pub mod resilience;
 pub mod routing;
 pub mod scale;
+pub mod sites;
+pub mod upkeep;

@@ -2,7 +2,7 @@
 //! L3VNI in its default VRF, and a network namespace as the VRF.
 
 use weft_tests::Result;
-use weft_tests::routed::{Fabric, Form, LeafPlan, Plan};
+use weft_tests::routed::{BLUE, Fabric, Form, LeafPlan, Plan, RED};
 use weft_tests::scenario::routing;
 use weft_tests::speaker::Kind;
 
@@ -30,4 +30,42 @@ fn frr_routes_to_frr_in_its_default_vrf() -> Result<()> {
 #[test]
 fn frr_routes_to_frr_in_a_namespace() -> Result<()> {
     routes_both_ways(&plan(Kind::Frr, [Form::FrrNetns, Form::FrrDefault]))
+}
+
+#[test]
+fn weft_routes_to_frr_in_its_default_vrf_through_a_weft_reflector() -> Result<()> {
+    routes_both_ways(&plan(Kind::Weft, [Form::Made, Form::FrrDefault]))
+}
+
+#[test]
+fn weft_routes_to_frr_in_its_default_vrf_through_an_frr_reflector() -> Result<()> {
+    routes_both_ways(&plan(Kind::Frr, [Form::FrrDefault, Form::Made]))
+}
+
+#[test]
+fn weft_routes_to_frr_in_a_namespace() -> Result<()> {
+    routes_both_ways(&plan(Kind::Weft, [Form::Made, Form::FrrNetns]))
+}
+
+#[test]
+fn two_tenants_are_routed_between_weft_and_frr() -> Result<()> {
+    let plan = plan(Kind::Frr, [Form::Made, Form::FrrNetns]).tenants(&[RED, BLUE]);
+    let fabric = Fabric::up(&plan)?;
+    routing::prefixes_and_hosts_are_routed(&fabric)?;
+    routing::tenants_do_not_leak(&fabric)
+}
+
+#[test]
+fn weft_on_devices_of_an_operator_routes_to_frr() -> Result<()> {
+    routes_both_ways(&plan(Kind::Weft, [Form::Operator, Form::FrrDefault]))
+}
+
+#[test]
+fn an_external_prefix_of_a_weft_leaf_is_reached_from_an_frr_leaf() -> Result<()> {
+    routing::customer_edge(Kind::Weft, [Form::FrrDefault, Form::Made])
+}
+
+#[test]
+fn an_external_prefix_of_an_frr_leaf_is_reached_from_a_weft_leaf() -> Result<()> {
+    routing::customer_edge(Kind::Weft, [Form::Made, Form::FrrNetns])
 }

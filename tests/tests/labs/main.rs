@@ -13,7 +13,10 @@ mod movement;
 mod own_devices;
 mod reachability;
 mod resilience;
+mod routing;
 mod scale;
+mod sites;
+mod upkeep;
 
 use weft_tests::Result;
 use weft_tests::fabric::{Fabric, Plan};

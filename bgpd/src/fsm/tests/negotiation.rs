@@ -109,6 +109,7 @@ fn switches_take_capabilities_away() {
         extended_message: false,
         four_octet_as: false,
         fqdn: false,
+        extended_next_hop: false,
     };
     settings.graceful_restart.enabled = false;
     settings.hostname = Some("leaf1".into());

@@ -2,7 +2,7 @@
 //! the key of update groups.
 
 use super::*;
-use crate::peer::MaximumPrefix;
+use crate::peer::{AllowAsIn, MaximumPrefix};
 use crate::wire::attribute::{AsPath, Origin, RawAttribute};
 use std::net::IpAddr;
 use weft_evpn::ExtendedCommunity;
@@ -19,7 +19,9 @@ fn peer(kind: PeerKind, client: bool) -> RibPeer {
         remote_as: 65_001,
         router_id: Ipv4Addr::new(1, 1, 1, 1),
         address: IpAddr::V4(Ipv4Addr::new(2, 2, 2, 2)),
+        enforce_first_as: false,
         four_octet_as: true,
+        extended_next_hop: false,
         max_message: 4096,
         enhanced_refresh: true,
         restarting: false,
@@ -31,6 +33,10 @@ fn peer(kind: PeerKind, client: bool) -> RibPeer {
 fn key(kind: PeerKind, client: bool) -> GroupKey {
     let peer = peer(kind, client);
     GroupKey::of(&peer, &peer.families[0])
+}
+
+fn anywhere(from: Origination) -> super::Origin {
+    super::Origin { from, domain: None }
 }
 
 fn internal(client: bool) -> Origination {
@@ -62,13 +68,13 @@ fn full() -> Arc<AttributeSet> {
 #[test]
 fn ibgp_split_horizon_and_reflection() {
     let set = full();
-    let may = |from, client| may_send(&SPEAKER, &key(PeerKind::Internal, client), from, &set);
+    let may = |from, client| may_send(&SPEAKER, &key(PeerKind::Internal, client), anywhere(from), &set);
     assert!(!may(internal(false), false));
     assert!(may(internal(false), true) && may(internal(true), false) && may(internal(true), true));
     assert!(may(Origination::Local, false) && may(Origination::External, false));
     let quiet = Speaker { client_to_client: false, ..SPEAKER };
-    assert!(!may_send(&quiet, &key(PeerKind::Internal, true), internal(true), &set));
-    assert!(may_send(&quiet, &key(PeerKind::Internal, false), internal(true), &set));
+    assert!(!may_send(&quiet, &key(PeerKind::Internal, true), anywhere(internal(true)), &set));
+    assert!(may_send(&quiet, &key(PeerKind::Internal, false), anywhere(internal(true)), &set));
 }
 
 #[test]
@@ -81,11 +87,11 @@ fn well_known_communities_and_rfc_8212() {
         (NO_ADVERTISE, false, false),
         (1, true, true),
     ] {
-        assert_eq!(may_send(&SPEAKER, &inside, Origination::Local, &with(community)), in_);
-        assert_eq!(may_send(&SPEAKER, &outside, Origination::Local, &with(community)), out);
+        assert_eq!(may_send(&SPEAKER, &inside, anywhere(Origination::Local), &with(community)), in_);
+        assert_eq!(may_send(&SPEAKER, &outside, anywhere(Origination::Local), &with(community)), out);
     }
     let closed = GroupKey { policy_out: false, ..outside };
-    assert!(!may_send(&SPEAKER, &closed, Origination::Local, &with(1)));
+    assert!(!may_send(&SPEAKER, &closed, anywhere(Origination::Local), &with(1)));
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn every_knob_that_changes_what_is_sent_is_in_the_key() {
         ("stale path time", |peer| peer.stale_path_time = std::time::Duration::MAX),
         ("restart", |peer| peer.families[0].restart = Some(true)),
         ("policy in", |peer| peer.families[0].policy_in = false),
-        ("allowas-in", |peer| peer.families[0].settings.allowas_in = 3),
+        ("allowas-in", |peer| peer.families[0].settings.allowas_in = AllowAsIn::Times(3)),
         ("maximum-prefix", |peer| {
             peer.families[0].settings.maximum_prefix =
                 Some(MaximumPrefix { limit: 1, threshold: 75, warning_only: true, restart: None });

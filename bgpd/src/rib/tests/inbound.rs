@@ -1,7 +1,7 @@
 //! What comes in: loops, RFC 8212, soft reconfiguration, maximum-prefix, counters.
 
 use super::lab::{ASN, EVPN, Lab, announce, attributes, client, empty, id, mac_ip, peer, settings, withdraw};
-use crate::peer::{MaximumPrefix, PeerKind};
+use crate::peer::{AllowAsIn, MaximumPrefix, PeerKind};
 use crate::rib::{ClearIn, RibError, RibPeer, RibSettings};
 use crate::wire::AttributeSet;
 use crate::wire::attribute::{AsPath, AsSegment, AsSegmentKind};
@@ -23,7 +23,7 @@ fn soft(mut peer: RibPeer) -> RibPeer {
 #[test]
 fn our_as_in_the_path_is_a_loop_unless_allowed_so_often() {
     let mut allowing = peer(2, PeerKind::External, false);
-    allowing.families[0].settings.allowas_in = 1;
+    allowing.families[0].settings.allowas_in = AllowAsIn::Times(1);
     let mut lab = Lab::with([(1, peer(1, PeerKind::External, false)), (2, allowing), (3, client(3))]);
     for n in [1, 2] {
         lab.update(n, &announce(looped(1), &[mac_ip(u32::from(n), 10)]));
@@ -32,6 +32,38 @@ fn our_as_in_the_path_is_a_loop_unless_allowed_so_often() {
     lab.drain();
     let held: Vec<bool> = [1, 2, 11, 12].map(|n| lab.holds(3, &mac_ip(n, 10)).is_some()).to_vec();
     assert_eq!(held, [false, true, false, false]);
+}
+
+#[test]
+fn allowas_in_origin_allows_our_as_as_the_paths_origin_only() {
+    let mut allowing = peer(1, PeerKind::External, false);
+    allowing.families[0].settings.allowas_in = AllowAsIn::Origin;
+    let mut lab = Lab::with([(1, allowing), (3, client(3))]);
+    let path = |segments: &[(AsSegmentKind, &[u32])]| AttributeSet {
+        as_path: AsPath(
+            segments.iter().map(|&(kind, asns)| AsSegment { kind, asns: asns.to_vec() }).collect(),
+        ),
+        ..attributes(1)
+    };
+    use AsSegmentKind::{Sequence, Set};
+    for (n, (segments, taken)) in [
+        (&[(Sequence, &[65_101, ASN][..])][..], true),
+        (&[(Sequence, &[65_101, ASN, ASN, ASN])], true),
+        (&[(Sequence, &[65_101, ASN]), (Sequence, &[ASN])], true),
+        (&[(Sequence, &[65_101])], true),
+        (&[(Sequence, &[65_101, ASN, 65_102])], false),
+        (&[(Sequence, &[65_101, ASN, 65_102, ASN])], false),
+        (&[(Sequence, &[65_101, ASN]), (Set, &[7, 8])], false),
+        (&[(Sequence, &[65_101]), (Set, &[7, ASN])], false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let route = mac_ip(n as u32, 10);
+        lab.update(1, &announce(path(segments), std::slice::from_ref(&route)));
+        lab.drain();
+        assert_eq!(lab.holds(3, &route).is_some(), taken, "{segments:?}");
+    }
 }
 
 #[test]
@@ -81,11 +113,11 @@ fn with_soft_reconfiguration_a_refused_route_waits_for_another_knob() {
     let view = lab.rib.route(EVPN, &mac_ip(1, 10)).expect("a route").expect("kept");
     assert!(!view.paths[0].eligible && view.reason.is_none());
     assert_eq!(view.paths[0].refused.as_slice(), ["as-path contains our own AS"]);
-    outside.families[0].settings.allowas_in = 1;
+    outside.families[0].settings.allowas_in = AllowAsIn::Times(1);
     assert_eq!(lab.rib.set_peer(id(1), outside.clone()), Ok(vec![]));
     lab.drain();
     assert!(lab.holds(3, &mac_ip(1, 10)).is_some());
-    outside.families[0].settings.allowas_in = 0;
+    outside.families[0].settings.allowas_in = AllowAsIn::Times(0);
     assert_eq!(lab.rib.set_peer(id(1), outside.clone()), Ok(vec![]));
     lab.drain();
     assert!(lab.holds(3, &mac_ip(1, 10)).is_none());

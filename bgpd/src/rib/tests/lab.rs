@@ -7,7 +7,7 @@ use crate::wire::update::{DecodeContext, SessionKind};
 use crate::wire::{
     AttributeSet, Decoder, EncodeContext, Family, FrameDecoder, Message, NlriBlock, Update, UpdateEncoder,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
@@ -63,7 +63,9 @@ pub(super) fn peer(n: u8, kind: PeerKind, client: bool) -> RibPeer {
         remote_as: if kind == PeerKind::Internal { ASN } else { 65_100 + u32::from(n) },
         router_id: Ipv4Addr::new(10, 0, 0, n),
         address: Ipv4Addr::new(10, 0, 0, n).into(),
+        enforce_first_as: false,
         four_octet_as: true,
+        extended_next_hop: false,
         max_message: 4096,
         enhanced_refresh: true,
         restarting: false,
@@ -112,7 +114,7 @@ fn block(routes: &[Vec<u8>]) -> Vec<NlriBlock> {
     if routes.is_empty() {
         return Vec::new();
     }
-    vec![NlriBlock { family: EVPN, add_path: false, wire: Bytes::from(routes.concat()) }]
+    vec![NlriBlock::new(EVPN, routes.concat())]
 }
 
 pub(super) fn announce(attributes: AttributeSet, routes: &[Vec<u8>]) -> Update {
@@ -153,6 +155,7 @@ impl Lab {
             four_octet_as: settings.four_octet_as,
             families: vec![EVPN],
             add_path: if row.add_path { vec![EVPN] } else { Vec::new() },
+            extended_next_hop: settings.extended_next_hop,
             kind: match settings.kind {
                 PeerKind::Internal => SessionKind::Internal,
                 PeerKind::External => SessionKind::External,

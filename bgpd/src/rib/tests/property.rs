@@ -184,7 +184,7 @@ impl Run {
             }
             Action::Originate { route, label, set } => {
                 let wire = nlri(route, label);
-                self.lab.rib.originate(EVPN, &wire, set.clone(), self.lab.now).expect("a route");
+                self.lab.rib.originate(EVPN, &wire, set.clone(), None, self.lab.now).expect("a route");
                 let (key, rest) = (EVPN.row().split)(&wire).expect("a route");
                 let path = ModelPath {
                     rest: rest.to_vec(),

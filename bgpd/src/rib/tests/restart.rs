@@ -135,7 +135,7 @@ fn a_session_that_replaces_one_that_was_never_seen_to_end() {
 fn our_end_of_rib_waits_for_all_neighbours_but_routes_go_out_at_once() {
     let mut lab = Lab::new(settings());
     lab.rib.start_deferred([(id(1), EVPN), (id(2), EVPN)], lab.now + LONG);
-    lab.rib.originate(EVPN, &mac_ip(9, 10), attributes(9), lab.now).expect("a route");
+    lab.rib.originate(EVPN, &mac_ip(9, 10), attributes(9), None, lab.now).expect("a route");
     lab.up(id(1), client(1));
     lab.up(id(2), client(2));
     lab.update(1, &announce(attributes(1), &[mac_ip(1, 10)]));
@@ -197,7 +197,7 @@ fn a_route_with_paths_of_ours_and_others_is_selected_before_our_end_of_rib() {
         weft_evpn::community::MacMobility { sticky: false, sequence: 4 },
     ));
     lab.update(1, &announce(moved, &[mac_ip(1, 10)]));
-    lab.rib.originate(EVPN, &mac_ip(1, 10), attributes(9), lab.now).expect("a route");
+    lab.rib.originate(EVPN, &mac_ip(1, 10), attributes(9), None, lab.now).expect("a route");
     let change = lab.rib.take_changes(10).pop().expect("selected");
     assert_eq!(change.path.map(|path| path.source), Some(PathSource::Peer(id(1))), "by its sequence");
 }

@@ -54,7 +54,7 @@ fn paths_reasons_weights_and_who_was_told() {
         &announce(AttributeSet { local_pref: Some(50), ..attributes(2) }, std::slice::from_ref(&route)),
     );
     lab.update(1, &announce(attributes(1), std::slice::from_ref(&route)));
-    lab.rib.originate(EVPN, &mac_ip(2, 10), attributes(9), lab.now).expect("a route");
+    lab.rib.originate(EVPN, &mac_ip(2, 10), attributes(9), None, lab.now).expect("a route");
     lab.drain();
     let view = lab.rib.route(EVPN, &route).expect("a route").expect("there");
     let sources: Vec<_> = view.paths.iter().map(|path| (path.source, path.best)).collect();

@@ -43,6 +43,7 @@ fn negotiated() -> Negotiated {
         max_message: 65_535,
         max_receive: 65_535,
         add_path: Vec::new(),
+        extended_next_hop: false,
         route_refresh: true,
         enhanced_refresh: true,
         graceful_restart: None,

@@ -81,6 +81,29 @@ impl AsPath {
         self.0.iter().flat_map(|segment| &segment.asns).filter(|&&other| other == asn).count()
     }
 
+    /// True if `asn` occurs nowhere but at the end, where the path begins its way: once or, by
+    /// prepending, several times.
+    pub fn only_at_origin(&self, asn: u32) -> bool {
+        let mut behind = true;
+        self.0.iter().rev().all(|segment| match segment.kind {
+            // A set has no order, so it is at the end only if there is nothing else in it.
+            AsSegmentKind::Set | AsSegmentKind::ConfedSet => {
+                let (any, all) =
+                    (segment.asns.contains(&asn), segment.asns.iter().all(|&other| other == asn));
+                let fits = !any || (behind && all);
+                behind &= all;
+                fits
+            }
+            AsSegmentKind::Sequence | AsSegmentKind::ConfedSequence => {
+                segment.asns.iter().rev().all(|&other| {
+                    let fits = other != asn || behind;
+                    behind &= other == asn;
+                    fits
+                })
+            }
+        })
+    }
+
     /// The neighbouring AS: the first of the first sequence.
     pub fn neighbour(&self) -> Option<u32> {
         match self.0.iter().find(|segment| !segment.kind.is_confederation()) {
@@ -239,6 +262,24 @@ mod tests {
         path.prepend(9, 2);
         assert_eq!((path.length(), path.neighbour()), (5, Some(9)));
         assert_eq!(AsPath::default().neighbour(), None);
+    }
+
+    #[test]
+    fn an_as_only_at_the_origin() {
+        for (segments, only) in [
+            (&[][..], true),
+            (&[(Sequence, &[1, 2][..])], true),
+            (&[(Sequence, &[1, 2, 9])], true),
+            (&[(Sequence, &[1, 9]), (Sequence, &[9, 9])], true),
+            (&[(Sequence, &[1]), (Set, &[9])], true),
+            (&[(Sequence, &[1, 9]), (Set, &[9, 9])], true),
+            (&[(Sequence, &[9, 1])], false),
+            (&[(Sequence, &[9, 1, 9])], false),
+            (&[(Sequence, &[1]), (Set, &[9, 2])], false),
+            (&[(Sequence, &[1, 9]), (Set, &[2])], false),
+        ] {
+            assert_eq!(path(segments).only_at_origin(9), only, "{segments:?}");
+        }
     }
 
     #[test]

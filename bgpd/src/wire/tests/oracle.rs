@@ -157,11 +157,7 @@ proptest! {
 
     #[test]
     fn as_paths_agree(set in attribute_set()) {
-        let block = crate::wire::NlriBlock {
-            family: Family::L2vpnEvpn,
-            add_path: false,
-            wire: bytes::Bytes::from_static(super::MAC_ROUTE),
-        };
+        let block = crate::wire::NlriBlock::new(Family::L2vpnEvpn, super::MAC_ROUTE);
         let path = set.as_path.clone();
         let update = Update { attributes: Some(set.into()), reach: vec![block], ..Update::default() };
         let theirs = values(&agree(&Message::Update(update)));

@@ -1,20 +1,21 @@
 //! Generators of messages that a good speaker could send.
 
-use crate::wire::attribute::{Aggregator, AsPath, AsSegment, AsSegmentKind, Origin, RawAttribute, code};
+use crate::wire::attribute::{
+    Aggregator, AsPath, AsSegment, AsSegmentKind, DPath, IsfSafi, Origin, PathDomain, RawAttribute, code,
+};
 use crate::wire::capability::{
     AddPath, AddPathMode, ExtendedNextHop, GracefulRestart, GracefulRestartFamily,
 };
 use crate::wire::notification::ErrorCode;
 use crate::wire::refresh::RefreshKind;
 use crate::wire::{AttributeSet, Capability, Family, NlriBlock, Notification, Open, RouteRefresh, Update};
-use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use weft_evpn::ExtendedCommunity;
 use weft_evpn::pmsi::PmsiTunnel;
+use weft_evpn::{DomainId, ExtendedCommunity};
 
 fn octets(length: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), length)
@@ -91,6 +92,13 @@ fn pmsi() -> impl Strategy<Value = PmsiTunnel> {
     })
 }
 
+fn d_path() -> impl Strategy<Value = DPath> {
+    let isf_safi = any::<u8>().prop_map(IsfSafi::from_number);
+    let domain = (any::<[u8; 6]>(), isf_safi)
+        .prop_map(|(domain, isf_safi)| PathDomain { domain: DomainId(domain), isf_safi });
+    vec(domain, 1..300).prop_map(|domains| DPath::from_domains(domains).unwrap())
+}
+
 fn unknown() -> impl Strategy<Value = Vec<RawAttribute>> {
     let opaque = (50..=255u8, vec(any::<u8>(), 0..300)).prop_map(|(code, value)| RawAttribute {
         flags: 0xe0,
@@ -144,6 +152,7 @@ pub fn attribute_set() -> impl Strategy<Value = AttributeSet> {
         option::of(pmsi()),
         proptest::collection::btree_set(any::<[u32; 3]>(), 0..5),
         vec(any::<[u8; 20]>(), 0..3),
+        option::weighted(0.3, d_path()),
         unknown(),
         any::<bool>(),
     );
@@ -160,7 +169,8 @@ pub fn attribute_set() -> impl Strategy<Value = AttributeSet> {
             originator_id,
             cluster_list,
         ) = first;
-        let (ext_communities, pmsi, large_communities, ipv6_ext_communities, unknown, partial) = second;
+        let (ext_communities, pmsi, large_communities, ipv6_ext_communities, d_path, unknown, partial) =
+            second;
         AttributeSet {
             partial: if partial && !communities.is_empty() { 1 << code::COMMUNITIES } else { 0 },
             origin,
@@ -177,6 +187,8 @@ pub fn attribute_set() -> impl Strategy<Value = AttributeSet> {
             pmsi,
             large_communities: large_communities.into_iter().collect(),
             ipv6_ext_communities,
+            d_path,
+            link_local_next_hop: None,
             unknown,
         }
     })
@@ -185,7 +197,7 @@ pub fn attribute_set() -> impl Strategy<Value = AttributeSet> {
 fn block(routes: Vec<Vec<u8>>) -> Vec<NlriBlock> {
     match routes.concat() {
         wire if wire.is_empty() => vec![],
-        wire => vec![NlriBlock { family: Family::L2vpnEvpn, add_path: false, wire: Bytes::from(wire) }],
+        wire => vec![NlriBlock::new(Family::L2vpnEvpn, wire)],
     }
 }
 

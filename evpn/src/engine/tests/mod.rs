@@ -15,6 +15,7 @@ use crate::forwarding::{ForwardingChange, RemoteMac, RemoteNeighbour};
 use crate::local::NeighbourSource;
 use crate::pmsi::PmsiTunnel;
 use crate::{Esi, EthernetTag, ExtendedCommunity, MacAddr, RouteTarget};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 

@@ -1,0 +1,376 @@
+//! Which paths of an IP-VRF are given to its table, and where they lead.
+//!
+//! - Not given: paths from our own VTEPs; hosts that are our own addresses or bound in a MAC-VRF
+//!   here (its mobility decides); prefixes behind a gateway that is not resolved.
+//! - Of several MAC/IP routes of one host those with the newest claim are given (`mobility`),
+//!   so while a host moves no packet goes to its old place. Routes with equal claims are one
+//!   host behind several VTEPs.
+//! - A path whose route came anew is given again even if nothing here changed: its attributes
+//!   may have.
+//! - A gateway leads to the neighbour in a subnet of ours, if a MAC-VRF has it there (the kernel
+//!   sends to it by the L2VNI), or else to where the gateway's own host route leads (RFC 9136
+//!   §3.2, §4.1). Host routes are MAC/IP routes only, so nothing resolves through itself.
+
+use super::paths::{FewPaths, Flag, Path, PathSource};
+use super::{Ask, Gateway, IpVrf, Refusal, VrfTurn};
+use crate::engine::mobility::{self, Claim};
+use crate::engine::{Output, VrfPath, VrfPathSource};
+use crate::forwarding::VrfNextHop;
+use crate::nlri::{EvpnRoute, IpPrefix, MacIp};
+use crate::{EthernetTag, MacAddr, RouteDistinguisher, Vni};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The one address of a prefix with all bits.
+pub(super) fn host_of(prefix: IpNet) -> Option<IpAddr> {
+    (prefix.prefix_len() == prefix.max_prefix_len()).then(|| prefix.addr())
+}
+
+/// What a MAC/IP route adds to a path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HostPart {
+    pub(super) mac: MacAddr,
+    pub(super) sequence: u32,
+    pub(super) sticky: bool,
+    pub(super) gateway: bool,
+}
+
+fn find(
+    paths: &[Path],
+    rd: RouteDistinguisher,
+    tag: EthernetTag,
+    mac: Option<MacAddr>,
+    turn: &VrfTurn<'_>,
+) -> Option<usize> {
+    paths.iter().position(|path| {
+        path.host_mac() == mac
+            && turn
+                .sources
+                .get(path.source)
+                .is_some_and(|source| source.rd == rd && source.ethernet_tag == tag)
+    })
+}
+
+impl IpVrf {
+    /// A usable route is there, or changed.
+    pub(super) fn upsert(
+        &mut self,
+        prefix: IpNet,
+        host: Option<HostPart>,
+        source: PathSource,
+        turn: &mut VrfTurn<'_>,
+    ) {
+        let mac = host.map(|host| host.mac);
+        let mut paths = self.paths.of(prefix);
+        let found = find(&paths, source.rd, source.ethernet_tag, mac, turn);
+        if found.is_none() && paths.len() >= super::PATHS_PER_PREFIX {
+            self.refuse(Refusal::TooManyPaths, source.rd, turn.out);
+            return;
+        }
+        if turn.own.is_own(source.vtep) {
+            self.refuse(Refusal::OwnVtep, source.rd, turn.out);
+        }
+        let (rd, vtep, gateway) = (source.rd, source.vtep, source.gateway);
+        let Some(id) = turn.sources.hold(source) else { return };
+        let mut new = Path::new(id, mac, host.map_or(0, |host| host.sequence));
+        if let Some(host) = host {
+            new.set(Flag::Sticky, host.sticky);
+            new.set(Flag::Gateway, host.gateway);
+        }
+        match found.and_then(|at| paths.get_mut(at)) {
+            Some(place) => {
+                self.make_stale(place, turn);
+                let old = std::mem::replace(place, new);
+                place.set(Flag::Stale, old.is(Flag::Stale));
+                let before = turn.sources.get(old.source).map(|source| (source.vtep, source.gateway));
+                let same_vtep = before.is_some_and(|(before, _)| before == vtep);
+                place.set(Flag::Overruled, old.is(Flag::Overruled) && same_vtep);
+                self.use_gateway(gateway, prefix, turn);
+                self.leave_gateway(before.and_then(|(_, gateway)| gateway), prefix);
+                turn.sources.release(old.source);
+            }
+            None => {
+                paths.push(new);
+                turn.holders.add(rd, self.id);
+                self.use_gateway(gateway, prefix, turn);
+            }
+        }
+        self.settle(prefix, paths, turn);
+    }
+
+    /// A route is gone, or no longer usable.
+    pub(super) fn remove(
+        &mut self,
+        prefix: IpNet,
+        mac: Option<MacAddr>,
+        rd: RouteDistinguisher,
+        tag: EthernetTag,
+        turn: &mut VrfTurn<'_>,
+    ) {
+        let mut paths = self.paths.of(prefix);
+        let Some(at) = find(&paths, rd, tag, mac, turn) else { return };
+        let mut path = paths.swap_remove(at);
+        self.make_stale(&mut path, turn);
+        self.let_go(prefix, path, turn);
+        self.settle(prefix, paths, turn);
+        self.resolve_gateway_at(prefix, turn);
+    }
+
+    /// Takes back what was given of a path that is no longer in the table, and its holds.
+    fn let_go(&mut self, prefix: IpNet, path: Path, turn: &mut VrfTurn<'_>) {
+        let Some(source) = turn.sources.get(path.source) else { return };
+        let (rd, ethernet_tag, gateway) = (source.rd, source.ethernet_tag, source.gateway);
+        if path.is(Flag::Stale) {
+            let source = VrfPathSource { rd, ethernet_tag, mac: path.host_mac() };
+            turn.out.push(Output::VrfPath { vrf: self.name.clone(), prefix, source, path: None });
+        }
+        self.leave_gateway(gateway, prefix);
+        turn.holders.remove(rd, self.id);
+        turn.sources.release(path.source);
+    }
+
+    /// Lets go of the paths for which `keep` is false.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Path, &PathSource) -> bool, turn: &mut VrfTurn<'_>) {
+        for prefix in self.paths.prefixes() {
+            let (mut kept, mut lost) = (FewPaths::new(), FewPaths::new());
+            for path in self.paths.of(prefix) {
+                let keeps = turn.sources.get(path.source).is_some_and(|source| keep(&path, source));
+                if keeps { kept.push(path) } else { lost.push(path) }
+            }
+            if lost.is_empty() {
+                continue;
+            }
+            for mut path in lost {
+                self.make_stale(&mut path, turn);
+                self.let_go(prefix, path, turn);
+            }
+            self.settle(prefix, kept, turn);
+            self.resolve_gateway_at(prefix, turn);
+        }
+    }
+
+    /// Decides every path anew.
+    pub(super) fn revisit(&mut self, turn: &mut VrfTurn<'_>) {
+        for prefix in self.paths.prefixes() {
+            self.settle(prefix, self.paths.of(prefix), turn);
+        }
+    }
+
+    /// Decides the paths of one prefix anew.
+    pub(super) fn settle_prefix(&mut self, prefix: IpNet, turn: &mut VrfTurn<'_>) {
+        let paths = self.paths.of(prefix);
+        if !paths.is_empty() {
+            self.settle(prefix, paths, turn);
+        }
+    }
+
+    /// Brings what is given of a prefix to what should be, and writes its paths down.
+    pub(super) fn settle(&mut self, prefix: IpNet, mut paths: FewPaths, turn: &mut VrfTurn<'_>) {
+        let host = host_of(prefix);
+        let is_local = host.is_some_and(|ip| self.local.contains_key(&ip));
+        let is_own = host.is_some_and(|ip| self.own.contains_key(&ip));
+        let newest = self.newest_claim(&paths, turn);
+        let mut hosts_changed = false;
+        for path in &mut paths {
+            let source = path.remote_source(turn.sources, turn.own).filter(|_| !is_own);
+            let next_hop = source.and_then(|source| self.next_hop(source));
+            let wanted = next_hop.filter(|_| match path.is(Flag::Host) {
+                true => !is_local && newest.is_some_and(|newest| is_level(path, newest)),
+                false => !is_local,
+            });
+            if let (Some(ip), Some(_), true, false) =
+                (host, next_hop, is_local && !path.is(Flag::Host), path.is(Flag::Overruled))
+            {
+                let at = self.local.get(&ip).into_iter().flatten();
+                turn.asks.extend(at.map(|vni| Ask::Yield(self.id, *vni, ip)));
+            }
+            hosts_changed |= path.is(Flag::Host) && path.is(Flag::Given) != wanted.is_some();
+            match wanted {
+                Some(_) if path.is(Flag::Given) => {}
+                Some(next_hop) => self.give(prefix, path, next_hop, turn),
+                None => self.take_back(prefix, path, turn),
+            }
+        }
+        self.paths.put(prefix, &paths);
+        if let Some(ip) = host {
+            self.note_away(ip, paths.iter().any(|path| !path.is(Flag::Host)), turn);
+            if hosts_changed {
+                self.resolve_gateway(ip, turn);
+            }
+        }
+    }
+
+    /// The best claim of the MAC/IP routes among the paths.
+    fn newest_claim(&self, paths: &[Path], turn: &VrfTurn<'_>) -> Option<Claim> {
+        let claims = paths.iter().filter(|path| path.is(Flag::Host)).filter_map(|path| {
+            let source = path.remote_source(turn.sources, turn.own)?;
+            Some((path.claim(source.vtep), ()))
+        });
+        mobility::best(claims).map(|(claim, ())| claim)
+    }
+
+    /// Where a path leads.
+    pub(super) fn next_hop(&self, source: &PathSource) -> Option<VrfNextHop> {
+        match source.gateway {
+            Some(gateway) => self.gateways.get(&gateway)?.resolved,
+            None => Some(VrfNextHop::Vtep { vtep: source.vtep, router_mac: source.router_mac }),
+        }
+    }
+
+    fn give(&mut self, prefix: IpNet, path: &mut Path, next_hop: VrfNextHop, turn: &mut VrfTurn<'_>) {
+        let (Some(source), Some(vni)) = (turn.sources.get(path.source), self.vni()) else { return };
+        let key = VrfPathSource { rd: source.rd, ethernet_tag: source.ethernet_tag, mac: path.host_mac() };
+        let route = route_of(prefix, path, source, vni);
+        let given = VrfPath { route, next_hop, domain: source.domain };
+        turn.out.push(Output::VrfPath { vrf: self.name.clone(), prefix, source: key, path: Some(given) });
+        path.set(Flag::Given, true);
+        path.set(Flag::Stale, false);
+        *self.counter(path) += 1;
+        if let VrfNextHop::Vtep { vtep, router_mac } = next_hop {
+            *self.next_hops.entry((vtep, router_mac)).or_default() += 1;
+        }
+    }
+
+    fn take_back(&mut self, prefix: IpNet, path: &mut Path, turn: &mut VrfTurn<'_>) {
+        self.make_stale(path, turn);
+        if !path.is(Flag::Stale) {
+            return;
+        }
+        path.set(Flag::Stale, false);
+        let Some(source) = turn.sources.get(path.source) else { return };
+        let source = VrfPathSource { rd: source.rd, ethernet_tag: source.ethernet_tag, mac: path.host_mac() };
+        turn.out.push(Output::VrfPath { vrf: self.name.clone(), prefix, source, path: None });
+    }
+
+    /// What was given of a path is no longer what it is; the counts of it end here.
+    fn make_stale(&mut self, path: &mut Path, turn: &VrfTurn<'_>) {
+        if !path.is(Flag::Given) {
+            return;
+        }
+        path.set(Flag::Given, false);
+        path.set(Flag::Stale, true);
+        *self.counter(path) -= 1;
+        let next_hop = turn.sources.get(path.source).and_then(|source| self.next_hop(source));
+        if let Some(VrfNextHop::Vtep { vtep, router_mac }) = next_hop
+            && let Some(paths) = self.next_hops.get_mut(&(vtep, router_mac))
+        {
+            *paths -= 1;
+            if *paths == 0 {
+                self.next_hops.remove(&(vtep, router_mac));
+            }
+        }
+    }
+
+    fn counter(&mut self, path: &Path) -> &mut usize {
+        if path.is(Flag::Host) { &mut self.counters.host_paths } else { &mut self.counters.prefix_paths }
+    }
+
+    fn use_gateway(&mut self, gateway: Option<IpAddr>, prefix: IpNet, turn: &VrfTurn<'_>) {
+        let Some(ip) = gateway else { return };
+        if !self.gateways.contains_key(&ip) {
+            let resolved = self.resolution(ip, turn);
+            self.gateways.insert(ip, Gateway { resolved, ..Gateway::default() });
+        }
+        if let Some(gateway) = self.gateways.get_mut(&ip) {
+            *gateway.prefixes.entry(prefix).or_default() += 1;
+        }
+    }
+
+    fn leave_gateway(&mut self, gateway: Option<IpAddr>, prefix: IpNet) {
+        let Some(ip) = gateway else { return };
+        let Some(gateway) = self.gateways.get_mut(&ip) else { return };
+        if let Some(paths) = gateway.prefixes.get_mut(&prefix) {
+            *paths -= 1;
+            if *paths == 0 {
+                gateway.prefixes.remove(&prefix);
+            }
+        }
+        if gateway.prefixes.is_empty() {
+            self.gateways.remove(&ip);
+        }
+    }
+
+    /// Where a gateway leads now.
+    fn resolution(&self, ip: IpAddr, turn: &VrfTurn<'_>) -> Option<VrfNextHop> {
+        if self.own.contains_key(&ip) {
+            return None;
+        }
+        let mut there = self.vnis_around(ip).filter_map(|vni| turn.mac_vrfs.get(&vni));
+        if there.any(|mac_vrf| mac_vrf.has_neighbour(ip)) {
+            return Some(VrfNextHop::Gateway(ip));
+        }
+        let paths = self.paths.of(IpNet::from(ip));
+        let hosts = paths.iter().filter(|path| path.is(Flag::Host) && path.is(Flag::Given));
+        hosts.filter_map(|path| self.next_hop(turn.sources.get(path.source)?)).min()
+    }
+
+    /// Looks anew where a gateway leads, with all prefixes behind it.
+    pub(super) fn resolve_gateway(&mut self, ip: IpAddr, turn: &mut VrfTurn<'_>) {
+        let Some(gateway) = self.gateways.get(&ip) else { return };
+        let before = gateway.resolved;
+        let resolved = self.resolution(ip, turn);
+        if resolved == before {
+            return;
+        }
+        let prefixes: Vec<IpNet> = gateway.prefixes.keys().copied().collect();
+        for prefix in &prefixes {
+            let mut paths = self.paths.of(*prefix);
+            for path in &mut paths {
+                if turn.sources.get(path.source).is_some_and(|source| source.gateway == Some(ip)) {
+                    self.make_stale(path, turn);
+                }
+            }
+            self.paths.put(*prefix, &paths);
+        }
+        if let Some(gateway) = self.gateways.get_mut(&ip) {
+            gateway.resolved = resolved;
+        }
+        for prefix in prefixes {
+            self.settle_prefix(prefix, turn);
+        }
+    }
+
+    /// A path to this prefix went: perhaps it was that of a gateway.
+    fn resolve_gateway_at(&mut self, prefix: IpNet, turn: &mut VrfTurn<'_>) {
+        if let Some(ip) = host_of(prefix) {
+            self.resolve_gateway(ip, turn);
+        }
+    }
+
+    /// Looks anew where every gateway leads.
+    pub(super) fn resolve_gateways(&mut self, turn: &mut VrfTurn<'_>) {
+        let gateways: Vec<IpAddr> = self.gateways.keys().copied().collect();
+        for ip in gateways {
+            self.resolve_gateway(ip, turn);
+        }
+    }
+}
+
+/// True if the claim of a path is as good as the best one, its VTEP aside.
+fn is_level(path: &Path, newest: Claim) -> bool {
+    path.claim(newest.vtep) == newest
+}
+
+/// The route that a path was made of.
+fn route_of(prefix: IpNet, path: &Path, source: &PathSource, vni: Vni) -> EvpnRoute {
+    let PathSource { rd, ethernet_tag, esi, label, .. } = *source;
+    match path.host_mac() {
+        Some(mac) => EvpnRoute::MacIp(MacIp {
+            rd,
+            esi,
+            ethernet_tag,
+            mac,
+            ip: Some(prefix.addr()),
+            label1: label,
+            label2: Some(vni.to_label()),
+        }),
+        None => {
+            let none = match prefix {
+                IpNet::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                IpNet::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            };
+            let gateway = source.gateway.unwrap_or(none);
+            EvpnRoute::IpPrefix(IpPrefix { rd, esi, ethernet_tag, prefix, gateway, label })
+        }
+    }
+}

@@ -1,0 +1,501 @@
+//! IP-VRFs that come and go, what the core wants of their routes, and the messages that follow.
+//!
+//! The router MACs of an L3VNI (RFC 9135 §8.1) are MACs and neighbours in a table like that of an L2VNI, so that they are
+//! adopted, repaired and reported as those are; here is only which ones are wanted.
+
+use super::Forwarding;
+use super::binding::Changed;
+use super::foreign::ForeignRoutes;
+use super::hops::SetId;
+use super::key::{Key, TableId, VrfId};
+use super::route::{ActualRoute, RouteEntry, WayId};
+use super::table::Devices;
+use super::vrf::{VrfTable, Way};
+use crate::event::FibNotice;
+use crate::netlink::encode::{Mode, Op, RouteTarget, metric_of};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::time::Instant;
+use weft_evpn::forwarding::{RemoteNeighbour, VrfForward};
+use weft_evpn::vrf::{L3VniDevices, VrfDevices};
+use weft_evpn::{MacAddr, VrfName};
+
+/// What the kernel is to have of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Desired {
+    /// Nothing of ours.
+    Nothing,
+    /// Whatever is there: what is wanted leads nowhere for now, or nobody has spoken yet.
+    Unknown,
+    Discard,
+    Hops(SetId),
+}
+
+/// The interface indexes of an L3VNI.
+fn indexes(l3vni: &L3VniDevices) -> Devices {
+    Devices { vxlan: l3vni.vxlan.0, bridge: l3vni.svi.0, bridged: l3vni.vxlan.0 != l3vni.svi.0 }
+}
+
+impl Forwarding {
+    /// The table and devices of an IP-VRF are there: what is wanted of it goes to them from now on. True when something
+    /// is new: then what they hold already must be shown by a dump between [`Forwarding::begin_sync_vrf`] and
+    /// [`Forwarding::end_sync_vrf`].
+    pub fn attach_vrf(&mut self, name: VrfName, devices: VrfDevices) -> bool {
+        let id = self.vrfs.intern(&name);
+        let old = self.vrfs.get(id).and_then(|vrf| vrf.devices.clone());
+        let retiring = self.vrfs.get(id).is_some_and(|vrf| vrf.retiring);
+        if old.as_ref() == Some(&devices) && !retiring {
+            return false;
+        }
+        if old.as_ref().is_some_and(|old| old.table != devices.table) {
+            let id = self.move_vrf(id, &name);
+            return self.settle_vrf(id, None, devices);
+        }
+        self.settle_vrf(id, old, devices)
+    }
+
+    fn settle_vrf(&mut self, id: VrfId, old: Option<VrfDevices>, devices: VrfDevices) -> bool {
+        let l3 = |devices: &VrfDevices| devices.l3vni.as_ref().map(|l3vni| (TableId::l3(l3vni.vni), indexes(l3vni)));
+        let (was, is) = (old.as_ref().and_then(l3), l3(&devices));
+        if let Some((table, _)) = was
+            && is.is_none_or(|(other, _)| other != table)
+        {
+            self.leave_l3(id, table);
+        }
+        self.vrfs.set_table(devices.table, id);
+        self.pace.forgive_vrf(id);
+        self.count_users(id, false);
+        if let Some(vrf) = self.vrfs.get_mut(id) {
+            vrf.devices = Some(devices);
+            vrf.pruned &= !std::mem::take(&mut vrf.retiring);
+        }
+        if let Some((table, devices)) = is {
+            if was != is {
+                self.attach_table(table, devices);
+            }
+            self.wish_bindings(id);
+        }
+        self.resolve_ways(id);
+        self.count_users(id, true);
+        self.enqueue_hops();
+        self.review_vrf(id);
+        true
+    }
+
+    /// The IP-VRF is not served any more: its routes, router MACs and next hops are removed, as far as they are there
+    /// still. What is wanted is remembered.
+    pub fn detach_vrf(&mut self, name: &VrfName) {
+        let Some(id) = self.vrfs.named(name) else { return };
+        let Some(vrf) = self.vrfs.get(id).filter(|vrf| vrf.devices.is_some()) else { return };
+        if let Some(table) = vrf.l3() {
+            self.leave_l3(id, table);
+        }
+        self.count_users(id, false);
+        if let Some(vrf) = self.vrfs.get_mut(id) {
+            vrf.retiring = true;
+        }
+        self.count_users(id, true);
+        self.retiring_vrfs.insert(id);
+        self.look_at_retiring = true;
+        self.review_vrf(id);
+    }
+
+    /// Gives what is wanted to a new IP-VRF of the same name, and lets the old one, with its table, go.
+    fn move_vrf(&mut self, old: VrfId, name: &VrfName) -> VrfId {
+        let wishes: Vec<(IpNet, VrfForward)> = match self.vrfs.get(old) {
+            Some(vrf) => vrf
+                .routes
+                .iter()
+                .filter_map(|(prefix, entry)| Some((prefix, forward_of(vrf, entry.wanted?)?)))
+                .collect(),
+            None => Vec::new(),
+        };
+        self.detach_vrf(name);
+        self.vrfs.disown(old);
+        for (prefix, _) in &wishes {
+            self.wish_route_of(old, *prefix, None);
+        }
+        let new = self.vrfs.intern(name);
+        for (prefix, forward) in wishes {
+            self.wish_route_of(new, prefix, Some(forward));
+        }
+        new
+    }
+
+    /// The L3VNI is another one or none: its router MACs are wanted no more.
+    fn leave_l3(&mut self, id: VrfId, table: TableId) {
+        let Some((gateways, macs)) = self.vrfs.get(id).map(|vrf| vrf.bindings.all()) else { return };
+        for gateway in gateways {
+            self.want_neighbour(table, gateway, None);
+        }
+        for mac in macs {
+            self.want_mac(table, mac, None);
+        }
+        self.retire_table(table);
+    }
+
+    /// Adopted routes and router MACs of this IP-VRF that nobody wants may go from now on.
+    pub fn prune_vrf(&mut self, name: &VrfName) {
+        let Some(id) = self.vrfs.named(name) else { return };
+        let Some(vrf) = self.vrfs.get_mut(id) else { return };
+        vrf.pruned = true;
+        let l3 = vrf.l3();
+        if let Some(table) = l3 {
+            self.prune_table(table);
+        }
+        self.review_vrf(id);
+    }
+
+    /// Every IP-VRF that has a table and is served.
+    pub fn attached_vrfs(&self) -> Vec<VrfName> {
+        let served = |id: &VrfId| {
+            let vrf = self.vrfs.get(*id)?;
+            (vrf.devices.is_some() && !vrf.retiring).then(|| vrf.name.clone())
+        };
+        self.vrfs.ids().iter().filter_map(served).collect()
+    }
+
+    /// The devices of an attached IP-VRF.
+    pub fn vrf_devices(&self, name: &VrfName) -> Option<&VrfDevices> {
+        self.vrfs.get(self.vrfs.named(name)?)?.devices.as_ref()
+    }
+
+    /// The table of the router MACs of an attached IP-VRF.
+    pub fn l3_of(&self, name: &VrfName) -> Option<TableId> {
+        self.vrfs.get(self.vrfs.named(name)?)?.l3()
+    }
+
+    pub(super) fn wish_route(&mut self, name: &VrfName, prefix: IpNet, wanted: Option<VrfForward>) {
+        if wanted.is_none() && self.vrfs.named(name).is_none() {
+            return;
+        }
+        let id = self.vrfs.intern(name);
+        self.wish_route_of(id, prefix.trunc(), wanted);
+    }
+
+    fn wish_route_of(&mut self, id: VrfId, prefix: IpNet, wanted: Option<VrfForward>) {
+        let way = wanted.map(|wanted| match wanted {
+            VrfForward::Discard => WayId::DISCARD,
+            VrfForward::Via(hops) => self.way(id, !prefix.addr().is_ipv4(), hops),
+        });
+        let Some(vrf) = self.vrfs.get_mut(id) else { return };
+        if way.is_none() && vrf.routes.get(prefix).is_none() {
+            return;
+        }
+        if let Some(way) = way {
+            vrf.want_way(way);
+        }
+        self.set_route(id, prefix, |entry| {
+            entry.adopted = false;
+            entry.held &= way.is_some();
+            std::mem::replace(&mut entry.wanted, way)
+        })
+        .map(|old| {
+            let key = Key::Route(id, prefix);
+            self.pace.forgive(key);
+            if self.differs(key) {
+                self.enqueue(key);
+            } else {
+                self.sweep(key);
+            }
+            self.tell_foreign(id, prefix);
+            // After the route in the queue: a router MAC goes when no route needs it.
+            self.leave_way(id, old);
+        })
+        .unwrap_or_default();
+    }
+
+    /// The way of these next hops, made if nobody wanted it until now. Its word on router MACs is the last.
+    fn way(&mut self, id: VrfId, ipv6: bool, hops: Vec<weft_evpn::forwarding::VrfNextHop>) -> WayId {
+        let Some(vrf) = self.vrfs.get_mut(id) else { return WayId::DISCARD };
+        let found = vrf.find_way(ipv6, &hops);
+        let way = found.unwrap_or_else(|| vrf.insert_way(ipv6, hops.into_boxed_slice()));
+        let bindings: Vec<_> = vrf.way(way).into_iter().flat_map(Way::bindings).collect();
+        for (gateway, vtep, mac) in bindings {
+            let Some(vrf) = self.vrfs.get_mut(id) else { break };
+            let changed = match found {
+                Some(_) => vrf.bindings.prefer(gateway, vtep, mac),
+                None => vrf.bindings.name(gateway, vtep, mac),
+            };
+            if vrf.bindings.disputed(gateway) > 1 {
+                self.disputes.insert((id, gateway));
+            }
+            self.wish_binding(id, gateway, mac, changed);
+        }
+        if found.is_none() {
+            self.resolve_way(id, way);
+        }
+        way
+    }
+
+    fn leave_way(&mut self, id: VrfId, way: Option<WayId>) {
+        let Some(way) = way.and_then(|way| self.vrfs.get_mut(id)?.unwant_way(way)) else { return };
+        for (gateway, vtep, mac) in way.bindings() {
+            let Some(vrf) = self.vrfs.get_mut(id) else { break };
+            let changed = vrf.bindings.unname(gateway, vtep, mac);
+            self.wish_binding(id, gateway, mac, changed);
+        }
+        if let Some(set) = way.set {
+            self.hops.unwant(set);
+        }
+        self.enqueue_hops();
+    }
+
+    /// Wishes a router MAC's entries anew where they changed.
+    fn wish_binding(&mut self, id: VrfId, gateway: IpAddr, mac: MacAddr, changed: Changed) {
+        let Some(vrf) = self.vrfs.get(id) else { return };
+        let Some(table) = vrf.l3() else { return };
+        let (chosen, vtep) = (vrf.bindings.mac(gateway), vrf.bindings.vtep(mac));
+        // The FDB entry first: the neighbour sends packets to it.
+        if changed.mac {
+            self.want_mac(table, mac, vtep.map(|vtep| (vtep, false)));
+        }
+        if changed.neighbour {
+            let neighbour = chosen.map(|mac| RemoteNeighbour { mac, router: false });
+            self.want_neighbour(table, gateway, neighbour);
+        }
+    }
+
+    /// Wishes all router MACs: the L3VNI's devices are new.
+    fn wish_bindings(&mut self, id: VrfId) {
+        let Some((gateways, macs)) = self.vrfs.get(id).map(|vrf| vrf.bindings.all()) else { return };
+        let Some(table) = self.vrfs.get(id).and_then(VrfTable::l3) else { return };
+        for mac in macs {
+            let vtep = self.vrfs.get(id).and_then(|vrf| vrf.bindings.vtep(mac));
+            self.want_mac(table, mac, vtep.map(|vtep| (vtep, false)));
+        }
+        for gateway in gateways {
+            let mac = self.vrfs.get(id).and_then(|vrf| vrf.bindings.mac(gateway));
+            self.want_neighbour(table, gateway, mac.map(|mac| RemoteNeighbour { mac, router: false }));
+        }
+    }
+
+    /// Finds out what the next hops of a way are on the devices that are there.
+    fn resolve_way(&mut self, id: VrfId, way: WayId) {
+        let Some(vrf) = self.vrfs.get_mut(id) else { return };
+        let hops = match (vrf.way(way), &vrf.devices) {
+            (Some(way), Some(devices)) => way.resolve(devices),
+            _ => Vec::new(),
+        };
+        // The new set is wanted before the old one is not, so that what both have stays.
+        let set = (!hops.is_empty()).then(|| self.hops.want(&hops));
+        if let Some(old) = vrf.set_way(way, set) {
+            self.hops.unwant(old);
+        }
+        self.enqueue_hops();
+    }
+
+    /// The same for all ways: the devices changed. To be done while no route is counted as a user.
+    fn resolve_ways(&mut self, id: VrfId) {
+        let ways = self.vrfs.get(id).map(VrfTable::way_ids).unwrap_or_default();
+        for way in ways {
+            self.resolve_way(id, way);
+        }
+    }
+
+    /// Counts every route of an IP-VRF as a user of the object that it points at, or takes it off that count, around a
+    /// change of what many routes want.
+    fn count_users(&mut self, id: VrfId, count: bool) {
+        let Some(vrf) = self.vrfs.get(id) else { return };
+        for (_, entry) in vrf.routes.iter() {
+            if let Some(object) = entry.object() {
+                let set = vrf.wanted_set(entry);
+                if count { self.hops.hold(object, set) } else { self.hops.release(object, set) }
+            }
+        }
+    }
+
+    /// Changes an entry, and keeps count of who points at which object. Makes the entry if there is none.
+    pub(super) fn set_route<T>(
+        &mut self,
+        id: VrfId,
+        prefix: IpNet,
+        change: impl FnOnce(&mut RouteEntry) -> T,
+    ) -> Option<T> {
+        let vrf = self.vrfs.get_mut(id)?;
+        let before = *vrf.routes.entry(prefix);
+        let entry = vrf.routes.entry(prefix);
+        let result = change(entry);
+        let after = *entry;
+        let (old, new) = (vrf.wanted_set(&before), vrf.wanted_set(&after));
+        if (before.object(), old) != (after.object(), new) {
+            // Counted up first: a count that passes zero looks like work.
+            if let Some(object) = after.object() {
+                self.hops.hold(object, new);
+            }
+            if let Some(object) = before.object() {
+                self.hops.release(object, old);
+            }
+            self.enqueue_hops();
+        }
+        Some(result)
+    }
+
+    /// Puts objects that may need work into the queue.
+    pub(super) fn enqueue_hops(&mut self) {
+        for object in self.hops.take_work() {
+            if self.hops.ops(object).is_empty() {
+                self.hops.sweep(object);
+            } else {
+                self.enqueue(Key::Hop(object));
+            }
+        }
+    }
+
+    fn desired(&self, vrf: &VrfTable, entry: &RouteEntry) -> Desired {
+        if vrf.retiring {
+            return Desired::Nothing;
+        }
+        match entry.wanted {
+            None if entry.adopted && !vrf.pruned => Desired::Unknown,
+            None => Desired::Nothing,
+            Some(WayId::DISCARD) => Desired::Discard,
+            Some(way) => match vrf.way(way).and_then(|way| way.set) {
+                Some(set) => Desired::Hops(set),
+                None if vrf.pruned => Desired::Nothing,
+                None => Desired::Unknown,
+            },
+        }
+    }
+
+    /// Whether the kernel's route differs from what is wanted, and may be changed.
+    pub(super) fn route_differs(&self, id: VrfId, prefix: IpNet) -> bool {
+        let Some(vrf) = self.vrfs.get(id).filter(|vrf| vrf.devices.is_some()) else { return false };
+        let Some(entry) = vrf.routes.get(prefix) else { return false };
+        let free = || !vrf.foreign.has_metric(prefix, metric_of(prefix));
+        match (self.desired(vrf, entry), entry.actual()) {
+            (Desired::Unknown, _) | (Desired::Nothing, ActualRoute::Absent) => false,
+            (Desired::Discard, ActualRoute::Discard) => false,
+            (Desired::Hops(set), ActualRoute::Hops(object)) if self.hops.set_of(object) == Some(set) => false,
+            (Desired::Nothing, _) => true,
+            (Desired::Discard | Desired::Hops(_), ActualRoute::Absent) => free(),
+            (Desired::Discard | Desired::Hops(_), _) => true,
+        }
+    }
+
+    /// The message for a route whose group, if it needs one, is known.
+    pub(super) fn route_op(&self, id: VrfId, prefix: IpNet, group: Option<u32>) -> Option<Op> {
+        if !self.route_differs(id, prefix) {
+            return None;
+        }
+        let vrf = self.vrfs.get(id)?;
+        let entry = vrf.routes.get(prefix)?;
+        let table = vrf.devices.as_ref()?.table;
+        let target = match self.desired(vrf, entry) {
+            Desired::Unknown => return None,
+            Desired::Nothing => return Some(Op::RouteDelete { table, prefix }),
+            Desired::Discard => RouteTarget::Discard,
+            Desired::Hops(_) => RouteTarget::Nexthop(group?),
+        };
+        let mode = if entry.actual() == ActualRoute::Absent { Mode::Create } else { Mode::Replace };
+        Some(Op::RouteSet { table, prefix, target, mode })
+    }
+
+    /// Appends the messages of a route, with those of the objects that it needs before.
+    pub(super) fn plan_route(&mut self, id: VrfId, prefix: IpNet, now: Instant, plan: &mut Vec<(Key, Op)>) {
+        let wanted = self.vrfs.get(id).and_then(|vrf| {
+            let entry = vrf.routes.get(prefix)?;
+            Some((self.desired(vrf, entry), entry.object()))
+        });
+        let Some((desired, object)) = wanted else { return };
+        let mut group = None;
+        if let Desired::Hops(set) = desired
+            && self.route_differs(id, prefix)
+        {
+            let target = self.hops.target(set, object);
+            self.enqueue_hops();
+            self.plan_hop(target, now, plan);
+            group = Some(target);
+        }
+        match self.route_op(id, prefix, group) {
+            Some(op) => plan.push((Key::Route(id, prefix), op)),
+            None => self.sweep(Key::Route(id, prefix)),
+        }
+    }
+
+    /// Appends what is to be done for a nexthop object, members before their group, unless this batch has it already.
+    pub(super) fn plan_hop(&mut self, object: u32, now: Instant, plan: &mut Vec<(Key, Op)>) {
+        self.hops.move_away(object);
+        for member in self.hops.members(object).into_iter().flat_map(|members| members.to_vec()) {
+            self.plan_hop(member, now, plan);
+        }
+        let key = Key::Hop(object);
+        let ops = self.hops.ops(object);
+        if !ops.is_empty() && !self.pace.waits(key, now) && !plan.iter().any(|(other, _)| *other == key) {
+            plan.extend(ops.into_iter().map(|op| (key, op)));
+        }
+    }
+
+    /// Puts every route of an IP-VRF that differs into the work queue.
+    pub(super) fn review_vrf(&mut self, id: VrfId) {
+        let prefixes: Vec<IpNet> =
+            self.vrfs.get(id).map(|vrf| vrf.routes.iter().map(|(prefix, _)| prefix).collect()).unwrap_or_default();
+        for prefix in prefixes {
+            if self.route_differs(id, prefix) {
+                self.enqueue(Key::Route(id, prefix));
+            }
+        }
+    }
+
+    /// IP-VRFs that retire and have nothing of ours left are let go.
+    pub(super) fn finish_retiring_vrfs(&mut self) {
+        for id in self.retiring_vrfs.clone() {
+            let Some(vrf) = self.vrfs.get(id) else {
+                self.retiring_vrfs.remove(&id);
+                continue;
+            };
+            let left = vrf.routes.iter().any(|(_, entry)| entry.actual() != ActualRoute::Absent);
+            if vrf.retiring && left {
+                continue;
+            }
+            self.retiring_vrfs.remove(&id);
+            if !vrf.retiring {
+                continue;
+            }
+            let table = vrf.devices.as_ref().map(|devices| devices.table);
+            let named = self.vrfs.named(&vrf.name) == Some(id);
+            if let Some(table) = table {
+                self.vrfs.clear_table(table, id);
+            }
+            if let Some(vrf) = self.vrfs.get_mut(id) {
+                vrf.devices = None;
+                vrf.retiring = false;
+                vrf.pruned = false;
+                vrf.foreign = ForeignRoutes::default();
+            }
+            // No route is in the kernel, so none is counted.
+            self.resolve_ways(id);
+            if self.vrfs.get(id).is_some_and(VrfTable::is_void) || !named {
+                self.vrfs.remove(id);
+            }
+        }
+    }
+
+    /// Tells the log of router MACs that routes disagree about still, when the work is done: a VTEP that changes its
+    /// own passes through such a state.
+    pub(super) fn tell_disputes(&mut self) {
+        for (id, gateway) in std::mem::take(&mut self.disputes) {
+            let Some(vrf) = self.vrfs.get(id) else { continue };
+            let count = vrf.bindings.disputed(gateway);
+            if count < 2 {
+                self.told_disputes.remove(&(id, gateway));
+                continue;
+            }
+            if let Some(chosen) = vrf.bindings.mac(gateway)
+                && self.told_disputes.insert((id, gateway))
+            {
+                let vrf = vrf.name.clone();
+                self.out.disputes += 1;
+                self.out.notices.push(FibNotice::RouterMacs { vrf, vtep: gateway, chosen, count });
+            }
+        }
+    }
+}
+
+/// The wish that a way stands for.
+fn forward_of(vrf: &VrfTable, way: WayId) -> Option<VrfForward> {
+    if way == WayId::DISCARD {
+        return Some(VrfForward::Discard);
+    }
+    vrf.way(way).map(|way| VrfForward::Via(way.hops.to_vec()))
+}

@@ -1,0 +1,83 @@
+//! IP-VRFs in the service's turn: worked out, set up, and told to the core when they come, change or go.
+
+use crate::config::{FibConfig, FibOptions};
+use crate::event::FibNotice;
+use crate::model::Links;
+use crate::netlink::constants::*;
+use crate::netlink::socket::{Connection, RequestError};
+use crate::vrf::sysctl::SysctlKeeper;
+use crate::vrf::{Routing, ServedVrf, Tenants, Wanted, served, tenants, want};
+use nix::errno::Errno;
+use rtnetlink::LinkVrf;
+use std::collections::BTreeMap;
+use weft_evpn::VrfName;
+use weft_evpn::local::LocalEvent;
+use weft_evpn::vrf::VrfForm;
+
+/// The IP-VRFs of this kernel.
+pub(super) struct Routed {
+    /// The form of those that Weft makes.
+    form: VrfForm,
+    /// What the configuration asks for, given the links.
+    pub(super) tenants: Tenants,
+    /// And what these need.
+    pub(super) wanted: Wanted,
+    /// Those that are there.
+    pub(super) up: BTreeMap<VrfName, ServedVrf>,
+    sysctls: SysctlKeeper,
+}
+
+impl Routed {
+    /// Chooses the form.
+    pub(super) fn new(options: &FibOptions, connection: &mut Connection) -> Self {
+        let form = options.vrf_form.unwrap_or_else(|| probe(connection));
+        Routed {
+            form,
+            tenants: Tenants::default(),
+            wanted: Wanted::default(),
+            up: BTreeMap::new(),
+            sysctls: SysctlKeeper::default(),
+        }
+    }
+
+    /// Works out anew what is wanted, and sets up interfaces that have appeared. Gives notices for the log.
+    pub(super) fn prepare(&mut self, config: &FibConfig, links: &Links) -> Vec<FibNotice> {
+        self.tenants = tenants(config, links, self.form);
+        self.wanted = want(config, links, &self.tenants);
+        self.sysctls.keep(&self.wanted, links)
+    }
+
+    /// Works out anew which IP-VRFs are there, and what the core is to be told of it. An IP-VRF that has another
+    /// table has lost its routes, so it goes before it comes.
+    pub(super) fn reconsider(
+        &mut self,
+        links: &Links,
+        routing: &Routing,
+    ) -> (Vec<LocalEvent>, Vec<FibNotice>) {
+        let (up, notices) = served(links, &self.tenants, routing);
+        let old = std::mem::replace(&mut self.up, up);
+        let mut events = Vec::new();
+        for (vrf, was) in &old {
+            let stays = self.up.get(vrf).is_some_and(|is| is.table == was.table && is.form == was.form);
+            if !stays {
+                events.push(LocalEvent::VrfDown { vrf: vrf.clone() });
+            }
+        }
+        for (vrf, is) in &self.up {
+            if old.get(vrf) != Some(is) {
+                events.push(LocalEvent::VrfUp { vrf: vrf.clone(), devices: is.clone() });
+            }
+        }
+        (events, notices)
+    }
+}
+
+/// Asks for a VRF device without a table: a kernel that has VRF devices calls that incomplete, one that has none says
+/// so, and neither makes anything.
+fn probe(connection: &mut Connection) -> VrfForm {
+    let link = rtnetlink::LinkMessageBuilder::<LinkVrf>::new("weft-probe").down().build();
+    match connection.change_link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link) {
+        Err(RequestError::Refused(error)) if error.errno == Errno::EINVAL => VrfForm::Device,
+        _ => VrfForm::Rule,
+    }
+}
