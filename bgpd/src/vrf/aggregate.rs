@@ -203,8 +203,9 @@ mod tests {
         let now = Instant::now();
         let mut aggregate = Contributors::default();
         let domain = DomainId::new(1, 1);
-        let share =
-            |origin, has_path, domains: &[DomainId]| Some(Share { origin, has_path, domains: domains.to_vec() });
+        let share = |origin, has_path, domains: &[DomainId]| {
+            Some(Share { origin, has_path, domains: domains.to_vec() })
+        };
         aggregate.set(net(1), share(Origin::Igp, false, &[]), now);
         assert_eq!(aggregate.active(), Some(&Summary::default()));
         let changed = aggregate.set(net(2), share(Origin::Incomplete, true, &[domain]), now);

@@ -60,8 +60,7 @@ impl Candidate {
     /// were shortened, and the domains.
     pub fn aggregate(summary: &Summary) -> Self {
         let domains = summary.domains.iter();
-        let d_path =
-            DPath::from_domains(domains.map(|&(domain, isf_safi)| PathDomain { domain, isf_safi }));
+        let d_path = DPath::from_domains(domains.map(|&(domain, isf_safi)| PathDomain { domain, isf_safi }));
         let attributes = AttributeSet {
             origin: summary.origin,
             atomic_aggregate: summary.atomic,

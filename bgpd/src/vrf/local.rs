@@ -3,11 +3,7 @@
 
 use super::settings::VrfSettings;
 use crate::rib::{PolicyRef, Verdict};
-use crate::wire::{
-    AttributeSet,
-    attribute::Origin,
-    unicast,
-};
+use crate::wire::{AttributeSet, attribute::Origin, unicast};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use weft_evpn::vrf::{LocalRoute, LocalRouteKind};
@@ -15,9 +11,7 @@ use weft_evpn::vrf::{LocalRoute, LocalRouteKind};
 /// True for prefixes that mean something beyond their link and this machine.
 fn is_routable(prefix: &IpNet) -> bool {
     match prefix.addr() {
-        IpAddr::V4(address) => {
-            !(address.is_loopback() || address.is_multicast() || address.is_link_local())
-        }
+        IpAddr::V4(address) => !(address.is_loopback() || address.is_multicast() || address.is_link_local()),
         IpAddr::V6(address) => {
             let whole = prefix.prefix_len() == 128;
             !(address.is_multicast()

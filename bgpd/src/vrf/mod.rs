@@ -42,7 +42,7 @@ mod view;
 
 pub use export::{ExportKind, PrefixRoute};
 pub use import::EvpnPath;
-pub use settings::{AggregateSettings, Advertise, DEFAULT_MAXIMUM_PATHS, FamilySettings, VrfSettings};
+pub use settings::{Advertise, AggregateSettings, DEFAULT_MAXIMUM_PATHS, FamilySettings, VrfSettings};
 pub use table::{VrfOutput, VrfTable};
 pub use view::{AggregateView, ContributorsView, HeldBack, TableRoute};
 

@@ -566,7 +566,8 @@ impl VrfTable {
         }
         for (domain, gone) in &old {
             // The key is RD and prefix; with the same one the new route has replaced the old.
-            let replaced = |(of, route): &(DomainId, PrefixRoute)| of == domain && route.route.rd == gone.route.rd;
+            let replaced =
+                |(of, route): &(DomainId, PrefixRoute)| of == domain && route.route.rd == gone.route.rd;
             if !said.sent.iter().any(replaced) {
                 outbox.withdraw(*domain, gone);
             }

@@ -75,7 +75,8 @@ impl VrfTable {
     /// The routes that the kernel's table should have, its own among them, in order.
     pub fn table_routes(&self) -> Vec<TableRoute<'_>> {
         let mut prefixes: Vec<IpNet> = self.locals.keys().copied().collect();
-        prefixes.extend(self.routes.iter().filter(|(_, said)| said.forward.is_some()).map(|(prefix, _)| prefix));
+        prefixes
+            .extend(self.routes.iter().filter(|(_, said)| said.forward.is_some()).map(|(prefix, _)| prefix));
         prefixes.sort_unstable();
         prefixes.dedup();
         prefixes.into_iter().map(|prefix| self.table_route(prefix)).collect()

@@ -35,11 +35,7 @@ fn a_summary_holds_its_contributors_back_and_not_what_it_does_not_cover() {
         assert!(
             matches!(
                 &out[..],
-                [
-                    VrfOutput::Forward(_),
-                    VrfOutput::Forward(_),
-                    VrfOutput::Originate { domain: CORE, .. }
-                ]
+                [VrfOutput::Forward(_), VrfOutput::Forward(_), VrfOutput::Originate { domain: CORE, .. }]
             ),
             "{out:?}"
         );

@@ -176,9 +176,13 @@ fn another_rd_vni_or_router_mac_originates_all_anew_and_none_takes_all_back() {
     other.router_mac = MacAddr([2, 0, 0, 0, 0, 99]);
     lab.table.activate(Some(other.clone()));
     assert_eq!(lab.settle().len(), 2);
-    assert!(lab.sent(SITE, "203.0.113.0/24").unwrap().1.ext_communities.contains(
-        &ExtendedCommunity::router_mac(other.router_mac)
-    ));
+    assert!(
+        lab.sent(SITE, "203.0.113.0/24")
+            .unwrap()
+            .1
+            .ext_communities
+            .contains(&ExtendedCommunity::router_mac(other.router_mac))
+    );
     other.rd = rd(1, 77);
     lab.table.activate(Some(other.clone()));
     assert_eq!(lab.settle().len(), 4, "the old RD's are withdrawn");

@@ -75,10 +75,7 @@ fn a_ce_route_wins_over_evpn_and_back_with_the_route_before_the_withdrawal() {
     assert!(
         matches!(
             &out[..],
-            [
-                VrfOutput::Forward(ForwardingChange::Route { wanted: Some(_), .. }),
-                VrfOutput::Withdraw { .. }
-            ]
+            [VrfOutput::Forward(ForwardingChange::Route { wanted: Some(_), .. }), VrfOutput::Withdraw { .. }]
         ),
         "{out:?}"
     );
