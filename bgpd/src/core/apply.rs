@@ -6,7 +6,7 @@ use crate::{
     command::ExecError,
     config::{Bgp, Config},
     peer::{Administrative, Cease, PeerId, PeerSettings, SessionCommand},
-    policy::{self, Policies},
+    policy::Policies,
     rib::{Rib, RibPeer, RibSettings},
     vrf::VrfSettings,
     wire::{Family, Message, RouteRefresh, refresh::RefreshKind},
@@ -34,7 +34,8 @@ struct Plan {
 
 impl Core {
     fn plan(&self, config: &Config) -> Result<Plan, settings::NoRouterId> {
-        let policies = self.policies_of(config);
+        // What means the same as before keeps its reference, so that nothing is judged anew for it.
+        let policies = self.policies.recompiled(config);
         Ok(Plan {
             peers: self.wanted_peers(config, &policies)?,
             ranges: settings::listen_ranges(config, &self.facts, &policies)?,
@@ -49,12 +50,6 @@ impl Core {
             },
             policies,
         })
-    }
-
-    /// The policies of a configuration: those in force where nothing of them differs, so that
-    /// nothing need be judged anew.
-    fn policies_of(&self, config: &Config) -> Policies {
-        if self.policies.are_of(config) { self.policies.clone() } else { policy::compile(config) }
     }
 
     /// Makes `config` the running configuration.

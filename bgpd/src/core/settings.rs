@@ -210,7 +210,7 @@ fn family(family: &config::NeighborFamily, domain: DomainId, policies: &Policies
         domain,
         next_hop_self: family.next_hop_self.is_some(),
         own_address: None,
-        default_originate: family.default_originate.is_some(),
+        default_originate: family.default_originate,
     }
 }
 

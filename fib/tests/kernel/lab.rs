@@ -222,14 +222,19 @@ impl Service {
     pub fn wait_consistent(&self) -> usize {
         let until = Instant::now() + PATIENCE;
         loop {
-            let (reply, answer) = tokio::sync::oneshot::channel();
-            self.fib.send(FibRequest::Consistency(reply));
-            let report = answer.blocking_recv().unwrap();
+            let report = self.consistency();
             if report.is_consistent() {
                 return report.checked;
             }
             assert!(Instant::now() < until, "still not consistent: {report:?}");
         }
+    }
+
+    /// The service's own read-back.
+    pub fn consistency(&self) -> weft_fib::ConsistencyReport {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.fib.send(FibRequest::Consistency(reply));
+        answer.blocking_recv().unwrap()
     }
 
     /// Ends it as `kill -9` would: nothing is removed.
@@ -407,6 +412,14 @@ impl Host {
     /// Runs a command line in the host.
     pub fn try_run(&self, line: &str) -> (bool, String) {
         try_run(&format!("nsenter -n -t {} {line}", self.process.id()))
+    }
+
+    /// Starts a command line in the host.
+    pub fn spawn(&self, line: &str) -> std::process::Child {
+        let line = format!("nsenter -n -t {} {line}", self.process.id());
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).stdout(std::process::Stdio::piped()).spawn().unwrap()
     }
 
     /// Waits until a ping is answered.
