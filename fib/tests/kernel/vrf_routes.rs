@@ -178,7 +178,14 @@ fn both_families_are_routed_over(underlay: Underlay) {
     lab.service.wait_consistent();
     let before = lab.table();
     assert!(before.contains("proto bgp metric 20"), "{before}");
+    // And by default routes, before the one that ends the table.
+    let hop = Some(VrfForward::Via(vec![through(underlay, 2)]));
+    lab.service.forward(vec![want("0.0.0.0/0", hop.clone()), want("::/0", hop)]);
     lab.service.forward(vec![want("192.168.20.0/24", None), want("2001:db8:20::/64", None)]);
+    lab.service.wait_consistent();
+    lab.host.reaches("192.168.20.1");
+    lab.host.reaches("2001:db8:20::1");
+    lab.service.forward(vec![want("0.0.0.0/0", None), want("::/0", None)]);
     lab.service.wait_consistent();
     lab.host.does_not_reach("192.168.20.1");
     assert_eq!(run("ip nexthop"), "");
