@@ -27,10 +27,15 @@ impl Forwarding {
         match message.family {
             AF_BRIDGE if message.has(NTF_SELF) => self.observe_self(message, gone, now),
             AF_BRIDGE => {
-                // A bridge that knows VLANs may have the ports of several L3VNIs.
-                let l3 = self.by_vxlan.get(&message.ifindex).filter(|id| id.is_l3());
-                let by_bridge = || message.master.and_then(|bridge| self.by_bridge.get(&bridge));
-                let Some(id) = l3.or_else(by_bridge).copied() else { return };
+                // A bridge that knows VLANs has the ports of several VNIs, each in one VLAN. What we set on such a port
+                // without saying a VLAN stands in that one, and once more in none.
+                let by_port = self.by_vxlan.get(&message.ifindex);
+                let by_vlan = || {
+                    let bridge = message.master?;
+                    let plain = || self.by_fdb.get(&(bridge, None));
+                    self.by_fdb.get(&(bridge, message.vlan)).or_else(plain)
+                };
+                let Some(id) = by_port.or_else(by_vlan).copied() else { return };
                 if let Some(mac) = message.mac {
                     self.observe_bridge(links, id, mac, message, gone, now);
                 }

@@ -121,6 +121,8 @@ pub enum Query {
     Neighbours { family: u8, ifindex: Option<u32> },
     /// All nexthops.
     Nexthops,
+    /// All bridge ports with their VLANs.
+    BridgePorts,
     /// All rules.
     Rules,
     /// All routes of one family and protocol; of one kind (`RTN_…`), or with 0 of all.
@@ -344,6 +346,11 @@ impl Query {
             Query::Nexthops => {
                 to.begin(RTM_GETNEXTHOP, flags, sequence);
                 to.fixed(&[0; 8]);
+            }
+            Query::BridgePorts => {
+                to.begin(RTM_GETLINK, flags, sequence);
+                to.fixed(&[AF_BRIDGE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                to.attribute(IFLA_EXT_MASK, &RTEXT_FILTER_BRVLAN_COMPRESSED.to_ne_bytes());
             }
             Query::Rules => {
                 to.begin(RTM_GETRULE, flags, sequence);

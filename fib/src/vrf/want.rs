@@ -66,6 +66,13 @@ pub fn l3_links<'a>(
     }
     let master = |link: &Link| link.master.and_then(|master| links.get(master));
     let svi = match master(vxlan) {
+        Some(bridge) if bridge.vlan_aware => {
+            let vlan = links.vlans(vxlan.index).and_then(|vlans| vlans.untagged);
+            match vlan.and_then(|vlan| links.svi(bridge.index, vlan)) {
+                Some(svi) => svi,
+                None => return Ok(None),
+            }
+        }
         Some(bridge) if bridge.is_bridge() => bridge,
         _ => vxlan,
     };
