@@ -24,6 +24,7 @@ mod routing_tests;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod vrf;
 mod vtep;
 
@@ -38,7 +39,7 @@ use hashbrown::HashMap;
 use hops::Hops;
 use key::VrfId;
 use pace::{Pace, Repair};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
 use table::{Devices, NO_DEVICE, VniTable};
@@ -69,6 +70,8 @@ pub struct Forwarding {
     tables: HashMap<TableId, VniTable, FixedState>,
     by_vxlan: HashMap<u32, TableId, FixedState>,
     by_bridge: HashMap<u32, TableId, FixedState>,
+    /// VNIs on vxlan devices for many: the device, and the VLAN.
+    tunnels: BTreeMap<Vni, (u32, u16)>,
     /// By bridge, and VLAN if it keeps them apart.
     by_fdb: HashMap<(u32, Option<u16>), TableId, FixedState>,
     vteps: Vteps,
@@ -101,6 +104,7 @@ impl Forwarding {
             tables: HashMap::default(),
             by_vxlan: HashMap::default(),
             by_bridge: HashMap::default(),
+            tunnels: BTreeMap::new(),
             by_fdb: HashMap::default(),
             vteps: Vteps::new(form),
             vrfs: Vrfs::default(),

@@ -9,7 +9,7 @@ mod tests;
 
 pub use address::Address;
 pub use link::{BridgePort, Link, LinkKind, PortVlans, Vxlan};
-pub use serve::{ServedVni, served};
+pub use serve::{ServedVni, served, tunnels};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -29,13 +29,12 @@ impl Forwarding {
             AF_BRIDGE => {
                 // A bridge that knows VLANs has the ports of several VNIs, each in one VLAN. What we set on such a port
                 // without saying a VLAN stands in that one, and once more in none.
-                let by_port = self.by_vxlan.get(&message.ifindex);
                 let by_vlan = || {
                     let bridge = message.master?;
                     let plain = || self.by_fdb.get(&(bridge, None));
-                    self.by_fdb.get(&(bridge, message.vlan)).or_else(plain)
+                    self.by_fdb.get(&(bridge, message.vlan)).or_else(plain).copied()
                 };
-                let Some(id) = by_port.or_else(by_vlan).copied() else { return };
+                let Some(id) = self.table_of_port(message).or_else(by_vlan) else { return };
                 if let Some(mac) = message.mac {
                     self.observe_bridge(links, id, mac, message, gone, now);
                 }
@@ -58,7 +57,7 @@ impl Forwarding {
     }
 
     fn observe_self(&mut self, message: &NeighbourMessage, gone: bool, now: Instant) {
-        let Some(id) = self.by_vxlan.get(&message.ifindex).copied() else { return };
+        let Some(id) = self.table_of_port(message) else { return };
         match (message.mac, message.address) {
             (Some(MacAddr::ZERO), Some(vtep)) => self.observe_flood(id, vtep, message, gone, now),
             (Some(mac), _) if mac.is_unicast() => self.observe_vxlan(id, mac, message, gone, now),

@@ -54,14 +54,12 @@ pub fn served(
             *on_bridge.entry(master).or_default() += 1;
         }
     }
-    for link in links.iter() {
-        let Some(vni) = link.vxlan().filter(|vxlan| !vxlan.external).and_then(|vxlan| vxlan.vni) else {
-            continue;
-        };
+    for (link, vni, tunnel) in vnis(links) {
         if !serve.contains(vni) || tenants.is_l3vni(vni) {
             continue;
         }
-        let verdict = devices(links, link, &on_bridge).map(|served| in_vrf(served, links, tenants, vrfs));
+        let verdict =
+            devices(links, link, tunnel, &on_bridge).map(|served| in_vrf(served, links, tenants, vrfs));
         match verdict {
             Ok(devices) if !up.contains_key(&vni) => {
                 up.insert(vni, devices);
@@ -85,11 +83,31 @@ pub fn served(
     (up, notices)
 }
 
+/// Every VNI that has a vxlan device; of one for many also the VLAN that is mapped to it.
+fn vnis(links: &Links) -> impl Iterator<Item = (&Link, Vni, Option<u16>)> {
+    let alone = links.iter().filter_map(|link| {
+        let vxlan = link.vxlan().filter(|vxlan| !vxlan.external)?;
+        Some((link, vxlan.vni?, None))
+    });
+    let mapped = links.iter().filter(|link| link.vxlan().is_some_and(|vxlan| vxlan.external));
+    let mapped = mapped.filter_map(|link| Some((link, links.vlans(link.index)?)));
+    alone.chain(
+        mapped
+            .flat_map(|(link, vlans)| vlans.tunnels.iter().map(move |(vlan, vni)| (link, *vni, Some(*vlan)))),
+    )
+}
+
+/// The VNIs of vxlan devices for many: the device, and the VLAN.
+pub fn tunnels(links: &Links) -> BTreeMap<Vni, (u32, u16)> {
+    vnis(links).filter_map(|(link, vni, vlan)| Some((vni, (link.index, vlan?)))).collect()
+}
+
 /// The devices of a VNI, or why it cannot be served; `Err(None)` for what passes by itself or is the operator's
 /// plain intention (switched off, not joined to a bridge yet).
 fn devices(
     links: &Links,
     vxlan: &Link,
+    tunnel: Option<u16>,
     on_bridge: &BTreeMap<u32, usize>,
 ) -> Result<ServedVni, Option<String>> {
     let bridge = vxlan.master.and_then(|master| links.get(master)).ok_or(None)?;
@@ -106,7 +124,11 @@ fn devices(
             bridge.name
         )));
     }
-    let vlan = if bridge.vlan_aware { Some(vlan_of(links, vxlan, bridge)?) } else { None };
+    let vlan = match tunnel {
+        Some(vlan) => Some(vlan),
+        None if bridge.vlan_aware => Some(vlan_of(links, vxlan, bridge)?),
+        None => None,
+    };
     let svi = match vlan {
         None => Some(bridge),
         Some(vlan) => links.svi(bridge.index, vlan).filter(|svi| svi.up),

@@ -6,8 +6,8 @@ use crate::model::{Address, BridgePort, Link, LinkKind, PortVlans, Vxlan};
 use netlink_packet_core::Parseable;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
-    InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVlan, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags,
-    LinkInfo, LinkMessage,
+    InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVlan, InfoVrf, InfoVxlan,
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -163,7 +163,8 @@ fn add_tunnels(nest: &[u8], range: &mut Option<(u16, u32)>, tunnels: &mut BTreeM
         *range = Some((vlan, vni));
         return;
     }
-    let (first, first_vni) = range.take().filter(|_| flags & BRIDGE_VLAN_INFO_RANGE_END != 0).unwrap_or((vlan, vni));
+    let (first, first_vni) =
+        range.take().filter(|_| flags & BRIDGE_VLAN_INFO_RANGE_END != 0).unwrap_or((vlan, vni));
     for (vlan, vni) in (first..=vlan).zip(first_vni..) {
         tunnels.extend(Vni::new(vni).map(|vni| (vlan, vni)));
     }

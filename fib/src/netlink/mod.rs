@@ -104,6 +104,7 @@ pub mod constants {
     pub const NDA_VNI: u16 = 7;
     pub const NDA_IFINDEX: u16 = 8;
     pub const NDA_MASTER: u16 = 9;
+    pub const NDA_SRC_VNI: u16 = 11;
     pub const NDA_PROTOCOL: u16 = 12;
     pub const NDA_NH_ID: u16 = 13;
 

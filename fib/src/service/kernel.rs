@@ -3,7 +3,7 @@
 use crate::config::Serve;
 use crate::event::FibNotice;
 use crate::forwarding::{Forwarding, RouteNews, TargetForm};
-use crate::model::{Links, ServedVni, served};
+use crate::model::{Links, ServedVni, served, tunnels};
 use crate::netlink::attribute::Header;
 use crate::netlink::constants::*;
 use crate::netlink::encode::Query;
@@ -300,6 +300,7 @@ impl Kernel {
     ) -> (Vec<FibNotice>, Result<(), RequestError>) {
         self.links_changed = false;
         let (up, notices) = served(&self.links, serve, tenants, vrfs);
+        self.forwarding.set_tunnels(tunnels(&self.links));
         let old = std::mem::take(&mut self.served);
         if old.keys().any(|vni| !up.contains_key(vni)) {
             // Devices that are there and well but that the configuration does not name any more.

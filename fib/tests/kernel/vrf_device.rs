@@ -3,11 +3,11 @@
 
 use crate::lab::*;
 use crate::vrf_lab::{self, *};
-use weft_evpn::forwarding::ForwardingChange;
+use weft_evpn::forwarding::{ForwardingChange, VrfForward, VrfNextHop};
 use weft_evpn::local::LocalEvent;
 use weft_evpn::vrf::VrfForm;
 use weft_fib::config::Vrf;
-use weft_fib::{FibConfig, Serve};
+use weft_fib::{FibConfig, FibRequest, Serve};
 
 /// Runs a test in a namespace, if this kernel has VRF devices.
 fn with_vrf_devices(test: impl FnOnce() + Send + 'static) {
@@ -74,7 +74,8 @@ fn an_l3vni_of_the_operator_is_served_with_a_bridge_and_without() {
              ip link set l3 address 02:00:00:00:50:00 addrgenmode none
              ip link set l3 master red up
              ip link set vx5000 master l3");
-        let red = wait_vrf(&mut service, "red", |red| red.l3vni.as_ref().is_some_and(|l3vni| l3vni.svi.1 == "l3"));
+        let red =
+            wait_vrf(&mut service, "red", |red| red.l3vni.as_ref().is_some_and(|l3vni| l3vni.svi.1 == "l3"));
         assert_eq!(red.l3vni.unwrap().router_mac.to_string(), "02:00:00:00:50:00");
         // It is no L2VNI, although it has a vxlan device on a bridge.
         assert!(!service.locals.iter().any(|event| matches!(event, LocalEvent::VniUp { .. })));
@@ -124,7 +125,10 @@ fn one_bridge_that_keeps_vlans_apart_serves_many_vnis() {
         let mut service = Service::start_with(options(VrfForm::Rule), operators());
         let red = wait_vrf(&mut service, "red", |red| red.l3vni.is_some() && red.interfaces.len() == 2);
         let l3vni = red.l3vni.unwrap();
-        assert_eq!((l3vni.svi.1.as_str(), l3vni.router_mac.to_string().as_str()), ("vlan4000", "02:00:00:00:40:00"));
+        assert_eq!(
+            (l3vni.svi.1.as_str(), l3vni.router_mac.to_string().as_str()),
+            ("vlan4000", "02:00:00:00:40:00")
+        );
         let mut up = std::collections::BTreeMap::new();
         for event in &service.locals {
             if let LocalEvent::VniUp { vni, devices } = event {
@@ -142,9 +146,7 @@ fn one_bridge_that_keeps_vlans_apart_serves_many_vnis() {
             service.keep_until(|event| {
                 matches!(event, LocalEvent::Mac { vni, port, .. } if vni.get() == number && port.1 == port_name)
             });
-            let heard = |event: &LocalEvent| {
-                matches!(event, LocalEvent::Neighbour { vni, ip: at, .. } if vni.get() == number && *at == ip(address))
-            };
+            let heard = |event: &LocalEvent| matches!(event, LocalEvent::Neighbour { vni, ip: at, .. } if vni.get() == number && *at == ip(address));
             service.keep_until(heard);
         }
         // A remote host in each of two VLANs with one MAC, its address in one.
@@ -175,12 +177,86 @@ fn one_bridge_that_keeps_vlans_apart_serves_many_vnis() {
         service.forward(vec![gone]);
         wait_for("the entry to go", || {
             let fdb = run("bridge fdb show br br0");
-            (!fdb.contains("02:00:00:00:00:07 dev vx10") && fdb.contains("02:00:00:00:00:07 dev vx20")).then_some(())
+            (!fdb.contains("02:00:00:00:00:07 dev vx10") && fdb.contains("02:00:00:00:00:07 dev vx20"))
+                .then_some(())
         });
         // Another VLAN.
         all("bridge vlan del dev vx30 vid 130
              bridge vlan add dev vx30 vid 120 pvid untagged");
         service.wait_notice(|notice| notice.to_string().contains("same VLAN 120"));
+        service.stop();
+    });
+}
+
+#[test]
+fn one_vxlan_device_serves_many_vnis() {
+    with_vrf_devices(|| {
+        underlay();
+        all("ip link add red up type vrf table 100
+             ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 0
+             ip link set br0 up
+             ip link add vxlan0 type vxlan external vnifilter local 10.0.0.1 dstport 4789 nolearning
+             ip link set vxlan0 master br0 addrgenmode none up
+             bridge link set dev vxlan0 vlan_tunnel on learning off neigh_suppress on");
+        for (number, vlan) in [(10, 110), (20, 120), (5000, 4000)] {
+            all(&format!(
+                "bridge vlan add dev br0 vid {vlan} self
+                 bridge vlan add dev vxlan0 vid {vlan}
+                 bridge vni add dev vxlan0 vni {number}
+                 bridge vlan add dev vxlan0 vid {vlan} tunnel_info id {number}
+                 ip link add link br0 name vlan{vlan} address 02:00:00:00:40:01 type vlan id {vlan}
+                 ip link set vlan{vlan} addrgenmode none
+                 ip link set vlan{vlan} master red up"
+            ));
+        }
+        run("ip addr add 192.168.10.254/24 dev vlan110");
+        let mut service = Service::start_with(options(VrfForm::Rule), operators());
+        let red = wait_vrf(&mut service, "red", |red| red.l3vni.is_some() && red.interfaces.len() == 2);
+        let l3vni = red.l3vni.unwrap();
+        assert_eq!((l3vni.vxlan.1.as_str(), l3vni.svi.1.as_str()), ("vxlan0", "vlan4000"));
+        let remote = VrfNextHop::Vtep { vtep: ip("10.0.0.2"), router_mac: mac(0x99) };
+        let route = ForwardingChange::Route {
+            vrf: "red".into(),
+            prefix: "192.168.99.0/24".parse().unwrap(),
+            wanted: Some(VrfForward::Via(vec![remote])),
+        };
+        service.forward(vec![
+            want_mac(10, mac(7), "10.0.0.2"),
+            want_mac(20, mac(7), "10.0.0.3"),
+            want_neighbour(10, "192.168.10.7", mac(7)),
+            want_flood(10, "10.0.0.2"),
+            want_flood(20, "10.0.0.3"),
+            route,
+        ]);
+        service.wait_consistent();
+        let fdb = run("bridge fdb show br br0");
+        for (address, vlan, number) in [
+            ("02:00:00:00:00:07", 110, 10),
+            ("02:00:00:00:00:07", 120, 20),
+            ("02:00:00:00:00:99", 4000, 5000),
+        ] {
+            for part in [format!("vlan {vlan} extern_learn master br0"), format!("src_vni {number} nhid ")] {
+                let there = fdb
+                    .lines()
+                    .any(|line| line.starts_with(&format!("{address} dev vxlan0")) && line.contains(&part));
+                assert!(there, "{address} {part}: {fdb}");
+            }
+        }
+        assert!(fdb.contains("00:00:00:00:00:00 dev vxlan0 dst 10.0.0.3 src_vni 20"), "{fdb}");
+        assert!(run("ip route show table 100").contains("192.168.99.0/24"));
+        // A crash: everything is known again, and nothing of it is written twice.
+        service.stop();
+        let mut service = Service::start_with(options(VrfForm::Rule), operators());
+        wait_vrf(&mut service, "red", |red| red.l3vni.is_some());
+        service.forward(vec![want_mac(20, mac(7), "10.0.0.3"), want_flood(20, "10.0.0.3")]);
+        service.fib.send(FibRequest::Converged);
+        wait_for("what nobody wants to go", || {
+            let fdb = run("bridge fdb show br br0");
+            (!fdb.contains("src_vni 10 ")
+                && !fdb.contains("vlan 110 extern_learn")
+                && fdb.contains("src_vni 20 nhid"))
+            .then_some(())
+        });
         service.stop();
     });
 }

@@ -153,10 +153,8 @@ impl Lab {
     fn want_far(&self, underlay: Underlay, numbers: &[u8]) {
         let hops: Vec<VrfNextHop> = numbers.iter().map(|number| through(underlay, *number)).collect();
         let forward = Some(VrfForward::Via(hops));
-        self.service.forward(vec![
-            want("192.168.20.0/24", forward.clone()),
-            want("2001:db8:20::/64", forward),
-        ]);
+        self.service
+            .forward(vec![want("192.168.20.0/24", forward.clone()), want("2001:db8:20::/64", forward)]);
     }
 
     fn table(&self) -> String {
@@ -429,7 +427,8 @@ fn a_device_that_goes_down_and_up_takes_nothing_with_it_for_long() {
             run(&deed);
             wait_for(&deed, || {
                 let table = lab.table();
-                (table.contains("192.168.20.0/24 nhid") && table.contains("2001:db8:20::/64 nhid")).then_some(())
+                (table.contains("192.168.20.0/24 nhid") && table.contains("2001:db8:20::/64 nhid"))
+                    .then_some(())
             });
             lab.service.wait_consistent();
             lab.host.reaches("192.168.20.1");
@@ -480,7 +479,9 @@ fn a_tenant_that_is_taken_away_leaves_nothing() {
             ..FibConfig::default()
         }));
         service.wait_local("VrfDown", |event| matches!(event, LocalEvent::VrfDown { .. }));
-        wait_for("everything to go", || (everything() == before && run("ip nexthop").is_empty()).then_some(()));
+        wait_for("everything to go", || {
+            (everything() == before && run("ip nexthop").is_empty()).then_some(())
+        });
         // And with the configuration it is all back.
         service.fib.send(FibRequest::Config(tenant(Underlay::Ipv4)));
         let devices = wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some());
@@ -509,7 +510,9 @@ fn routes_of_others_are_told_and_left_alone() {
         let route = wait(&mut lab.service, "10.1.0.0/16", true).unwrap();
         assert_eq!((route.kind, route.gateway), (LocalRouteKind::Static, Some(ip("192.168.10.1"))));
         assert_eq!(route.interface.unwrap().1, bridge);
-        run(&format!("ip -6 route add 2001:db8:77::/48 via 2001:db8:10::1 dev {bridge} table {table} metric 5000"));
+        run(&format!(
+            "ip -6 route add 2001:db8:77::/48 via 2001:db8:10::1 dev {bridge} table {table} metric 5000"
+        ));
         let route = wait(&mut lab.service, "2001:db8:77::/48", true).unwrap();
         assert_eq!((route.kind, route.metric), (LocalRouteKind::Static, 5000));
         // Ours beside theirs: noted, and theirs goes first.
@@ -593,10 +596,8 @@ fn the_gateway_answers_for_a_host_of_its_subnet_that_is_elsewhere() {
         for address in ["192.168.10.77/32", "2001:db8:10::77/128"] {
             remote.run(&format!("ip addr add {address} dev lo"));
         }
-        lab.service.forward(vec![
-            want("192.168.10.77/32", via(&[2])),
-            want("2001:db8:10::77/128", via(&[2])),
-        ]);
+        lab.service
+            .forward(vec![want("192.168.10.77/32", via(&[2])), want("2001:db8:10::77/128", via(&[2]))]);
         lab.service.wait_consistent();
         lab.host.does_not_reach("192.168.10.77");
         let proxy = |wanted| {
