@@ -54,6 +54,21 @@ pub fn try_run(line: &str) -> (bool, String) {
     (output.status.success(), text)
 }
 
+/// Runs a command line that reads what to do.
+pub fn batch(line: &str, input: &str) -> String {
+    let mut words = line.split_whitespace();
+    let mut process = Command::new(words.next().unwrap())
+        .args(words)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut process.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success(), "{line}: {input}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Waits until `found` gives something.
 #[track_caller]
 pub fn wait_for<T>(what: impl Debug, mut found: impl FnMut() -> Option<T>) -> T {
