@@ -132,7 +132,7 @@ fn measure_routes(hosts: u32, vteps: u32, hops: u32) -> Result<(), Failure> {
         drop(changes);
         let mut last = (u64::MAX, Instant::now());
         // Done when nothing has been written for a while.
-        while last.1.elapsed() < std::time::Duration::from_millis(300) {
+        while last.1.elapsed() < std::time::Duration::from_secs(2) {
             let now = load(&fib.counters().writes);
             if now != last.0 {
                 last = (now, Instant::now());
