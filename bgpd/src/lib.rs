@@ -2,7 +2,7 @@
 //!
 //! `wire` is the codec, `fsm` the pure session state machine, `session` its sockets, `rib`
 //! the pure tables, `config` and `command` the configuration and its grammar, `mgmt` the
-//! management socket, `show` what the operator reads, `core` the one owner of RIB and EVPN.
+//! management socket, `show` what the operator reads, `vrf` the tables of IP-VRFs, `core` the one owner of RIB and EVPN.
 
 pub mod command;
 pub mod config;
@@ -11,8 +11,10 @@ pub mod fsm;
 pub mod log;
 pub mod mgmt;
 pub mod peer;
+pub mod policy;
 pub mod privileges;
 pub mod rib;
 pub mod session;
 pub mod show;
+pub mod vrf;
 pub mod wire;

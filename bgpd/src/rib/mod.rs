@@ -39,6 +39,7 @@ mod listing;
 mod loc_rib;
 mod maximum_prefix;
 mod multipath;
+mod next_hop;
 mod octets;
 mod peers;
 pub mod policy;
@@ -73,7 +74,11 @@ use loc_rib::Table;
 use octets::OctetInterner;
 use peers::Peers;
 use restart::Deferral;
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::IpAddr,
+    time::Instant,
+};
 
 /// Why the RIB refuses something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +113,8 @@ struct Shared {
     rests: OctetInterner,
     peers: Peers,
     deferral: Option<Deferral>,
+    /// Next hops of unicast neighbours that there is no way to.
+    no_way: BTreeSet<IpAddr>,
     /// When the RIB began; paths count their age from here.
     epoch: Instant,
 }
@@ -147,6 +154,7 @@ impl Rib {
                 rests: OctetInterner::new(),
                 peers: Peers::new(settings.asn, settings.router_id),
                 deferral: None,
+                no_way: BTreeSet::new(),
                 epoch: now,
                 settings,
             },

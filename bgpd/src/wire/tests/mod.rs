@@ -6,6 +6,7 @@ mod packing;
 mod properties;
 mod rfc7606;
 mod strategies;
+mod unicast;
 
 use super::attribute::code;
 use super::update::{DecodeContext, Decoded, SessionKind};

@@ -1,0 +1,50 @@
+//! The table of an IP-VRF: one place where the routes of its own kernel table, of its CE
+//! neighbours and of EVPN meet. RFC 4271 §9, RFC 9135 §3, RFC 9136 §4.4, RFC 10039 §4 and §5.
+//!
+//! ```text
+//!  kernel ─ local_route ─▶ redistribute, network ─┐                ┌─▶ ForwardingChange::Route
+//!  CE sessions ───────────────────────────────────┼─▶ Rib (unicast)┤
+//!  Evpn ─ path ──▶ import ────────────────────────┘    best, equal ├─▶ CE neighbours (by the Rib)
+//!  Evpn ─ activate ──▶ what its prefix routes carry                └─▶ type-5, for each domain
+//! ```
+//!
+//! Pure: time is an argument, there is no I/O. Everything is a level; a change marks prefixes,
+//! and `settle` looks at these alone. Only another configuration, and another RD, VNI or router
+//! MAC, walk the whole table. What is said is said once, in an order that breaks nothing:
+//! routes for the kernel, then advertisements, then withdrawals, then what the kernel loses.
+//!
+//! Into domain D goes the best route of a prefix, unless it came from D or has been there
+//! (D-PATH); from other domains it goes on whether or not `advertise` is configured, whose
+//! policy judges it all the same. Routes of the IP-VRF itself and of its CE neighbours need
+//! `advertise`; the gateways' subnets always go into our own domain.
+//!
+//! `aggregate-address … summary-only` holds a covered prefix back from D, except where D has a
+//! route that covers the prefix and is longer than the aggregate: by longest match that route
+//! would draw the traffic, and not to us. So a host away from its home crosses into its home,
+//! and so do the hosts of a subnet that lies in both domains.
+//!
+//! `settings` is what is configured, `local` what becomes of kernel routes, `import` the paths
+//! from EVPN, `aggregate` the contributors of one, `forward` what the kernel shall do, `export`
+//! how a prefix route looks, `table` brings them together, `view` is for shows.
+//!
+//! It does not hold back contributors from CE neighbours: they hear both. It does not follow
+//! next hops of CE neighbours through other CE neighbours' routes.
+
+mod aggregate;
+mod export;
+mod forward;
+mod import;
+mod local;
+mod prefixes;
+mod settings;
+mod table;
+mod view;
+
+pub use export::{ExportKind, PrefixRoute};
+pub use import::EvpnPath;
+pub use settings::{Advertise, AggregateSettings, DEFAULT_MAXIMUM_PATHS, FamilySettings, VrfSettings};
+pub use table::{VrfOutput, VrfTable};
+pub use view::{AggregateView, ContributorsView, HeldBack, TableRoute};
+
+#[cfg(test)]
+mod tests;

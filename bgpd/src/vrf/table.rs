@@ -1,0 +1,640 @@
+//! The table: takes what changes, marks prefixes, and settles. See the module.
+
+use super::{
+    aggregate::{Change, Contributors, Share},
+    export::{Candidate, ExportKind, PrefixRoute, leave, prefix_route},
+    forward::Tables,
+    import::{AGGREGATE, EvpnPath, Imports},
+    local::{judge, origination},
+    prefixes::{inside, supernets},
+    settings::{AggregateSettings, VrfSettings},
+};
+use crate::peer::PeerId;
+use crate::rib::{BestPath, ImportInfo, PathSource, Rib, RibSettings};
+use crate::wire::{AttributeSet, unicast};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use smallvec::SmallVec;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+    time::Instant,
+};
+use tracing::error;
+use weft_evpn::{
+    DomainId, RouteDistinguisher, VrfName,
+    engine::{VrfActive, VrfPathSource},
+    forwarding::{ForwardingChange, VrfForward},
+    nlri::EvpnRoute,
+    vrf::LocalRoute,
+};
+
+/// NO_ADVERTISE (RFC 1997).
+const NO_ADVERTISE: u32 = 0xffff_ff02;
+/// Changes that are taken from the RIB at once.
+const BATCH: usize = 1024;
+
+/// What a table says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VrfOutput {
+    /// The kernel must hold this.
+    Forward(ForwardingChange),
+    /// Advertise this prefix route to the neighbours of this domain.
+    Originate {
+        /// The domain.
+        domain: DomainId,
+        /// The route.
+        route: EvpnRoute,
+        /// Its attributes.
+        attributes: AttributeSet,
+    },
+    /// Advertise it no longer; its key counts.
+    Withdraw {
+        /// The domain.
+        domain: DomainId,
+        /// The route.
+        route: EvpnRoute,
+    },
+}
+
+/// What was said of a prefix.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub forward: Option<VrfForward>,
+    pub sent: SmallVec<[(DomainId, PrefixRoute); 1]>,
+    /// The CE neighbours' next hops that its paths have.
+    depends: SmallVec<[IpAddr; 1]>,
+}
+
+/// The table of one IP-VRF.
+#[derive(Debug)]
+pub struct VrfTable {
+    name: VrfName,
+    rib: Rib,
+    pub(super) settings: VrfSettings,
+    pub(super) active: Option<VrfActive>,
+    pub(super) locals: BTreeMap<IpNet, LocalRoute>,
+    pub(super) imports: Imports,
+    pub(super) aggregates: BTreeMap<IpNet, BTreeMap<DomainId, Contributors>>,
+    /// Every prefix that has a path or of which something was said.
+    pub(super) routes: BTreeMap<IpNet, Said>,
+    /// The prefixes that have a CE neighbour's path with this next hop.
+    next_hops: BTreeMap<IpAddr, BTreeSet<IpNet>>,
+    /// Aggregates that are configured anew, which the RIB may not have heard of.
+    unreflected: BTreeSet<IpNet>,
+    /// To look at again: something of the prefix changed.
+    dirty: BTreeSet<IpNet>,
+    /// What is said of it may be another; the prefix itself has not changed.
+    touched: BTreeSet<IpNet>,
+}
+
+/// What is to be said, in this order.
+#[derive(Debug, Default)]
+struct Outbox {
+    routes: Vec<VrfOutput>,
+    originate: Vec<VrfOutput>,
+    withdraw: Vec<VrfOutput>,
+    no_routes: Vec<VrfOutput>,
+}
+
+impl Outbox {
+    fn deliver(self, out: &mut Vec<VrfOutput>) {
+        let Self { routes, originate, withdraw, no_routes } = self;
+        out.extend(routes.into_iter().chain(originate).chain(withdraw).chain(no_routes));
+    }
+
+    fn forward(&mut self, vrf: &VrfName, prefix: IpNet, wanted: Option<VrfForward>) {
+        let queue = if wanted.is_some() { &mut self.routes } else { &mut self.no_routes };
+        let vrf = vrf.clone();
+        queue.push(VrfOutput::Forward(ForwardingChange::Route { vrf, prefix, wanted }));
+    }
+
+    fn withdraw(&mut self, domain: DomainId, route: &PrefixRoute) {
+        self.withdraw.push(VrfOutput::Withdraw { domain, route: route.evpn() });
+    }
+}
+
+fn default_routes() -> [IpNet; 2] {
+    [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())]
+}
+
+impl VrfTable {
+    /// An empty table with nothing configured.
+    pub fn new(name: VrfName, now: Instant) -> Self {
+        let settings = VrfSettings::new(0, Ipv4Addr::UNSPECIFIED);
+        Self {
+            name,
+            rib: Rib::new(settings.rib.clone(), now),
+            settings,
+            active: None,
+            locals: BTreeMap::new(),
+            imports: Imports::default(),
+            aggregates: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            next_hops: BTreeMap::new(),
+            unreflected: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    /// The IP-VRF's name.
+    pub fn name(&self) -> &VrfName {
+        &self.name
+    }
+
+    /// The unicast tables, for shows.
+    pub fn rib(&self) -> &Rib {
+        &self.rib
+    }
+
+    /// The unicast tables, for the sessions of CE neighbours; `settle` afterwards.
+    pub fn rib_mut(&mut self) -> &mut Rib {
+        &mut self.rib
+    }
+
+    // What comes in.
+
+    /// Applies a configuration. Gives the CE neighbours that must be asked to send again
+    /// (`Rib::set_settings`). Another AS begins with an empty RIB: the sessions of CE
+    /// neighbours must be ended before.
+    pub fn configure(&mut self, mut settings: VrfSettings, now: Instant) -> Vec<PeerId> {
+        settings.rib.import = true;
+        settings.ipv4.maximum_paths = settings.ipv4.maximum_paths.max(1);
+        settings.ipv6.maximum_paths = settings.ipv6.maximum_paths.max(1);
+        if settings == self.settings {
+            return Vec::new();
+        }
+        let mut ask = Vec::new();
+        if settings.rib.asn == self.settings.rib.asn {
+            ask = self.rib.set_settings(settings.rib.clone());
+        } else {
+            self.new_rib(settings.rib.clone(), now);
+        }
+        let old = std::mem::replace(&mut self.settings, settings);
+        let mut prefixes: BTreeSet<IpNet> = self.locals.keys().copied().collect();
+        for family in [&old.ipv4, &old.ipv6, &self.settings.ipv4, &self.settings.ipv6] {
+            prefixes.extend(family.networks.keys());
+        }
+        prefixes.extend(old.gateway_subnets.iter().chain(&self.settings.gateway_subnets));
+        for prefix in &prefixes {
+            self.originate(prefix, now);
+            self.mark_dependents(prefix);
+        }
+        self.dirty.extend(prefixes);
+        self.apply_aggregates(now);
+        self.dirty.extend(default_routes());
+        self.dirty.extend(self.routes.keys());
+        ask
+    }
+
+    fn new_rib(&mut self, settings: RibSettings, now: Instant) {
+        self.rib = Rib::new(settings, now);
+        self.imports.write_again(&mut self.rib, now);
+        // The aggregates are told to the new RIB when they are looked at.
+    }
+
+    /// Makes the aggregates those that are configured, in the domains that there are.
+    fn apply_aggregates(&mut self, now: Instant) {
+        let Self { settings, aggregates, dirty, unreflected, .. } = self;
+        let mut gone = Vec::new();
+        aggregates.retain(|prefix, domains| {
+            domains.retain(|domain, _| settings.domains().any(|of| of == *domain));
+            let configured = settings.family(prefix).aggregates.contains_key(prefix);
+            if !configured {
+                gone.push(*prefix);
+            }
+            configured
+        });
+        for prefix in settings.ipv4.aggregates.keys().chain(settings.ipv6.aggregates.keys()) {
+            let domains = aggregates.entry(*prefix).or_default();
+            for domain in settings.domains() {
+                domains.entry(domain).or_default();
+            }
+            dirty.insert(*prefix);
+            unreflected.insert(*prefix);
+        }
+        for prefix in gone {
+            self.reflect(&prefix, now);
+        }
+    }
+
+    /// What the prefix routes carry; `None`: none is advertised.
+    pub fn activate(&mut self, active: Option<VrfActive>) {
+        if self.active != active {
+            self.active = active;
+            self.touched.extend(self.routes.keys());
+            self.touched.extend(&self.settings.gateway_subnets);
+            self.touched.extend(default_routes());
+        }
+    }
+
+    /// A route of the kernel's table that is not ours; `None`: it is gone.
+    pub fn local_route(&mut self, prefix: IpNet, route: Option<LocalRoute>, now: Instant) {
+        let prefix = prefix.trunc();
+        if self.locals.get(&prefix) == route.as_ref() {
+            return;
+        }
+        match route {
+            Some(route) => self.locals.insert(prefix, route),
+            None => self.locals.remove(&prefix),
+        };
+        self.originate(&prefix, now);
+        self.dirty.insert(prefix);
+        self.mark_dependents(&prefix);
+    }
+
+    /// The kernel's table is gone, with all that was in it.
+    pub fn no_local_routes(&mut self, now: Instant) {
+        for prefix in self.locals.keys().copied().collect::<Vec<_>>() {
+            self.local_route(prefix, None, now);
+        }
+    }
+
+    /// Tells the RIB what it has of a prefix of the kernel's table.
+    fn originate(&mut self, prefix: &IpNet, now: Instant) {
+        let (family, nlri) = (unicast::family(prefix), unicast::nlri(prefix));
+        let outcome = match origination(&self.settings, prefix, self.locals.get(prefix)) {
+            Some(attributes) => self.rib.originate(family, &nlri, attributes, None, now),
+            None => self.rib.withdraw_local(family, &nlri),
+        };
+        if let Err(failed) = outcome {
+            error!("vrf {}: {prefix}: {failed}", self.name);
+        }
+    }
+
+    /// A path from EVPN; `None`: it is gone.
+    pub fn path(&mut self, prefix: IpNet, source: VrfPathSource, path: Option<EvpnPath>, now: Instant) {
+        let prefix = prefix.trunc();
+        let effect = self.imports.set(&mut self.rib, prefix, source, path, now);
+        if effect.changed {
+            self.dirty.insert(prefix);
+        }
+        if effect.known && prefix.prefix_len() < prefix.max_prefix_len() && self.is_covered(&prefix) {
+            self.dirty.extend(self.routes.range(inside(prefix)).map(|(prefix, _)| *prefix));
+        }
+    }
+
+    // Aggregates.
+
+    /// The aggregates that cover a prefix, the longest first.
+    fn covering(&self, prefix: IpNet) -> impl Iterator<Item = IpNet> {
+        let none = self.aggregates.is_empty();
+        supernets(prefix).take_while(move |_| !none).filter(|prefix| self.aggregates.contains_key(prefix))
+    }
+
+    fn is_covered(&self, prefix: &IpNet) -> bool {
+        self.covering(*prefix).next().is_some()
+    }
+
+    /// By longest match the aggregate would not draw the traffic to a prefix in this domain,
+    /// which has something between the two.
+    fn is_exempt(&self, prefix: IpNet, aggregate: IpNet, domain: DomainId) -> bool {
+        supernets(prefix)
+            .take_while(|between| between.prefix_len() > aggregate.prefix_len())
+            .any(|between| self.imports.is_known(domain, &between))
+    }
+
+    /// What is configured of an aggregate.
+    fn aggregate_settings(&self, prefix: &IpNet) -> Option<&AggregateSettings> {
+        self.settings.family(prefix).aggregates.get(prefix)
+    }
+
+    /// How an aggregate goes into a domain, if it does.
+    fn aggregate(&self, prefix: &IpNet, domain: DomainId) -> Option<Candidate> {
+        let summary = self.aggregates.get(prefix)?.get(&domain)?.active()?;
+        let candidate = Candidate::aggregate(summary);
+        let policy = self.aggregate_settings(prefix)?.policy.as_ref();
+        let attributes = judge(policy, prefix, candidate.attributes)?;
+        Some(Candidate { attributes, ..candidate })
+    }
+
+    /// The aggregate that holds a prefix back from a domain.
+    pub(super) fn held_back_by(&self, prefix: &IpNet, domain: DomainId) -> Option<IpNet> {
+        self.covering(*prefix).find(|aggregate| {
+            self.aggregate_settings(aggregate).is_some_and(|settings| settings.summary_only)
+                && self
+                    .aggregates
+                    .get(aggregate)
+                    .and_then(|domains| domains.get(&domain))
+                    .is_some_and(|contributors| contributors.contains(prefix))
+                && self.aggregate(aggregate, domain).is_some()
+        })
+    }
+
+    /// What a prefix contributes to the aggregates above it.
+    fn contribute(&mut self, prefix: IpNet, paths: &[BestPath], changed: &mut BTreeSet<IpNet>, now: Instant) {
+        let covering: SmallVec<[IpNet; 2]> = self.covering(prefix).collect();
+        if covering.is_empty() {
+            return;
+        }
+        let domains: SmallVec<[DomainId; 4]> = self.settings.domains().collect();
+        for domain in domains {
+            let share = self.exportable(&prefix, domain, paths).map(|candidate| share(&candidate.attributes));
+            for aggregate in &covering {
+                let judged = self.aggregate_settings(aggregate).is_some_and(|line| line.policy.is_some());
+                let share = share.clone().filter(|_| !self.is_exempt(prefix, *aggregate, domain));
+                let contributors = self.aggregates.get_mut(aggregate);
+                let Some(contributors) = contributors.and_then(|domains| domains.get_mut(&domain)) else {
+                    continue;
+                };
+                match contributors.set(prefix, share, now) {
+                    Change::None => continue,
+                    // A policy may have denied it and does not any more, or the other way round.
+                    Change::Attributes if !judged => {}
+                    Change::Attributes | Change::Activity => self.touched.extend(contributors.members()),
+                }
+                changed.insert(*aggregate);
+            }
+        }
+    }
+
+    /// Tells the RIB, and by it the CE neighbours and the kernel, whether an aggregate is
+    /// advertised anywhere. As an import of the least preference: a real route goes before it.
+    fn reflect(&mut self, prefix: &IpNet, now: Instant) {
+        self.touched.insert(*prefix);
+        let candidate = self.settings.domains().find_map(|domain| self.aggregate(prefix, domain));
+        let (family, nlri) = (unicast::family(prefix), unicast::nlri(prefix));
+        let outcome = match candidate {
+            Some(candidate) => {
+                let attributes = AttributeSet { local_pref: Some(0), ..candidate.attributes };
+                let (router_id, domain) = (self.settings.rib.router_id, self.settings.domain);
+                let info = ImportInfo { router_id, external: false, domain };
+                self.rib.import(family, &nlri, AGGREGATE, attributes, info, now)
+            }
+            None => self.rib.withdraw_import(family, &nlri, AGGREGATE),
+        };
+        if let Err(failed) = outcome {
+            error!("vrf {}: aggregate {prefix}: {failed}", self.name);
+        }
+    }
+
+    // What may go into a domain.
+
+    pub(super) fn tables(&self) -> Tables<'_> {
+        let subnets = &self.settings.gateway_subnets;
+        Tables { rib: &self.rib, imports: &self.imports, locals: &self.locals, subnets }
+    }
+
+    /// The best path of a prefix and those as good.
+    pub(super) fn paths(&self, prefix: &IpNet) -> Vec<BestPath> {
+        let most = usize::from(self.settings.family(prefix).maximum_paths);
+        self.rib.multipath(unicast::family(prefix), &unicast::key(prefix), most)
+    }
+
+    /// The best route of a prefix, if it may go into a domain.
+    fn candidate(&self, prefix: &IpNet, domain: DomainId, paths: &[BestPath]) -> Option<Candidate> {
+        let best = paths.first()?;
+        let advertise = self.settings.family(prefix).advertise.as_ref();
+        let mut gateway = None;
+        let kind = match best.source {
+            PathSource::Import(AGGREGATE) => return None,
+            PathSource::Import(_) => {
+                let from = best.domain?;
+                let passed = best.attributes.d_path.as_ref().is_some_and(|path| path.contains(domain));
+                if from == domain || passed {
+                    return None;
+                }
+                ExportKind::Domain(from)
+            }
+            PathSource::Local => {
+                gateway = best.attributes.next_hop.filter(|_| advertise.is_some_and(|line| line.gateway_ip));
+                advertise.map(|_| ExportKind::Route)?
+            }
+            PathSource::Peer(_) => {
+                let next_hop = best.attributes.next_hop?;
+                if self.tables().resolve(next_hop).is_empty() {
+                    return None;
+                }
+                gateway = Some(next_hop).filter(|_| advertise.is_some_and(|line| line.gateway_ip));
+                advertise.map(|_| ExportKind::Route)?
+            }
+        };
+        if best.attributes.communities.contains(&NO_ADVERTISE) {
+            return None;
+        }
+        let policy = advertise.and_then(|line| line.policy.as_ref());
+        let mut attributes = judge(policy, prefix, AttributeSet::clone(&best.attributes))?;
+        if matches!(kind, ExportKind::Route)
+            && let Some(policy) = policy
+        {
+            // `set evpn gateway-ip` goes before what `gateway-ip` takes from the route.
+            let (family, nlri) = (unicast::family(prefix), unicast::nlri(prefix));
+            gateway = policy.gateway(family, &nlri, &best.attributes).or(gateway);
+        }
+        match kind {
+            ExportKind::Domain(from) => leave(&mut attributes, from),
+            _ => attributes.d_path = None,
+        }
+        Some(Candidate { attributes, gateway, kind })
+    }
+
+    /// The same, and the subnets of gateways.
+    fn exportable(&self, prefix: &IpNet, domain: DomainId, paths: &[BestPath]) -> Option<Candidate> {
+        self.candidate(prefix, domain, paths).or_else(|| {
+            let subnet = domain == self.settings.domain && self.settings.gateway_subnets.contains(prefix);
+            subnet.then(|| Candidate::plain(ExportKind::Subnet))
+        })
+    }
+
+    /// What goes into a domain of a prefix.
+    fn wanted(
+        &self,
+        active: &VrfActive,
+        rd: RouteDistinguisher,
+        prefix: &IpNet,
+        domain: DomainId,
+        paths: &[BestPath],
+    ) -> Option<PrefixRoute> {
+        let is_subnet = domain == self.settings.domain && self.settings.gateway_subnets.contains(prefix);
+        let candidate = self
+            .aggregate(prefix, domain)
+            .or_else(|| {
+                let candidate = self.exportable(prefix, domain, paths)?;
+                (is_subnet || self.held_back_by(prefix, domain).is_none()).then_some(candidate)
+            })
+            .or_else(|| {
+                let originated = prefix.prefix_len() == 0 && self.settings.family(prefix).default_originate;
+                originated.then(|| Candidate::plain(ExportKind::Default))
+            })?;
+        Some(prefix_route(active, rd, *prefix, candidate))
+    }
+
+    /// Our RD in a domain.
+    fn rd(&self, active: &VrfActive, domain: DomainId) -> Option<RouteDistinguisher> {
+        if domain == self.settings.domain {
+            return Some(active.rd);
+        }
+        active.domain_rds.iter().find(|(of, _)| *of == domain).map(|(_, rd)| *rd)
+    }
+
+    // Settling.
+
+    /// The prefixes that reach their next hop by this one are to be looked at again.
+    fn mark_dependents(&mut self, prefix: &IpNet) {
+        let range = prefix.network()..=prefix.broadcast();
+        self.dirty.extend(self.next_hops.range(range).flat_map(|(_, prefixes)| prefixes));
+        let lost = self.rib.unreachable_next_hops().filter(|next_hop| prefix.contains(next_hop));
+        let back: Vec<IpAddr> = lost.filter(|lost| !self.tables().resolve(*lost).is_empty()).collect();
+        for next_hop in back {
+            self.rib.set_next_hop(next_hop, true);
+        }
+    }
+
+    /// What has no way to its next hop is not used.
+    fn check_next_hops(&mut self, paths: &[BestPath]) {
+        for path in paths.iter().filter(|path| matches!(path.source, PathSource::Peer(_))) {
+            if let Some(next_hop) = path.attributes.next_hop
+                && self.tables().resolve(next_hop).is_empty()
+            {
+                self.rib.set_next_hop(next_hop, false);
+            }
+        }
+    }
+
+    fn take_changes(&mut self) {
+        loop {
+            let changes = self.rib.take_changes(BATCH);
+            if changes.is_empty() {
+                return;
+            }
+            self.dirty.extend(changes.iter().filter_map(|change| change.prefix()));
+        }
+    }
+
+    /// Keeps up which prefixes hang on which next hop.
+    fn depend(&mut self, prefix: IpNet, paths: &[BestPath]) {
+        let is_peer = |path: &&BestPath| matches!(path.source, PathSource::Peer(_));
+        let mut hops: SmallVec<[IpAddr; 1]> =
+            paths.iter().filter(is_peer).filter_map(|path| path.attributes.next_hop).collect();
+        hops.sort_unstable();
+        hops.dedup();
+        let said = match self.routes.get_mut(&prefix) {
+            None if paths.is_empty() => return,
+            Some(said) => said,
+            None => self.routes.entry(prefix).or_default(),
+        };
+        if said.depends == hops {
+            return;
+        }
+        let old = std::mem::replace(&mut said.depends, hops.clone());
+        for hop in old {
+            if let Some(prefixes) = self.next_hops.get_mut(&hop) {
+                prefixes.remove(&prefix);
+                if prefixes.is_empty() {
+                    self.next_hops.remove(&hop);
+                }
+            }
+        }
+        for hop in hops {
+            self.next_hops.entry(hop).or_default().insert(prefix);
+        }
+    }
+
+    /// Looks at what has changed since the last time, and says what follows from it.
+    pub fn settle(&mut self, now: Instant, out: &mut Vec<VrfOutput>) {
+        let mut aggregates = BTreeSet::new();
+        for (prefix, domains) in &mut self.aggregates {
+            for contributors in domains.values_mut() {
+                if contributors.expire(now) {
+                    aggregates.insert(*prefix);
+                }
+            }
+        }
+        aggregates.append(&mut self.unreflected);
+        self.take_changes();
+        while !self.dirty.is_empty() || !aggregates.is_empty() {
+            for prefix in std::mem::take(&mut self.dirty) {
+                let paths = self.paths(&prefix);
+                self.depend(prefix, &paths);
+                self.check_next_hops(&paths);
+                self.contribute(prefix, &paths, &mut aggregates, now);
+                let is_host = prefix.prefix_len() == prefix.max_prefix_len();
+                if self.touched.insert(prefix) && is_host {
+                    self.mark_dependents(&prefix);
+                }
+            }
+            for prefix in std::mem::take(&mut aggregates) {
+                self.reflect(&prefix, now);
+            }
+            self.take_changes();
+        }
+        let mut outbox = Outbox::default();
+        for prefix in std::mem::take(&mut self.touched) {
+            self.say(prefix, &mut outbox);
+        }
+        outbox.deliver(out);
+    }
+
+    /// Says what of a prefix is another than was said.
+    fn say(&mut self, prefix: IpNet, outbox: &mut Outbox) {
+        let paths = self.paths(&prefix);
+        let forward = self.tables().forward(&prefix, &paths);
+        let mut sent: SmallVec<[(DomainId, PrefixRoute); 1]> = SmallVec::new();
+        if let Some(active) = &self.active {
+            for domain in self.settings.domains() {
+                let Some(rd) = self.rd(active, domain) else { continue };
+                if let Some(route) = self.wanted(active, rd, &prefix, domain, &paths) {
+                    sent.push((domain, route));
+                }
+            }
+        }
+        let said = self.routes.entry(prefix).or_default();
+        if said.forward != forward {
+            said.forward.clone_from(&forward);
+            outbox.forward(&self.name, prefix, forward);
+        }
+        let old = std::mem::replace(&mut said.sent, sent);
+        for (domain, route) in &said.sent {
+            if !old.iter().any(|(of, sent)| (of, sent) == (domain, route)) {
+                let (domain, attributes) = (*domain, route.attributes.clone());
+                outbox.originate.push(VrfOutput::Originate { domain, route: route.evpn(), attributes });
+            }
+        }
+        for (domain, gone) in &old {
+            // The key is RD and prefix; with the same one the new route has replaced the old.
+            let replaced =
+                |(of, route): &(DomainId, PrefixRoute)| of == domain && route.route.rd == gone.route.rd;
+            if !said.sent.iter().any(replaced) {
+                outbox.withdraw(*domain, gone);
+            }
+        }
+        if said.forward.is_none() && said.sent.is_empty() && said.depends.is_empty() && paths.is_empty() {
+            self.routes.remove(&prefix);
+        }
+    }
+
+    /// The IP-VRF is no more: all that was said is taken back.
+    pub fn close(self, out: &mut Vec<VrfOutput>) {
+        let mut outbox = Outbox::default();
+        for (prefix, said) in &self.routes {
+            for (domain, route) in &said.sent {
+                outbox.withdraw(*domain, route);
+            }
+            if said.forward.is_some() {
+                outbox.forward(&self.name, *prefix, None);
+            }
+        }
+        outbox.deliver(out);
+    }
+
+    /// When `on_deadline` is due.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let contributors = self.aggregates.values().flat_map(BTreeMap::values);
+        contributors.filter_map(Contributors::lingers_until).chain(self.rib.next_deadline()).min()
+    }
+
+    /// Time has passed; `settle` afterwards.
+    pub fn on_deadline(&mut self, now: Instant) {
+        if self.rib.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.rib.on_deadline(now);
+        }
+    }
+}
+
+fn share(set: &AttributeSet) -> Share {
+    let passed = set.d_path.iter().flat_map(|path| path.domains());
+    let mut domains: Vec<DomainId> = passed.map(|passed| passed.domain).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    Share { origin: set.origin, has_path: set.as_path.length() > 0, domains }
+}

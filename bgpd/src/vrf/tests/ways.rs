@@ -1,0 +1,185 @@
+//! Where packets go: EVPN and CE routes, several equal ones, what wins over what.
+
+use super::lab::*;
+use crate::vrf::VrfOutput;
+use crate::wire::AttributeSet;
+use std::time::Duration;
+use weft_evpn::{
+    ExtendedCommunity, MacAddr,
+    community::MacMobility,
+    forwarding::{ForwardingChange, VrfForward, VrfNextHop},
+};
+
+#[test]
+fn a_set_of_equal_paths_changes_with_one_change_a_prefix() {
+    let mut lab = Lab::new(settings(1));
+    for n in [3, 2, 4] {
+        assert_eq!(lab.remote("203.0.113.0/24", &remote(n, SITE)).len(), 1);
+    }
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(2), vtep(3), vtep(4)]));
+    // One goes, also one that is not the best; several things at once are one change.
+    assert_eq!(lab.gone("203.0.113.0/24", &remote(4, SITE)).len(), 1);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(2), vtep(3)]));
+    lab.table.path(net("203.0.113.0/24"), remote(2, SITE).source(), None, lab.now);
+    let back = remote(4, SITE).path(net("203.0.113.0/24"));
+    lab.table.path(net("203.0.113.0/24"), remote(4, SITE).source(), Some(back), lab.now);
+    assert_eq!(lab.settle().len(), 1);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(3), vtep(4)]));
+    // A better one is alone; what is not equal is not used.
+    lab.remote("203.0.113.0/24", &remote(5, SITE).with(|set| set.local_pref = Some(200)));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(5)]));
+    lab.gone("203.0.113.0/24", &remote(5, SITE));
+    lab.configure(|settings| settings.ipv4.maximum_paths = 1);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(3)]));
+}
+
+#[test]
+fn a_router_mac_is_followed_though_bgp_sees_no_difference() {
+    let mut lab = Lab::new(settings(1));
+    let from = remote(2, SITE);
+    lab.remote("203.0.113.0/24", &from);
+    let router_mac = MacAddr([2, 0, 0, 0, 9, 9]);
+    let mut path = from.path(net("203.0.113.0/24"));
+    let VrfNextHop::Vtep { vtep, .. } = path.path.next_hop else { panic!("a VTEP") };
+    path.path.next_hop = VrfNextHop::Vtep { vtep, router_mac };
+    lab.table.path(net("203.0.113.0/24"), from.source(), Some(path), lab.now);
+    assert_eq!(lab.settle().len(), 1);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[VrfNextHop::Vtep { vtep, router_mac }]));
+}
+
+#[test]
+fn a_ce_route_wins_over_evpn_and_back_with_the_route_before_the_withdrawal() {
+    let mut lab = Lab::new(settings(1));
+    lab.local("192.0.2.0/24", Some(connected()));
+    lab.ce_up(1, "192.0.2.1");
+    lab.ce_up(2, "192.0.2.2");
+    let other = remote(2, SITE).with(|set| set.as_path.prepend(65_101, 1));
+    lab.remote("203.0.113.0/24", &other);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(2)]));
+    assert!(lab.sent.is_empty(), "not back into its domain");
+    let told = lab.ce_holds(1, "203.0.113.0/24").unwrap();
+    assert_eq!(told.as_path.length(), 2);
+    assert_eq!(told.next_hop, Some(ip("192.0.2.254")), "the VTEP is none of its business");
+    assert_eq!(told.ext_communities, []);
+
+    let communities = AttributeSet { communities: vec![9], ..from_ce(1, "192.0.2.1") };
+    lab.ce(1, Some(communities), &["203.0.113.0/24"]);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1")]));
+    let (_, set) = lab.sent(SITE, "203.0.113.0/24").unwrap();
+    assert_eq!((set.as_path.neighbour(), &set.communities), (Some(65_101), &vec![9]));
+    assert!(lab.ce_holds(1, "203.0.113.0/24").is_none(), "its own route");
+    assert_eq!(lab.ce_holds(2, "203.0.113.0/24").unwrap().as_path.length(), 2);
+
+    let out = lab.ce(1, None, &["203.0.113.0/24"]);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(2)]));
+    assert!(
+        matches!(
+            &out[..],
+            [VrfOutput::Forward(ForwardingChange::Route { wanted: Some(_), .. }), VrfOutput::Withdraw { .. }]
+        ),
+        "{out:?}"
+    );
+    lab.gone("203.0.113.0/24", &other);
+    assert!(lab.forward.is_empty() && lab.sent.is_empty());
+}
+
+#[test]
+fn several_ce_neighbours_share_a_prefix() {
+    let mut lab = Lab::new(settings(1));
+    lab.configure(|settings| settings.rib.bestpath.multipath_relax = true);
+    lab.local("192.0.2.0/24", Some(connected()));
+    lab.local("2001:db8::/64", Some(connected()));
+    for n in [1, 2] {
+        lab.ce_up(n, &format!("192.0.2.{n}"));
+        lab.ce(n, Some(from_ce(n, &format!("192.0.2.{n}"))), &["203.0.113.0/24"]);
+        lab.ce(n, Some(from_ce(n, &format!("2001:db8::{n}"))), &["2001:db8:9::/48"]);
+    }
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1"), gateway("192.0.2.2")]));
+    assert_eq!(lab.ways("2001:db8:9::/48"), via(&[gateway("2001:db8::1"), gateway("2001:db8::2")]));
+    // The one that is not the best goes: the RIB's best path stays, the set does not.
+    assert_eq!(lab.ce(2, None, &["203.0.113.0/24"]).len(), 1);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1")]));
+    // A restart of both under graceful restart changes nothing.
+    assert_eq!(lab.ce_down(1, Some(Duration::from_secs(60))), []);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1")]));
+    lab.wait(Duration::from_secs(61));
+    assert_eq!(lab.ways("203.0.113.0/24"), None);
+    assert_eq!(lab.ways("2001:db8:9::/48"), via(&[gateway("2001:db8::2")]));
+}
+
+#[test]
+fn what_the_kernel_has_itself_is_not_touched() {
+    let mut lab = Lab::new(settings(1));
+    lab.remote("198.51.100.0/24", &remote(2, SITE));
+    lab.local("198.51.100.0/24", Some(by("192.0.2.7")));
+    assert_eq!(lab.ways("198.51.100.0/24"), None);
+    let all = lab.table.table_routes();
+    assert_eq!(all.len(), 1);
+    assert!(all[0].local.is_some() && all[0].forward.is_none());
+    lab.local("198.51.100.0/24", None);
+    assert_eq!(lab.ways("198.51.100.0/24"), via(&[vtep(2)]));
+    lab.local("198.51.100.0/24", Some(by("192.0.2.7")));
+    lab.table.no_local_routes(lab.now);
+    lab.settle();
+    assert_eq!(lab.ways("198.51.100.0/24"), via(&[vtep(2)]));
+}
+
+#[test]
+fn a_host_that_moves_is_not_at_two_places() {
+    let mut lab = Lab::new(settings(1));
+    let at = |n, sequence| {
+        remote(n, SITE).host(1).with(|set| {
+            let mobility = MacMobility { sticky: false, sequence };
+            set.ext_communities.push(ExtendedCommunity::mac_mobility(mobility));
+        })
+    };
+    lab.remote("192.168.10.5/32", &at(2, 0));
+    assert_eq!(lab.remote("192.168.10.5/32", &at(3, 1)).len(), 1);
+    assert_eq!(lab.ways("192.168.10.5/32"), via(&[vtep(3)]));
+    assert_eq!(lab.gone("192.168.10.5/32", &at(2, 0)), []);
+    // Back again, and the newer one is withdrawn.
+    lab.remote("192.168.10.5/32", &at(2, 2));
+    assert_eq!(lab.ways("192.168.10.5/32"), via(&[vtep(2)]));
+    lab.gone("192.168.10.5/32", &at(2, 2));
+    assert_eq!(lab.ways("192.168.10.5/32"), via(&[vtep(3)]));
+}
+
+#[test]
+fn a_ce_next_hop_is_resolved_in_the_table_and_followed() {
+    let mut lab = Lab::new(settings(1));
+    lab.ce_up(1, "192.0.2.1");
+    lab.ce(1, Some(from_ce(1, "192.0.2.1")), &["203.0.113.0/24"]);
+    assert_eq!((lab.ways("203.0.113.0/24"), lab.sent.len()), (None, 0), "no way to the next hop");
+    lab.local("192.0.2.0/24", Some(connected()));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1")]));
+    assert_eq!(lab.advertised(SITE), ["203.0.113.0/24"]);
+    // Behind another router.
+    lab.local("192.0.2.0/28", Some(by("172.16.0.1")));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("172.16.0.1")]));
+    lab.local("192.0.2.0/28", None);
+    // The CE has moved to another leaf: its host route leads there.
+    lab.remote("192.0.2.1/32", &remote(4, SITE).host(1));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(4)]));
+    lab.gone("192.0.2.1/32", &remote(4, SITE).host(1));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1")]));
+    // Its link is down: the other way is used at once, before the session ends.
+    let other = remote(2, SITE).with(|set| set.as_path.prepend(65_101, 1));
+    lab.remote("203.0.113.0/24", &other);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1")]));
+    lab.local("192.0.2.0/24", None);
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(2)]));
+    assert!(lab.sent.is_empty());
+    lab.local("192.0.2.0/24", Some(connected()));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1")]));
+}
+
+#[test]
+fn a_gateway_index_may_be_a_host_of_ours() {
+    let mut lab = Lab::new(settings(1));
+    let from = remote(2, SITE);
+    let mut path = from.path(net("203.0.113.0/24"));
+    path.path.next_hop = gateway("192.168.10.7");
+    lab.table.path(net("203.0.113.0/24"), from.source(), Some(path), lab.now);
+    lab.settle();
+    assert_eq!(lab.ways("203.0.113.0/24"), Some(VrfForward::Via(vec![gateway("192.168.10.7")])));
+}
