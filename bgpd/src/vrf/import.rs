@@ -231,11 +231,12 @@ impl Imports {
     }
 }
 
-/// Puts the paths that count into the RIB and takes the others out.
+/// Puts the paths that count into the RIB and takes the others out. One that is overruled does not
+/// count, but its domain has the prefix.
 fn write(rib: &mut Rib, prefix: &IpNet, held: &mut [Held], now: Instant) {
-    let highest = held.iter().filter_map(rank).max();
+    let highest = held.iter().filter(|held| !held.path.path.overruled).filter_map(rank).max();
     for held in held {
-        let counts = rank(held).is_none_or(|rank| Some(rank) == highest);
+        let counts = !held.path.path.overruled && rank(held).is_none_or(|rank| Some(rank) == highest);
         if !counts {
             withdraw(rib, prefix, held.id);
         } else if !held.in_rib {
