@@ -91,7 +91,8 @@ impl Table {
 
     /// Adds or replaces a path. True if the source had no such path before.
     pub(super) fn announce(&mut self, shared: &mut Shared, arrival: &Arrival<'_>) -> bool {
-        let &Arrival { source, path_id, attributes, refused, now, .. } = arrival;
+        let &Arrival { source, path_id, attributes, now, .. } = arrival;
+        let refused = arrival.refused | self.no_way(shared, source, attributes);
         let id = self.routes.find_or_insert(arrival.key);
         let rest = shared.rests.intern(arrival.rest);
         let old = self.routes.find_path(id, source, path_id).copied();
@@ -135,6 +136,8 @@ impl Table {
         clear: u16,
     ) {
         let before = self.before(id);
+        let path = self.routes.find_path(id, source, path_id);
+        let refused = refused | path.map_or(0, |path| self.no_way(shared, source, path.attributes));
         let (mut was, mut is) = (0, 0);
         self.routes.for_each_path_mut(id, |path| {
             if path.is(source, path_id) {
@@ -163,6 +166,7 @@ impl Table {
         refused: u16,
     ) {
         let before = self.before(id);
+        let refused = refused | self.no_way(shared, path.source, attributes);
         let mut old = None;
         self.routes.for_each_path_mut(id, |other| {
             if other.is(path.source, path.path_id) {

@@ -40,6 +40,7 @@ mod listing;
 mod loc_rib;
 mod maximum_prefix;
 mod multipath;
+mod next_hop;
 mod octets;
 mod peers;
 pub mod policy;
@@ -75,7 +76,11 @@ use loc_rib::Table;
 use octets::OctetInterner;
 use peers::Peers;
 use restart::Deferral;
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::IpAddr,
+    time::Instant,
+};
 
 /// Why the RIB refuses something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +115,8 @@ struct Shared {
     rests: OctetInterner,
     peers: Peers,
     deferral: Option<Deferral>,
+    /// Next hops of unicast neighbours that there is no way to.
+    no_way: BTreeSet<IpAddr>,
     /// When the RIB began; paths count their age from here.
     epoch: Instant,
 }
@@ -149,6 +156,7 @@ impl Rib {
                 rests: OctetInterner::new(),
                 peers: Peers::new(settings.asn, settings.router_id),
                 deferral: None,
+                no_way: BTreeSet::new(),
                 epoch: now,
                 settings,
             },

@@ -13,9 +13,11 @@
 #[cfg(test)]
 mod bench;
 mod bgp_vni;
+mod bgp_vrf_vni;
 mod consistency;
 mod evpn;
 mod instance;
+mod ip_route;
 mod json;
 mod memory;
 mod neighbors;
@@ -26,6 +28,7 @@ mod summary;
 mod tables;
 mod text;
 mod version;
+mod vrf;
 mod vrfs;
 
 pub use consistency::consistency;
@@ -77,13 +80,15 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
             evpn::arp_cache(core, vni, filter, detail, json, out)
         }
+        ExecCommand::ShowBgpVrfVni { vrf, json } => bgp_vrf_vni::show(core, vrf, json, out),
+        ExecCommand::ShowVrf { json } => vrf::show(core, json, out),
+        ExecCommand::ShowVrfVni { vrf, json } => vrf::vni(core, vrf, json, out),
         ExecCommand::ShowEvpnRmac { vni, mac, json } => evpn::rmac(core, vni, mac, json, out),
         ExecCommand::ShowEvpnNextHops { vni, ip, json } => evpn::next_hops(core, vni, ip, json, out),
-        ExecCommand::ShowBgpVrfVni { .. }
-        | ExecCommand::ShowRouteVrf { .. }
-        | ExecCommand::ShowVrf { .. }
-        | ExecCommand::ShowVrfVni { .. }
-        | ExecCommand::ShowEvpnDomain { .. }
+        ExecCommand::ShowRouteVrf { vrf, afi, prefix, json } => {
+            ip_route::show(core, vrf, afi.into(), prefix, json, out)
+        }
+        ExecCommand::ShowEvpnDomain { .. }
         | ExecCommand::ShowRouteMap { .. }
         | ExecCommand::ShowPrefixList { .. } => {
             Err(ExecError("this build of weftd cannot show that".to_owned()))

@@ -178,6 +178,7 @@ impl VrfTable {
         prefixes.extend(old.gateway_subnets.iter().chain(&self.settings.gateway_subnets));
         for prefix in &prefixes {
             self.originate(prefix, now);
+            self.mark_dependents(prefix);
         }
         self.dirty.extend(prefixes);
         self.apply_aggregates(now);
@@ -370,7 +371,8 @@ impl VrfTable {
     // What may go into a domain.
 
     pub(super) fn tables(&self) -> Tables<'_> {
-        Tables { rib: &self.rib, imports: &self.imports, locals: &self.locals }
+        let subnets = &self.settings.gateway_subnets;
+        Tables { rib: &self.rib, imports: &self.imports, locals: &self.locals, subnets }
     }
 
     /// The best path of a prefix and those as good.
@@ -412,6 +414,13 @@ impl VrfTable {
         }
         let policy = advertise.and_then(|line| line.policy.as_ref());
         let mut attributes = judge(policy, prefix, AttributeSet::clone(&best.attributes))?;
+        if matches!(kind, ExportKind::Route)
+            && let Some(policy) = policy
+        {
+            // `set evpn gateway-ip` goes before what `gateway-ip` takes from the route.
+            let (family, nlri) = (unicast::family(prefix), unicast::nlri(prefix));
+            gateway = policy.gateway(family, &nlri, &best.attributes).or(gateway);
+        }
         match kind {
             ExportKind::Domain(from) => leave(&mut attributes, from),
             _ => attributes.d_path = None,
@@ -464,6 +473,22 @@ impl VrfTable {
     fn mark_dependents(&mut self, prefix: &IpNet) {
         let range = prefix.network()..=prefix.broadcast();
         self.dirty.extend(self.next_hops.range(range).flat_map(|(_, prefixes)| prefixes));
+        let lost = self.rib.unreachable_next_hops().filter(|next_hop| prefix.contains(next_hop));
+        let back: Vec<IpAddr> = lost.filter(|lost| !self.tables().resolve(*lost).is_empty()).collect();
+        for next_hop in back {
+            self.rib.set_next_hop(next_hop, true);
+        }
+    }
+
+    /// What has no way to its next hop is not used.
+    fn check_next_hops(&mut self, paths: &[BestPath]) {
+        for path in paths.iter().filter(|path| matches!(path.source, PathSource::Peer(_))) {
+            if let Some(next_hop) = path.attributes.next_hop
+                && self.tables().resolve(next_hop).is_empty()
+            {
+                self.rib.set_next_hop(next_hop, false);
+            }
+        }
     }
 
     fn take_changes(&mut self) {
@@ -521,6 +546,7 @@ impl VrfTable {
             for prefix in std::mem::take(&mut self.dirty) {
                 let paths = self.paths(&prefix);
                 self.depend(prefix, &paths);
+                self.check_next_hops(&paths);
                 self.contribute(prefix, &paths, &mut aggregates, now);
                 let is_host = prefix.prefix_len() == prefix.max_prefix_len();
                 if self.touched.insert(prefix) && is_host {

@@ -21,6 +21,8 @@ mod settle;
 mod wiring;
 
 pub(super) use paths::PATHS_PER_PREFIX;
+#[cfg(test)]
+pub(super) use paths::PrefixEntry;
 pub(super) use refusal::is_link_local;
 pub use refusal::{Refusal, Refusals};
 

@@ -56,7 +56,7 @@ pub(super) enum Flag {
     Given = 8,
     /// It has been put out, but with other content than it would have now.
     Stale = 16,
-    /// Prefix route of a host: the host was heard here since.
+    /// A path to a host: something newer says that it is elsewhere, or here (`settle`).
     Overruled = 32,
 }
 

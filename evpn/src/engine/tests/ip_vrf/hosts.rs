@@ -58,7 +58,8 @@ fn a_host_that_answers_is_here_again_and_the_route_is_overruled() {
     leaf.update(&away);
     leaf.neighbour(HOST, mac(1));
     assert_eq!(leaf.via("10.0.0.1/32"), []);
-    assert!(is_advertised(&leaf) && leaf.desired.proxies.is_empty());
+    assert_eq!(leaf.sequence(mac(1), Some(HOST)), Some(1), "others may not have seen it go");
+    assert!(leaf.desired.proxies.is_empty());
     assert_eq!(leaf.announces.last(), Some(&(ip(HOST), Some(mac(1)))));
     leaf.probes.clear();
     leaf.update(&away);
@@ -229,4 +230,37 @@ fn a_bridge_that_becomes_a_gateway_lets_its_mac_and_addresses_go() {
     assert_eq!(leaf.desired, Desired::default());
     assert!(leaf.paths.is_empty());
     assert_eq!(leaf.notices, []);
+}
+
+#[test]
+fn between_domains_others_follow_the_newest_word_too() {
+    // Of a subnet that is not here, and of one that is.
+    for (number, address, way) in [(20, "10.2.0.1", "10.2.0.1/32"), (VNI, "fd00::7", "fd00::7/128")] {
+        let mut leaf = Leaf::routed(1);
+        let home = host_of_vni(2, number, mac(7), address);
+        leaf.update(&home);
+        let away = prefix(9, way);
+        leaf.update(&away);
+        assert_eq!(leaf.via(way), [to(9)], "before its old place lets go");
+        leaf.update(&home);
+        assert_eq!(leaf.via(way), [to(9)], "the same again is no news");
+        // It has answered at home.
+        let mut back = home.clone();
+        back.ext_communities.push(peer(2).sequence(1).communities[0]);
+        leaf.update(&back);
+        assert_eq!(leaf.via(way), [to(2)]);
+        leaf.update(&away);
+        assert_eq!(leaf.via(way), [to(2)]);
+        // What was overruled counts when nothing else is left.
+        leaf.withdraw(&home);
+        assert_eq!(leaf.via(way), [to(9)]);
+        leaf.update(&prefix(8, way));
+        assert_eq!(leaf.via(way), [to(8)], "a fresh one before one that was overruled");
+        leaf.update(&home);
+        leaf.withdraw(&home);
+        assert_eq!(leaf.via(way), [to(8), to(9)]);
+        leaf.withdraw(&away);
+        leaf.withdraw(&prefix(8, way));
+        assert!(leaf.has_no_paths());
+    }
 }

@@ -1,9 +1,11 @@
 //! IP-VRFs: `Leaf` with the IP-VRF red (L3VNI 5000), in which VNI 10 routes.
 
 mod activation;
+mod bounds;
 mod gateways;
 mod hosts;
 mod imports;
+mod order;
 mod own_routes;
 mod validity;
 
