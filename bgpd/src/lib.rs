@@ -11,6 +11,7 @@ pub mod fsm;
 pub mod log;
 pub mod mgmt;
 pub mod peer;
+pub mod policy;
 pub mod privileges;
 pub mod rib;
 pub mod session;

@@ -1,7 +1,7 @@
 //! Values for completion that the configuration knows.
 
-use super::Candidates;
-use crate::config::{Bgp, Config};
+use super::{Candidates, configure::community_list};
+use crate::config::{Bgp, ByFamily, Config};
 
 /// What the configuration has of this kind; repeated where it is named twice.
 pub fn configured(config: &Config, what: Candidates) -> Vec<String> {
@@ -30,8 +30,18 @@ pub fn configured(config: &Config, what: Candidates) -> Vec<String> {
         }
         Candidates::Domains => bgp.flat_map(domains).collect(),
         Candidates::Interfaces => bridges.flat_map(|domain| domain.interfaces.iter().cloned()).collect(),
-        Candidates::RouteMaps | Candidates::PrefixLists | Candidates::Vteps => Vec::new(),
+        Candidates::RouteMaps => config.route_maps.keys().cloned().collect(),
+        Candidates::PrefixLists => both(&config.prefix_lists),
+        Candidates::AccessLists => both(&config.access_lists),
+        Candidates::MacAccessLists => config.mac_access_lists.keys().cloned().collect(),
+        Candidates::CommunityLists => community_list::names(config),
+        Candidates::AsPathLists => config.as_path_lists.keys().cloned().collect(),
+        Candidates::Vteps => Vec::new(),
     }
+}
+
+fn both<T>(lists: &ByFamily<T>) -> Vec<String> {
+    lists.ipv4.keys().chain(lists.ipv6.keys()).cloned().collect()
 }
 
 fn domains(bgp: &Bgp) -> impl Iterator<Item = String> {

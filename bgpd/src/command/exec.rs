@@ -246,6 +246,14 @@ pub enum Candidates {
     RouteMaps,
     /// Names of prefix-lists of both families.
     PrefixLists,
+    /// Names of access-lists of both families.
+    AccessLists,
+    /// Names of MAC access-lists.
+    MacAccessLists,
+    /// Names of community lists of every kind.
+    CommunityLists,
+    /// Names of AS path access-lists.
+    AsPathLists,
     /// Names of EVPN domains.
     Domains,
     /// Names of network interfaces.

@@ -31,6 +31,8 @@ pub enum Mode {
     BridgeDomain(String),
     /// `vrf NAME`
     Vrf(String),
+    /// `route-map NAME permit|deny N`
+    RouteMap(String, u16),
 }
 
 /// A mode without what it is about: what decides which commands there are.
@@ -58,6 +60,8 @@ pub enum ModeKind {
     BridgeDomain,
     /// See `Mode`.
     Vrf,
+    /// See `Mode`.
+    RouteMap,
 }
 
 impl Mode {
@@ -74,13 +78,14 @@ impl Mode {
             Self::Vni(_) => ModeKind::Vni,
             Self::BridgeDomain(_) => ModeKind::BridgeDomain,
             Self::Vrf(_) => ModeKind::Vrf,
+            Self::RouteMap(..) => ModeKind::RouteMap,
         }
     }
 }
 
 impl ModeKind {
     /// Every kind.
-    pub const ALL: [ModeKind; 11] = [
+    pub const ALL: [ModeKind; 12] = [
         Self::Exec,
         Self::Configure,
         Self::Router,
@@ -92,6 +97,7 @@ impl ModeKind {
         Self::Vni,
         Self::BridgeDomain,
         Self::Vrf,
+        Self::RouteMap,
     ];
 
     /// What stands in the prompt behind the host name.
@@ -106,6 +112,7 @@ impl ModeKind {
             Self::Vni => "(config-router-af-vni)",
             Self::BridgeDomain => "(config-bridge-domain)",
             Self::Vrf => "(config-vrf)",
+            Self::RouteMap => "(config-route-map)",
         }
     }
 
@@ -118,6 +125,9 @@ impl ModeKind {
                     configure::COMMANDS,
                     configure::global::COMMANDS,
                     configure::vrf::GLOBAL_COMMANDS,
+                    configure::prefix_list::COMMANDS,
+                    configure::community_list::COMMANDS,
+                    configure::route_map::GLOBAL_COMMANDS,
                     configure::foreign::GLOBAL,
                 ]
             }
@@ -164,6 +174,12 @@ impl ModeKind {
             }
             Self::BridgeDomain => vec![configure::COMMANDS, configure::bridge_domain::COMMANDS],
             Self::Vrf => vec![configure::COMMANDS, configure::vrf::COMMANDS, configure::foreign::VRF],
+            Self::RouteMap => vec![
+                configure::COMMANDS,
+                configure::route_map::COMMANDS,
+                configure::route_map_match::COMMANDS,
+                configure::route_map_set::COMMANDS,
+            ],
         }
     }
 }

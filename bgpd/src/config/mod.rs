@@ -1,9 +1,11 @@
 //! The configuration: its model, its text and its consistency. The grammar of the text is
 //! `command`'s; what a configuration does is decided by those who are given it.
 
+pub mod community;
 pub mod fuzz;
 pub mod model;
 pub mod parse;
+pub mod pattern;
 pub mod render;
 pub mod resolve;
 pub mod text_form;

@@ -104,7 +104,7 @@ fn inherit_family(own: &NeighborFamily, group: &NeighborFamily) -> NeighborFamil
         prefix_list_in: own.prefix_list_in.clone().or_else(|| group.prefix_list_in.clone()),
         prefix_list_out: own.prefix_list_out.clone().or_else(|| group.prefix_list_out.clone()),
         next_hop_self: own.next_hop_self.or(group.next_hop_self),
-        default_originate: own.default_originate.clone().or_else(|| group.default_originate.clone()),
+        default_originate: own.default_originate || group.default_originate,
     }
 }
 

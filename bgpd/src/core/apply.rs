@@ -5,8 +5,10 @@ use super::{Core, settings};
 use crate::{
     command::ExecError,
     config::{Bgp, Config},
-    peer::{Administrative, Cease, PeerId, PeerKey, PeerSettings, SessionCommand},
-    rib::{BestpathSettings, Rib, RibPeer, RibSettings},
+    peer::{Administrative, Cease, PeerId, PeerSettings, SessionCommand},
+    policy::Policies,
+    rib::{Rib, RibPeer, RibSettings},
+    vrf::VrfSettings,
     wire::{Family, Message, RouteRefresh, refresh::RefreshKind},
 };
 use std::{
@@ -14,29 +16,39 @@ use std::{
     time::{Duration, Instant},
 };
 use tracing::{info, warn};
-use weft_evpn::engine::Input;
+use weft_evpn::{
+    VrfName,
+    engine::{EvpnConfig, Input},
+};
 use weft_fib::FibRequest;
 
 /// What a configuration asks of each part; making it is the part of applying that can fail.
 struct Plan {
-    peers: BTreeMap<PeerKey, PeerSettings>,
+    peers: settings::PeersByKey,
     ranges: Vec<crate::peer::ListenRange>,
-    evpn: weft_evpn::engine::EvpnConfig,
+    evpn: EvpnConfig,
     rib: Option<RibSettings>,
+    vrfs: BTreeMap<VrfName, VrfSettings>,
+    policies: Policies,
 }
 
 impl Core {
     fn plan(&self, config: &Config) -> Result<Plan, settings::NoRouterId> {
+        // What means the same as before keeps its reference, so that nothing is judged anew for it.
+        let policies = self.policies.recompiled(config);
         Ok(Plan {
-            peers: self.wanted_peers(config)?,
-            ranges: settings::listen_ranges(config, &self.facts)?,
+            peers: self.wanted_peers(config, &policies)?,
+            ranges: settings::listen_ranges(config, &self.facts, &policies)?,
+            vrfs: settings::vrfs(config, &self.facts, &policies)?,
             evpn: settings::evpn(config, &self.facts)?,
             rib: match &config.bgp {
                 Some(bgp) => {
-                    Some(rib_settings(bgp, settings::router_id(bgp, &self.facts)?, self.fib.is_some()))
+                    let router_id = settings::router_id(bgp, &self.facts)?;
+                    Some(rib_settings(bgp, router_id, self.fib.is_some(), !config.vrfs.is_empty()))
                 }
                 None => None,
             },
+            policies,
         })
     }
 
@@ -64,31 +76,47 @@ impl Core {
     /// The part that cannot fail.
     fn carry_out(&mut self, config: Config, plan: Plan, now: Instant) {
         self.config = config;
+        self.policies = plan.policies;
         let ask = self.rib.set_settings(plan.rib.unwrap_or_else(no_bgp));
         for peer in ask {
             self.ask_again(peer, Family::L2vpnEvpn);
         }
+        self.apply_vrfs(plan.vrfs, now);
         if self.sessions_started {
             self.apply_peers(plan.peers);
             self.sessions.set_listen_ranges(plan.ranges, self.listen_limit());
         }
+        if self.evpn.config().domain != plan.evpn.domain {
+            // In another domain everything is advertised to others: first it is taken back.
+            self.evpn.handle(Input::Config(EvpnConfig::default()), now, &mut self.outputs);
+        }
         self.evpn.handle(Input::Config(plan.evpn), now, &mut self.outputs);
+        self.evpn_outputs(now);
+        self.close_vrfs(now);
         if let Some(fib) = &self.fib {
             fib.send(FibRequest::Config(settings::fib(&self.config)));
         }
     }
 
-    fn wanted_peers(&self, config: &Config) -> Result<BTreeMap<PeerKey, PeerSettings>, settings::NoRouterId> {
-        let peers = settings::peers(config, &self.facts)?;
-        Ok(peers.into_values().map(|settings| (settings.key(), settings)).collect())
+    /// The configured neighbours; those in IP-VRFs with the devices that are known now.
+    pub(super) fn wanted_peers(
+        &self,
+        config: &Config,
+        policies: &Policies,
+    ) -> Result<settings::PeersByKey, settings::NoRouterId> {
+        let mut peers = settings::peers(config, &self.facts, policies)?;
+        for peer in peers.values_mut() {
+            self.bind(peer);
+        }
+        Ok(peers)
     }
 
-    fn apply_peers(&mut self, mut wanted: BTreeMap<PeerKey, PeerSettings>) {
+    fn apply_peers(&mut self, mut wanted: settings::PeersByKey) {
         for (key, id) in self.peers.configured() {
             match wanted.remove(&key) {
                 None => {
                     self.sessions.remove(id, Cease::PeerDeconfigured);
-                    self.rib.remove_peer(id);
+                    self.rib_of_mut(id).remove_peer(id);
                     self.peers.remove(id);
                 }
                 Some(settings) => self.reconfigure(id, settings),
@@ -103,7 +131,7 @@ impl Core {
     }
 
     fn reconfigure(&mut self, id: PeerId, settings: PeerSettings) {
-        let requires_policy = self.ebgp_requires_policy();
+        let requires_policy = self.ebgp_requires_policy(id);
         let Some(peer) = self.peers.get_mut(id) else { return };
         if peer.settings != settings {
             peer.settings = settings.clone();
@@ -112,7 +140,7 @@ impl Core {
         let Some(peer) = self.peers.get(id) else { return };
         let Some(live) = &peer.live else { return };
         let rib_peer = RibPeer::new(&peer.settings, &live.negotiated, requires_policy);
-        for family in self.rib.set_peer(id, rib_peer).unwrap_or_default() {
+        for family in self.rib_of_mut(id).set_peer(id, rib_peer).unwrap_or_default() {
             self.ask_again(id, family);
         }
     }
@@ -147,7 +175,7 @@ impl Core {
 
     /// Tells the sessions what has changed in the facts.
     pub(super) fn reconfigure_peers(&mut self) {
-        let Ok(peers) = self.wanted_peers(&self.config) else { return };
+        let Ok(peers) = self.wanted_peers(&self.config, &self.policies) else { return };
         for (key, id) in self.peers.configured() {
             let Some(settings) = peers.get(&key) else { continue };
             if let Some(peer) = self.peers.get_mut(id) {
@@ -155,7 +183,7 @@ impl Core {
             }
             self.command(id, SessionCommand::Reconfigure(Box::new(settings.clone())));
         }
-        if let Ok(ranges) = settings::listen_ranges(&self.config, &self.facts) {
+        if let Ok(ranges) = settings::listen_ranges(&self.config, &self.facts, &self.policies) {
             self.sessions.set_listen_ranges(ranges, self.listen_limit());
         }
     }
@@ -195,20 +223,13 @@ pub(super) fn no_bgp() -> RibSettings {
     RibSettings::new(0, std::net::Ipv4Addr::UNSPECIFIED)
 }
 
-fn rib_settings(bgp: &Bgp, router_id: std::net::Ipv4Addr, kernel: bool) -> RibSettings {
-    let knobs = &bgp.best_path;
+fn rib_settings(bgp: &Bgp, router_id: std::net::Ipv4Addr, kernel: bool, vrfs: bool) -> RibSettings {
+    let imports = bgp.evpn.advertise_all_vni || !bgp.evpn.vnis.is_empty() || vrfs;
     RibSettings {
         cluster_id: bgp.cluster_id.unwrap_or(router_id),
-        bestpath: BestpathSettings {
-            ignore_as_path: knobs.as_path_ignore,
-            compare_router_id: knobs.compare_routerid,
-            missing_med_as_worst: knobs.med_missing_as_worst,
-            always_compare_med: knobs.always_compare_med,
-            deterministic_med: knobs.deterministic_med,
-            ..BestpathSettings::default()
-        },
+        bestpath: settings::bestpath(&bgp.best_path),
         default_local_pref: bgp.default_local_preference.unwrap_or(100),
-        import: kernel && (bgp.evpn.advertise_all_vni || !bgp.evpn.vnis.is_empty()),
+        import: kernel && imports,
         ..RibSettings::new(bgp.asn, router_id)
     }
 }

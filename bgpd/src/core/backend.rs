@@ -5,7 +5,7 @@ use super::CoreHandle;
 use crate::{
     command::{
         Candidates, ExecBackend, ExecCommand, ExecError, Sink,
-        exec::{ClearHow, ClearTarget, DuplicateFilter},
+        exec::{ClearHow, ClearTarget, DuplicateFilter, VrfSelector},
     },
     config::Config,
     show,
@@ -59,8 +59,13 @@ impl Backend {
         }
     }
 
-    fn clear_bgp(&self, target: ClearTarget, how: ClearHow) -> Result<(), ExecError> {
-        let cleared = self.core.order(move |core, now| core.clear(&target, how, now))?;
+    fn clear_bgp(
+        &self,
+        vrf: Option<VrfSelector>,
+        target: ClearTarget,
+        how: ClearHow,
+    ) -> Result<(), ExecError> {
+        let cleared = self.core.order(move |core, now| core.clear(vrf.as_ref(), &target, how, now))?;
         if cleared == 0 { Err(ExecError("no such neighbor".into())) } else { Ok(()) }
     }
 
@@ -78,7 +83,8 @@ impl Backend {
 impl ExecBackend for Backend {
     fn exec(&self, command: ExecCommand, out: &mut dyn Sink) -> Result<(), ExecError> {
         match command {
-            ExecCommand::ClearBgp { family: _, target, how } => self.clear_bgp(target, how),
+            ExecCommand::ClearBgp { family: _, target, how } => self.clear_bgp(None, target, how),
+            ExecCommand::ClearBgpVrf { vrf, afi: _, target, how } => self.clear_bgp(Some(vrf), target, how),
             ExecCommand::ClearEvpnDupAddr { vni, what } => self.clear_duplicates(vni, what),
             ExecCommand::ShowEvpnConsistency { json } => show::consistency(&self.consistency()?, json, out),
             command => show::show(&self.core, command, out),
@@ -93,6 +99,7 @@ impl ExecBackend for Backend {
         let found = self.core.ask(move |core, _| match what {
             Candidates::Peers => core.peers().iter().map(|peer| peer.settings.address.to_string()).collect(),
             Candidates::Vnis => core.evpn().instances().map(|instance| instance.vni.to_string()).collect(),
+            Candidates::Vrfs => core.vrfs().keys().map(ToString::to_string).collect(),
             _ => Vec::new(),
         });
         found.unwrap_or_default()
@@ -100,14 +107,27 @@ impl ExecBackend for Backend {
 }
 
 impl super::Core {
-    /// Clears sessions; gives how many neighbours were meant.
-    fn clear(&mut self, target: &ClearTarget, how: ClearHow, now: Instant) -> usize {
-        let meant = |peer: &&super::Peer| match target {
+    /// Clears sessions in an IP-VRF, or, with none named, outside of all; gives how many
+    /// neighbours were meant.
+    fn clear(
+        &mut self,
+        vrf: Option<&VrfSelector>,
+        target: &ClearTarget,
+        how: ClearHow,
+        now: Instant,
+    ) -> usize {
+        let in_vrf = |peer: &super::Peer| match (vrf, peer.vrf()) {
+            (None, None) | (Some(VrfSelector::All), Some(_)) => true,
+            (Some(VrfSelector::Named(name)), Some(vrf)) => name == vrf.as_str(),
+            _ => false,
+        };
+        let is_target = |peer: &super::Peer| match target {
             ClearTarget::All => true,
             ClearTarget::Peer(address) => peer.settings.address == *address,
             ClearTarget::PeerGroup(group) => peer.settings.peer_group.as_ref() == Some(group),
             ClearTarget::External => !peer.settings.is_internal(),
         };
+        let meant = |peer: &&super::Peer| in_vrf(peer) && is_target(peer);
         let ids: Vec<_> = self.peers.iter().filter(meant).map(|peer| peer.id).collect();
         for &id in &ids {
             match how {
@@ -137,14 +157,22 @@ impl super::Core {
     }
 
     fn soft_in(&mut self, id: crate::peer::PeerId) {
-        if self.rib.clear_in(id, Family::L2vpnEvpn) == Ok(crate::rib::ClearIn::AskPeer) {
-            self.ask_again(id, Family::L2vpnEvpn);
+        for family in self.families_of(id) {
+            if self.rib_of_mut(id).clear_in(id, family) == Ok(crate::rib::ClearIn::AskPeer) {
+                self.ask_again(id, family);
+            }
         }
     }
 
     fn soft_out(&mut self, id: crate::peer::PeerId, now: Instant) {
-        // A neighbour without a session is sent everything when it has one.
-        let _ = self.rib.route_refresh(id, Family::L2vpnEvpn, crate::peer::RefreshKind::Normal, now);
+        for family in self.families_of(id) {
+            // A neighbour without a session is sent everything when it has one.
+            let _ = self.rib_of_mut(id).route_refresh(id, family, crate::peer::RefreshKind::Normal, now);
+        }
+    }
+
+    fn families_of(&self, id: crate::peer::PeerId) -> Vec<Family> {
+        self.peers.get(id).map(|peer| peer.settings.families.keys().copied().collect()).unwrap_or_default()
     }
 
     fn clear_duplicates(&mut self, vni: Option<Vni>, filter: engine::DuplicateFilter, now: Instant) {

@@ -10,7 +10,6 @@ use crate::{
 };
 use std::time::Instant;
 use tracing::{debug, error, info, warn};
-use weft_evpn::engine::Input;
 use weft_fib::{FibEvent, FibNotice};
 
 impl Core {
@@ -24,7 +23,7 @@ impl Core {
                 if !self.peers.is_live(peer, session) {
                     return;
                 }
-                match self.rib.update(peer, &update, now) {
+                match self.rib_of_mut(peer).update(peer, &update, now) {
                     Ok(verdict) => {
                         if let Some(warning) = verdict.warning {
                             warn!("{}: {warning}", self.name(peer));
@@ -37,13 +36,13 @@ impl Core {
                 if !self.peers.is_live(peer, session) {
                     return;
                 }
-                if let Err(refusal) = self.rib.route_refresh(peer, family, kind, now) {
+                if let Err(refusal) = self.rib_of_mut(peer).route_refresh(peer, family, kind, now) {
                     debug!("{}: route refresh: {refusal}", self.name(peer));
                 }
             }
             SessionEvent::Drained { peer, session } => {
                 if self.peers.is_live(peer, session) {
-                    self.rib.peer_drained(peer);
+                    self.rib_of_mut(peer).peer_drained(peer);
                 }
             }
             SessionEvent::Down { peer, session, reason } => self.down(peer, session, &reason, now),
@@ -53,18 +52,18 @@ impl Core {
                 self.peers.insert(peer, *settings);
             }
             SessionEvent::DynamicPeerGone { peer } => {
-                self.rib.remove_peer(peer);
+                self.rib_of_mut(peer).remove_peer(peer);
                 self.peers.remove(peer);
             }
         }
     }
 
     fn established(&mut self, id: PeerId, live: Live, now: Instant) {
-        let requires_policy = self.ebgp_requires_policy();
+        let requires_policy = self.ebgp_requires_policy(id);
         let Some(peer) = self.peers.get_mut(id) else { return };
         let rib_peer = RibPeer::new(&peer.settings, &live.negotiated, requires_policy);
         peer.live = Some(live);
-        if let Err(refusal) = self.rib.peer_up(id, rib_peer, now) {
+        if let Err(refusal) = self.rib_of_mut(id).peer_up(id, rib_peer, now) {
             self.refused(id, &refusal, now);
         }
     }
@@ -79,7 +78,7 @@ impl Core {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let restart = peer.live.take().and_then(|live| live.negotiated.graceful_restart);
         let keep_until = restart.filter(|_| reason.retain).map(|restart| now + restart.restart_time);
-        self.rib.peer_down(id, keep_until);
+        self.rib_of_mut(id).peer_down(id, keep_until);
     }
 
     /// The RIB refuses something of a neighbour.
@@ -109,7 +108,7 @@ impl Core {
         match event {
             FibEvent::Local(events) => {
                 for event in events {
-                    self.evpn.handle(Input::Local(event), now, &mut self.outputs);
+                    self.local_event(event, now);
                 }
                 self.evpn_outputs(now);
             }

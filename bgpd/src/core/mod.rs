@@ -22,6 +22,7 @@ mod restart;
 mod run;
 mod settings;
 mod settle;
+mod vrfs;
 
 pub use backend::Backend;
 pub use facts::read as system_facts;
@@ -30,11 +31,13 @@ pub use peers::{Live, Peer, Peers};
 pub use restart::RunMarker;
 pub use run::{Parts, spawn};
 pub use settings::SystemFacts;
+pub use vrfs::{Vrf, Vrfs};
 
 use crate::{
     config::Config,
     log::Log,
     peer::{Cease, PeerId, SessionCommand},
+    policy::Policies,
     rib::Rib,
     session::Sessions,
 };
@@ -58,6 +61,8 @@ pub struct Core {
     log: Log,
     rib: Rib,
     evpn: Evpn,
+    vrfs: Vrfs,
+    policies: Policies,
     peers: Peers,
     sessions: Sessions,
     fib: Option<Fib>,
@@ -89,6 +94,8 @@ impl Core {
             log,
             rib: Rib::new(apply::no_bgp(), now),
             evpn: Evpn::new(),
+            vrfs: Vrfs::default(),
+            policies: Policies::default(),
             peers: Peers::default(),
             sessions,
             fib,
@@ -178,6 +185,7 @@ impl Core {
             .into_iter()
             .flatten()
             .chain(restarts)
+            .chain(self.vrfs.values().filter_map(|vrf| vrf.table.next_deadline()))
             .min()
     }
 
@@ -187,6 +195,11 @@ impl Core {
         }
         if self.evpn.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.evpn.on_deadline(now, &mut self.outputs);
+        }
+        for vrf in self.vrfs.values_mut() {
+            if vrf.table.next_deadline().is_some_and(|deadline| deadline <= now) {
+                vrf.table.on_deadline(now);
+            }
         }
         if self.kernel_wait.is_some_and(|deadline| deadline <= now) {
             tracing::warn!("the kernel's tables are not read yet; sessions start without them");
@@ -237,8 +250,12 @@ impl Core {
         }
     }
 
-    fn ebgp_requires_policy(&self) -> bool {
-        self.config.bgp.as_ref().is_none_or(|bgp| bgp.ebgp_requires_policy)
+    /// `bgp ebgp-requires-policy` of the instance that the neighbour is in.
+    pub fn ebgp_requires_policy(&self, id: PeerId) -> bool {
+        match self.peers.get(id).and_then(Peer::vrf) {
+            Some(vrf) => self.config.bgp_vrfs.get(vrf.as_str()).is_none_or(|bgp| bgp.ebgp_requires_policy),
+            None => self.config.bgp.as_ref().is_none_or(|bgp| bgp.ebgp_requires_policy),
+        }
     }
 
     fn logs_neighbours(&self) -> bool {

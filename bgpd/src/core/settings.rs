@@ -3,12 +3,19 @@
 //!
 //! Decides the defaults that need the system (router id, host name) by the facts it is given.
 
+mod vrf;
+
+pub use vrf::vrfs;
+
 use crate::{
     config::{self, Bgp, Config, NeighborSettings, resolve, resolve_ranges},
     peer::{
         Administrative, AllowAsIn, BGP_PORT, CapabilitySwitches, GracefulRestartSettings, ListenRange,
-        MaximumPrefix, PeerFamily, PeerOrigin, PeerSettings, RemoteAs, Timers, TtlPolicy, UpdateSource,
+        MaximumPrefix, PeerFamily, PeerKey, PeerOrigin, PeerSettings, RemoteAs, Timers, TtlPolicy,
+        UpdateSource, VrfBinding,
     },
+    policy::Policies,
+    rib::BestpathSettings,
     wire::Family,
 };
 use std::{
@@ -62,70 +69,110 @@ pub fn hostname<'a>(config: &'a Config, facts: &'a SystemFacts) -> &'a str {
     config.hostname.as_deref().unwrap_or(&facts.hostname)
 }
 
-/// Every neighbour with a `remote-as`, by address.
-pub fn peers(config: &Config, facts: &SystemFacts) -> Result<BTreeMap<IpAddr, PeerSettings>, NoRouterId> {
-    let Some(bgp) = &config.bgp else { return Ok(BTreeMap::new()) };
-    let router_id = router_id(bgp, facts)?;
-    let peers = resolve(bgp).into_iter().filter_map(|neighbor| {
-        let mut settings = peer(config, bgp, router_id, facts, neighbor.address, &neighbor.settings)?;
-        settings.peer_group = neighbor.peer_group;
-        Some((neighbor.address, settings))
-    });
-    Ok(peers.collect())
+/// Neighbours by what they are told apart by.
+pub type PeersByKey = BTreeMap<PeerKey, PeerSettings>;
+
+/// Every neighbour with a `remote-as`, those in IP-VRFs among them.
+pub fn peers(config: &Config, facts: &SystemFacts, policies: &Policies) -> Result<PeersByKey, NoRouterId> {
+    let mut all = vrf::peers(config, facts, policies)?;
+    if let Some(bgp) = &config.bgp {
+        let router_id = router_id(bgp, facts)?;
+        let instance = Instance { config, bgp, router_id, facts, policies, vrf: None };
+        all.extend(instance.peers().map(|peer| (peer.key(), peer)));
+    }
+    Ok(all)
 }
 
-/// Every `bgp listen range` whose group has a `remote-as`, the most specific first.
-pub fn listen_ranges(config: &Config, facts: &SystemFacts) -> Result<Vec<ListenRange>, NoRouterId> {
-    let Some(bgp) = &config.bgp else { return Ok(Vec::new()) };
-    let router_id = router_id(bgp, facts)?;
-    let ranges = resolve_ranges(bgp).into_iter().filter_map(|range| {
-        let mut template = peer(config, bgp, router_id, facts, range.range.addr(), &range.settings)?;
-        template.peer_group = Some(range.peer_group);
-        template.origin = PeerOrigin::Dynamic { range: range.range };
-        Some(ListenRange { range: range.range, template })
-    });
-    Ok(ranges.collect())
-}
-
-fn peer(
+/// Every `bgp listen range` whose group has a `remote-as`, those of IP-VRFs among them; within
+/// one the most specific first.
+pub fn listen_ranges(
     config: &Config,
-    bgp: &Bgp,
-    router_id: Ipv4Addr,
     facts: &SystemFacts,
-    address: IpAddr,
-    settings: &NeighborSettings,
-) -> Option<PeerSettings> {
-    let remote_as = match settings.remote_as? {
-        config::RemoteAs::As(asn) => RemoteAs::Number(asn),
-        config::RemoteAs::Internal => RemoteAs::Internal,
-        config::RemoteAs::External => RemoteAs::External,
-    };
-    let mut peer = PeerSettings::new(address, remote_as, bgp.asn, router_id);
-    peer.interface.clone_from(&settings.interface);
-    peer.port = settings.port.unwrap_or(facts.bgp_port);
-    peer.hostname = Some(hostname(config, facts).to_owned());
-    peer.description.clone_from(&settings.description);
-    peer.update_source = settings.update_source.as_ref().map(|source| match source {
-        config::UpdateSource::Address(address) => UpdateSource::Address(*address),
-        config::UpdateSource::Interface(name) => UpdateSource::Interface(name.clone()),
-    });
-    peer.timers = timers(settings);
-    peer.passive = settings.passive;
-    if let Some(shutdown) = &settings.shutdown {
-        peer.administrative = Administrative::Shutdown { message: shutdown.message.clone() };
+    policies: &Policies,
+) -> Result<Vec<ListenRange>, NoRouterId> {
+    let mut all = vrf::listen_ranges(config, facts, policies)?;
+    if let Some(bgp) = &config.bgp {
+        let router_id = router_id(bgp, facts)?;
+        let instance = Instance { config, bgp, router_id, facts, policies, vrf: None };
+        all.extend(instance.listen_ranges());
     }
-    peer.password.clone_from(&settings.password);
-    peer.ttl = match (settings.ttl_security_hops, settings.ebgp_multihop) {
-        (Some(hops), _) => TtlPolicy::Security(hops),
-        (None, Some(hops)) => TtlPolicy::Multihop(hops),
-        (None, None) => TtlPolicy::Default,
-    };
-    if settings.l2vpn_evpn.activate == Some(true) {
-        peer.families.insert(Family::L2vpnEvpn, family(&settings.l2vpn_evpn));
+    Ok(all)
+}
+
+/// `router bgp N [vrf NAME]`, with what its neighbours' settings depend on beside it.
+struct Instance<'a, F> {
+    config: &'a Config,
+    bgp: &'a Bgp<F>,
+    router_id: Ipv4Addr,
+    facts: &'a SystemFacts,
+    policies: &'a Policies,
+    vrf: Option<VrfName>,
+}
+
+impl<F> Instance<'_, F> {
+    fn peers(&self) -> impl Iterator<Item = PeerSettings> {
+        resolve(self.bgp).into_iter().filter_map(|neighbor| {
+            let mut settings = self.peer(neighbor.address, &neighbor.settings)?;
+            settings.peer_group = neighbor.peer_group;
+            Some(settings)
+        })
     }
-    peer.capabilities = CapabilitySwitches { fqdn: !settings.suppress_fqdn, ..CapabilitySwitches::default() };
-    peer.graceful_restart = graceful_restart(bgp, facts, settings);
-    Some(peer)
+
+    fn listen_ranges(&self) -> impl Iterator<Item = ListenRange> {
+        resolve_ranges(self.bgp).into_iter().filter_map(|range| {
+            let mut template = self.peer(range.range.addr(), &range.settings)?;
+            template.peer_group = Some(range.peer_group);
+            template.origin = PeerOrigin::Dynamic { range: range.range };
+            Some(ListenRange { range: range.range, template })
+        })
+    }
+
+    fn peer(&self, address: IpAddr, settings: &NeighborSettings) -> Option<PeerSettings> {
+        let Self { config, bgp, router_id, facts, policies, .. } = *self;
+        let remote_as = match settings.remote_as? {
+            config::RemoteAs::As(asn) => RemoteAs::Number(asn),
+            config::RemoteAs::Internal => RemoteAs::Internal,
+            config::RemoteAs::External => RemoteAs::External,
+        };
+        let mut peer = PeerSettings::new(address, remote_as, bgp.asn, router_id);
+        // Which device that is, the kernel tells.
+        peer.vrf = self.vrf.clone().map(|name| VrfBinding { name, device: None });
+        peer.interface.clone_from(&settings.interface);
+        peer.port = settings.port.unwrap_or(facts.bgp_port);
+        peer.hostname = Some(hostname(config, facts).to_owned());
+        peer.description.clone_from(&settings.description);
+        peer.update_source = settings.update_source.as_ref().map(|source| match source {
+            config::UpdateSource::Address(address) => UpdateSource::Address(*address),
+            config::UpdateSource::Interface(name) => UpdateSource::Interface(name.clone()),
+        });
+        peer.timers = timers(settings);
+        peer.passive = settings.passive;
+        if let Some(shutdown) = &settings.shutdown {
+            peer.administrative = Administrative::Shutdown { message: shutdown.message.clone() };
+        }
+        peer.password.clone_from(&settings.password);
+        peer.ttl = match (settings.ttl_security_hops, settings.ebgp_multihop) {
+            (Some(hops), _) => TtlPolicy::Security(hops),
+            (None, Some(hops)) => TtlPolicy::Multihop(hops),
+            (None, None) => TtlPolicy::Default,
+        };
+        let domain = domain_of(config, settings);
+        for (name, lines) in [
+            (Family::L2vpnEvpn, &settings.l2vpn_evpn),
+            (Family::Ipv4Unicast, &settings.ipv4_unicast),
+            (Family::Ipv6Unicast, &settings.ipv6_unicast),
+        ] {
+            // Unicast is a tenant's, EVPN is the underlay's.
+            let offered = (name == Family::L2vpnEvpn) == self.vrf.is_none();
+            if offered && lines.activate == Some(true) {
+                peer.families.insert(name, family(lines, domain, policies));
+            }
+        }
+        peer.capabilities =
+            CapabilitySwitches { fqdn: !settings.suppress_fqdn, ..CapabilitySwitches::default() };
+        peer.graceful_restart = graceful_restart(bgp, facts, settings);
+        Some(peer)
+    }
 }
 
 fn timers(settings: &NeighborSettings) -> Timers {
@@ -138,7 +185,7 @@ fn timers(settings: &NeighborSettings) -> Timers {
     }
 }
 
-fn family(family: &config::NeighborFamily) -> PeerFamily {
+fn family(family: &config::NeighborFamily, domain: DomainId, policies: &Policies) -> PeerFamily {
     PeerFamily {
         route_reflector_client: family.route_reflector_client,
         allowas_in: match family.allowas_in {
@@ -158,11 +205,20 @@ fn family(family: &config::NeighborFamily) -> PeerFamily {
             },
         }),
         soft_reconfiguration_inbound: family.soft_reconfiguration_inbound,
-        ..PeerFamily::default()
+        policy_import: policies.import(family),
+        policy_export: policies.export(family),
+        domain,
+        next_hop_self: family.next_hop_self.is_some(),
+        own_address: None,
+        default_originate: family.default_originate,
     }
 }
 
-fn graceful_restart(bgp: &Bgp, facts: &SystemFacts, settings: &NeighborSettings) -> GracefulRestartSettings {
+fn graceful_restart<F>(
+    bgp: &Bgp<F>,
+    facts: &SystemFacts,
+    settings: &NeighborSettings,
+) -> GracefulRestartSettings {
     let default = GracefulRestartSettings::default();
     let seconds = |value: Option<u16>, default| value.map_or(default, |s| Duration::from_secs(u64::from(s)));
     let global = &bgp.graceful_restart;
@@ -182,11 +238,24 @@ fn graceful_restart(bgp: &Bgp, facts: &SystemFacts, settings: &NeighborSettings)
     }
 }
 
+/// The decision process.
+pub fn bestpath(knobs: &config::BestPath) -> BestpathSettings {
+    BestpathSettings {
+        ignore_as_path: knobs.as_path_ignore,
+        compare_router_id: knobs.compare_routerid,
+        missing_med_as_worst: knobs.med_missing_as_worst,
+        always_compare_med: knobs.always_compare_med,
+        deterministic_med: knobs.deterministic_med,
+        multipath_relax: knobs.as_path_multipath_relax,
+        ..BestpathSettings::default()
+    }
+}
+
 /// What the EVPN tables are told.
 pub fn evpn(config: &Config, facts: &SystemFacts) -> Result<engine::EvpnConfig, NoRouterId> {
     let Some(bgp) = &config.bgp else { return Ok(engine::EvpnConfig::default()) };
     let family = &bgp.evpn;
-    let own_domain = family.domain.as_ref().map(config::Domain::domain_id).unwrap_or_default();
+    let own_domain = own_domain(bgp);
     let detection = &family.duplicate_detection;
     Ok(engine::EvpnConfig {
         asn: bgp.asn,
@@ -211,6 +280,11 @@ pub fn evpn(config: &Config, facts: &SystemFacts) -> Result<engine::EvpnConfig, 
         domain: own_domain,
         other_domains: other_domains(bgp, own_domain),
     })
+}
+
+/// The domain that we are in.
+fn own_domain(bgp: &Bgp) -> DomainId {
+    bgp.evpn.domain.as_ref().map(config::Domain::domain_id).unwrap_or_default()
 }
 
 /// Every IP-VRF that the configuration names.
@@ -354,7 +428,7 @@ mod tests {
 
     #[test]
     fn a_member_of_a_group_is_a_peer_and_one_without_an_as_is_not() {
-        let peers = peers(&configured(), &SystemFacts::default()).unwrap();
+        let peers = peers(&configured(), &SystemFacts::default(), &Policies::default()).unwrap();
         assert_eq!(peers.len(), 1);
         let peer = peers.values().next().unwrap();
         assert!(peer.is_internal());
@@ -367,10 +441,10 @@ mod tests {
     fn without_any_router_id_the_operator_is_told_what_to_do() {
         let mut config = configured();
         config.bgp.as_mut().unwrap().router_id = None;
-        let error = peers(&config, &SystemFacts::default()).unwrap_err();
+        let error = peers(&config, &SystemFacts::default(), &Policies::default()).unwrap_err();
         assert!(error.to_string().contains("bgp router-id"));
         let facts = SystemFacts { router_id: Some(Ipv4Addr::LOCALHOST), ..SystemFacts::default() };
-        assert!(peers(&config, &facts).is_ok());
+        assert!(peers(&config, &facts, &Policies::default()).is_ok());
     }
 
     #[test]
@@ -378,7 +452,7 @@ mod tests {
         let mut config = configured();
         config.bgp.as_mut().unwrap().graceful_restart.mode = config::GracefulRestartMode::Helper;
         let facts = SystemFacts { restarting: true, ..SystemFacts::default() };
-        let peers = peers(&config, &facts).unwrap();
+        let peers = peers(&config, &facts, &Policies::default()).unwrap();
         let restart = &peers.values().next().unwrap().graceful_restart;
         assert!(restart.enabled && !restart.restarting && !restart.forwarding_preserved);
         assert_eq!(restart.restart_time, Duration::ZERO);

@@ -1,9 +1,9 @@
 //! What a turn ends with: changed best paths go to EVPN, what EVPN says goes to RIB and kernel,
 //! what neighbours must hear goes to their sessions.
 
-use super::Core;
+use super::{Core, Peers};
 use crate::{
-    rib::{Change, PathSource},
+    rib::{Change, PathSource, Rib},
     wire::{AttributeSet, Family},
 };
 use std::time::Instant;
@@ -31,10 +31,12 @@ impl Core {
             self.route_changed(change, now);
         }
         self.evpn_outputs(now);
+        self.settle_vrfs(now);
         let more_to_send = self.transmit(now);
         // Not before EVPN has heard of every best path, or the kernel side would prune what is
         // still wanted.
-        if self.rib.converged() && !more_changes {
+        let vrfs_converged = self.vrfs.values().all(|vrf| vrf.table.rib().converged());
+        if self.rib.converged() && vrfs_converged && !more_changes {
             self.converged();
         }
         more_changes || more_to_send
@@ -74,7 +76,10 @@ impl Core {
                     Output::Withdraw(route) => self.withdraw(&route),
                     Output::Forward(change) => forward.push(change),
                     Output::Import(targets) => self.import(&targets, now),
-                    Output::VrfPath { .. } | Output::VrfActive { .. } => {}
+                    Output::VrfPath { vrf, prefix, source, path } => {
+                        self.vrf_path(&vrf, prefix, source, path, now);
+                    }
+                    Output::VrfActive { vrf, active } => self.vrf_active(&vrf, active),
                     Output::Notice(notice) => log_notice(&notice),
                 }
             }
@@ -86,21 +91,33 @@ impl Core {
         }
     }
 
+    /// MACs, addresses and flooding are our own domain's business.
     fn originate(&mut self, origination: Origination, now: Instant) {
-        let mut nlri = Vec::new();
-        origination.route.emit(&mut nlri);
         let attributes = AttributeSet {
             next_hop: Some(origination.next_hop),
             ext_communities: origination.ext_communities,
             pmsi: origination.pmsi,
             ..AttributeSet::default()
         };
-        if let Err(error) = self.rib.originate(Family::L2vpnEvpn, &nlri, attributes, None, now) {
+        let domain = self.evpn.config().domain;
+        self.originate_route(&origination.route, attributes, domain, now);
+    }
+
+    pub(super) fn originate_route(
+        &mut self,
+        route: &EvpnRoute,
+        attributes: AttributeSet,
+        domain: DomainId,
+        now: Instant,
+    ) {
+        let mut nlri = Vec::new();
+        route.emit(&mut nlri);
+        if let Err(error) = self.rib.originate(Family::L2vpnEvpn, &nlri, attributes, Some(domain), now) {
             warn!("a route of ours could not be originated: {error}");
         }
     }
 
-    fn withdraw(&mut self, route: &EvpnRoute) {
+    pub(super) fn withdraw(&mut self, route: &EvpnRoute) {
         let mut nlri = Vec::new();
         route.emit(&mut nlri);
         if let Err(error) = self.rib.withdraw_local(Family::L2vpnEvpn, &nlri) {
@@ -116,17 +133,12 @@ impl Core {
 
     /// Hands what is encoded to the sessions. True if there is more.
     fn transmit(&mut self, now: Instant) -> bool {
-        for _ in 0..TRANSMISSIONS {
-            let Some(transmission) = self.rib.next_transmit(now) else { return false };
-            for peer in transmission.peers {
-                let live = self.peers.get(peer).and_then(|peer| peer.live.as_ref());
-                let taken = live.is_some_and(|live| live.out.try_send(transmission.bytes.clone()).is_ok());
-                if !taken {
-                    self.rib.peer_blocked(peer, transmission.bytes.clone(), now);
-                }
-            }
+        let Self { rib, vrfs, peers, .. } = self;
+        let mut more = transmit(rib, peers, now);
+        for vrf in vrfs.values_mut() {
+            more |= transmit(vrf.table.rib_mut(), peers, now);
         }
-        true
+        more
     }
 
     /// The first convergence is over: the kernel side may delete what nobody wants, and new
@@ -145,6 +157,20 @@ impl Core {
             self.reconfigure_peers();
         }
     }
+}
+
+fn transmit(rib: &mut Rib, peers: &Peers, now: Instant) -> bool {
+    for _ in 0..TRANSMISSIONS {
+        let Some(transmission) = rib.next_transmit(now) else { return false };
+        for peer in transmission.peers {
+            let live = peers.get(peer).and_then(|peer| peer.live.as_ref());
+            let taken = live.is_some_and(|live| live.out.try_send(transmission.bytes.clone()).is_ok());
+            if !taken {
+                rib.peer_blocked(peer, transmission.bytes.clone(), now);
+            }
+        }
+    }
+    true
 }
 
 fn log_notice(notice: &Notice) {

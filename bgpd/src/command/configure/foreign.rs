@@ -5,8 +5,6 @@ use crate::command::Command;
 
 /// Why unicast families cannot be configured.
 const NO_UNICAST: &str = "outside of an IP-VRF Weft exchanges no IPv4 or IPv6 unicast routes, only l2vpn evpn; see `router bgp N vrf NAME`";
-const NO_POLICY: &str =
-    "Weft has no routing policy yet; remove it, and say `no bgp ebgp-requires-policy` for external neighbors";
 const NO_VIEW: &str = "Weft has IP-VRFs, but no views";
 const NO_LEAKING: &str = "Weft does not leak routes between IP-VRFs";
 const NO_VPN: &str = "Weft has no VPN families; an IP-VRF speaks EVPN";
@@ -53,14 +51,9 @@ pub static GLOBAL: &[Command] = &[
         "router <babel|eigrp|isis|ospf|ospf6|pim|pim6|rip|ripng|openfabric>$protocol [LINE$line]",
         ONE_PROTOCOL,
     ),
-    Command::refuse_block("route-map LINE$line", NO_POLICY),
-    Command::refuse("ip prefix-list LINE$line", NO_POLICY),
-    Command::refuse("ipv6 prefix-list LINE$line", NO_POLICY),
-    Command::refuse("access-list LINE$line", NO_POLICY),
-    Command::refuse("ipv6 access-list LINE$line", NO_POLICY),
     Command::refuse(
-        "bgp <as-path|community-list|extcommunity-list|large-community-list>$list LINE$line",
-        NO_POLICY,
+        "<ip|ipv6>$afi <community-list|extcommunity-list|large-community-list|as-path>$list LINE$line",
+        "say `bgp` instead of `ip`, as newer versions of FRR do",
     ),
     Command::refuse("ip route LINE$line", NO_ROUTE),
     Command::refuse("ipv6 route LINE$line", NO_ROUTE),
@@ -80,7 +73,7 @@ pub static ROUTER: &[Command] = &[
     Command::refuse("neighbor <A.B.C.D|X:X::X:X|WORD>$peer local-as LINE$line", "Weft has one local AS"),
     Command::refuse(
         "neighbor <A.B.C.D|X:X::X:X|WORD>$peer <route-map|prefix-list|filter-list|distribute-list>$list LINE$line",
-        NO_POLICY,
+        "filters belong into an `address-family` block",
     ),
     Command::refuse("network LINE$line", NO_UNICAST),
     Command::refuse("redistribute LINE$line", NO_UNICAST),
@@ -136,6 +129,10 @@ pub static VRF: &[Command] = &[
 
 /// In `address-family ipv4|ipv6 unicast` of an IP-VRF.
 pub static VRF_UNICAST: &[Command] = &[
+    Command::refuse(
+        "neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate route-map WORD$route_map",
+        "Weft originates the default route without condition; judge it with `route-map NAME out`",
+    ),
     Command::refuse(
         "no neighbor <A.B.C.D|X:X::X:X|WORD>$peer send-community [<all|both|extended|large|standard>]",
         "Weft always sends communities; take them away with a route-map",

@@ -2,12 +2,18 @@
 //! candidate is applied, so a refused line leaves no trace.
 
 pub mod bridge_domain;
+pub mod community_list;
 pub mod evpn;
 pub mod foreign;
 pub mod global;
 mod instance;
+mod list;
 pub mod neighbor;
 pub mod neighbor_family;
+pub mod prefix_list;
+pub mod route_map;
+pub mod route_map_match;
+pub mod route_map_set;
 pub mod route_target;
 pub mod router;
 pub mod unicast;
@@ -17,7 +23,9 @@ pub mod vrf_evpn;
 pub use instance::Instance;
 
 use super::{Command, Mode, Reject, ShellAction};
-use crate::config::{Bgp, BgpVrf, BridgeDomain, Config, Evpn, Unicast, VniConfig, Vrf, VrfEvpn};
+use crate::config::{
+    Bgp, BgpVrf, BridgeDomain, Config, Evpn, RouteMapEntry, Unicast, VniConfig, Vrf, VrfEvpn,
+};
 
 /// What every configuration mode has.
 pub static COMMANDS: &[Command] = &[
@@ -111,6 +119,15 @@ impl Edit<'_> {
         };
         let gone = || Reject::line(format!("`bridge-domain {name}` was removed meanwhile"));
         self.config.bridge_domains.get_mut(name).ok_or_else(gone)
+    }
+
+    /// The entry of a route-map entered.
+    pub fn route_map_entry(&mut self) -> Result<&mut RouteMapEntry, Reject> {
+        let Some(Mode::RouteMap(name, order)) = self.path.last() else {
+            return Err(Reject::line("only inside a `route-map` entry"));
+        };
+        let gone = || Reject::line(format!("`route-map {name}` {order} was removed meanwhile"));
+        self.config.route_maps.get_mut(name).and_then(|map| map.get_mut(order)).ok_or_else(gone)
     }
 
     /// Goes into a mode.

@@ -3,9 +3,7 @@
 use super::{Edit, neighbor::settings, router::value};
 use crate::{
     command::{Args, Command, Mode, ModeKind, Reject},
-    config::{
-        AllowAsIn, DefaultOriginate, Domain, MaximumPrefix, MaximumPrefixAction, NeighborFamily, NextHopSelf,
-    },
+    config::{AllowAsIn, Domain, MaximumPrefix, MaximumPrefixAction, NeighborFamily, NextHopSelf},
 };
 
 /// How often our AS may be in a path when `allowas-in` says nothing.
@@ -91,15 +89,10 @@ pub static UNICAST_COMMANDS: &[Command] = &[
         family(edit, args)?.next_hop_self = (!args.negative()).then_some(how);
         Ok(())
     }),
-    Command::set(
-        "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate [route-map WORD$route_map]",
-        |edit, args| {
-            let route_map = args.get("route_map")?;
-            family(edit, args)?.default_originate =
-                (!args.negative()).then_some(DefaultOriginate { route_map });
-            Ok(())
-        },
-    ),
+    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate", |edit, args| {
+        family(edit, args)?.default_originate = !args.negative();
+        Ok(())
+    }),
 ];
 
 /// The name and identifier of a domain, none in the `no` form.

@@ -111,6 +111,10 @@ fn could_become(kind: Kind, prefix: &str) -> bool {
         Kind::Ipv6 | Kind::Mac => only(|c| c.is_ascii_hexdigit() || c == ':' || c == '.'),
         Kind::Ipv6Prefix => only(|c| c.is_ascii_hexdigit() || matches!(c, ':' | '.' | '/')),
         Kind::Asn => only(|c| c.is_ascii_digit() || c == '.'),
+        // By number or by name.
+        Kind::Community => only(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-')),
+        Kind::LargeCommunity => only(|c| c.is_ascii_digit() || c == ':'),
+        Kind::Adjustment => only(|c| c.is_ascii_digit() || matches!(c, '+' | '-')),
         Kind::DomainId => only(|c| c.is_ascii_digit() || c == ':'),
         Kind::Rd | Kind::Rt => only(|c| c.is_ascii_digit() || c == '.' || c == ':'),
         Kind::RtMatch => only(|c| c.is_ascii_digit() || matches!(c, '.' | ':' | '*')),

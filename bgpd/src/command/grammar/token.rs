@@ -3,6 +3,10 @@
 //! Names are FRR's: `A.B.C.D`, `X:X::X:X`, `(1-10)`, `WORD`, `LINE`… A type knows which words it takes,
 //! how it is shown in help, and an example of itself.
 
+use crate::config::{
+    Adjustment,
+    community::{Community, LargeCommunity},
+};
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use weft_evpn::{DomainId, MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
@@ -64,6 +68,12 @@ pub enum Kind {
     Vni,
     /// `DOMAINID`: `N:M`, as in D-PATH.
     DomainId,
+    /// `AA:NN`: a community by number or name.
+    Community,
+    /// `AA:BB:CC`
+    LargeCommunity,
+    /// `ADJUST`: `N`, `+N`, `-N`.
+    Adjustment,
     /// `IFNAME`
     Interface,
     /// `WORD`
@@ -89,6 +99,9 @@ impl Kind {
             "RTMATCH" => Self::RtMatch,
             "VNI" => Self::Vni,
             "DOMAINID" => Self::DomainId,
+            "AA:NN" => Self::Community,
+            "AA:BB:CC" => Self::LargeCommunity,
+            "ADJUST" => Self::Adjustment,
             "IFNAME" => Self::Interface,
             "WORD" => Self::Word,
             "LINE" => Self::Line,
@@ -113,6 +126,9 @@ impl Kind {
             Self::RtMatch => "ASN:NN_OR_IP-ADDRESS:NN_OR_*:NN".into(),
             Self::Vni => format!("(1-{})", Vni::MAX),
             Self::DomainId => "N:M".into(),
+            Self::Community => "AA:NN".into(),
+            Self::LargeCommunity => "AA:BB:CC".into(),
+            Self::Adjustment => "[+|-](0-4294967295)".into(),
             Self::Interface => "IFNAME".into(),
             Self::Word => "WORD".into(),
             Self::Line => "LINE".into(),
@@ -134,6 +150,9 @@ impl Kind {
             Self::RtMatch => word.parse::<RouteTargetMatch>().is_ok(),
             Self::Vni => word.parse::<Vni>().is_ok(),
             Self::DomainId => word.parse::<DomainId>().is_ok(),
+            Self::Community => word.parse::<Community>().is_ok(),
+            Self::LargeCommunity => word.parse::<LargeCommunity>().is_ok(),
+            Self::Adjustment => word.parse::<Adjustment>().is_ok(),
             Self::Interface => is_interface_name(word),
             Self::Word | Self::Line => !word.is_empty(),
             Self::Range(low, high) => {
@@ -160,6 +179,9 @@ impl Kind {
             Self::Rd | Self::Rt | Self::DomainId => "65000:10".into(),
             Self::RtMatch => "*:10".into(),
             Self::Vni => "10".into(),
+            Self::Community => "65000:10".into(),
+            Self::LargeCommunity => "65000:1:2".into(),
+            Self::Adjustment => "+10".into(),
             Self::Interface => "eth1".into(),
             Self::Word => "example".into(),
             Self::Line => "a line of text".into(),
@@ -231,6 +253,9 @@ mod tests {
             "RTMATCH",
             "VNI",
             "DOMAINID",
+            "AA:NN",
+            "AA:BB:CC",
+            "ADJUST",
             "IFNAME",
             "WORD",
         ] {

@@ -6,14 +6,25 @@
 
 mod bgp;
 mod evpn;
+mod lists;
 mod neighbor;
+mod route_map;
 mod unicast;
 
 pub use bgp::{BestPath, Bgp, BgpVrf, GracefulRestart, GracefulRestartMode, Timers};
 pub use evpn::{Advertise, Domain, DuplicateDetection, Evpn, Flooding, Freeze, VniConfig, VrfEvpn};
+pub use lists::{
+    AccessList, AccessListEntry, Action, AsPathList, ByFamily, CommunityList, CommunityListEntry,
+    ExtCommunityList, LargeCommunityList, MacAccessList, MacAccessListEntry, PrefixList, PrefixListEntry,
+    RegexEntry, StandardCommunityList,
+};
 pub use neighbor::{
-    AllowAsIn, DefaultOriginate, MaximumPrefix, MaximumPrefixAction, Neighbor, NeighborFamily,
-    NeighborSettings, NextHopSelf, RemoteAs, Shutdown, UpdateSource,
+    AllowAsIn, MaximumPrefix, MaximumPrefixAction, Neighbor, NeighborFamily, NeighborSettings, NextHopSelf,
+    RemoteAs, Shutdown, UpdateSource,
+};
+pub use route_map::{
+    Adjustment, CommunityComparison, CommunityMatch, EvpnRouteType, Match, OnMatch, Origin, RouteMap,
+    RouteMapEntry, Set, SetCommunities,
 };
 pub use unicast::{Aggregate, Network, Redistribute, RedistributeSource, Unicast};
 
@@ -46,6 +57,22 @@ pub struct Config {
     pub bgp: Option<Bgp>,
     /// `router bgp N vrf NAME`, by name of the IP-VRF.
     pub bgp_vrfs: BTreeMap<String, BgpVrf>,
+    /// `access-list`, `ipv6 access-list`.
+    pub access_lists: ByFamily<AccessList>,
+    /// `mac access-list`.
+    pub mac_access_lists: BTreeMap<String, MacAccessList>,
+    /// `ip|ipv6 prefix-list`.
+    pub prefix_lists: ByFamily<PrefixList>,
+    /// `bgp as-path access-list`.
+    pub as_path_lists: BTreeMap<String, AsPathList>,
+    /// `bgp community-list`.
+    pub community_lists: BTreeMap<String, StandardCommunityList>,
+    /// `bgp large-community-list`.
+    pub large_community_lists: BTreeMap<String, LargeCommunityList>,
+    /// `bgp extcommunity-list`.
+    pub extcommunity_lists: BTreeMap<String, ExtCommunityList>,
+    /// `route-map`.
+    pub route_maps: BTreeMap<String, RouteMap>,
 }
 
 /// The `log …` lines.

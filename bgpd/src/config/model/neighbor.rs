@@ -116,7 +116,7 @@ pub struct NeighborFamily {
     /// `next-hop-self`: what goes to an internal peer has our address as next hop. Unicast only.
     pub next_hop_self: Option<NextHopSelf>,
     /// `default-originate`: the peer is sent a default route. Unicast only.
-    pub default_originate: Option<DefaultOriginate>,
+    pub default_originate: bool,
 }
 
 /// `next-hop-self [force]`.
@@ -127,14 +127,6 @@ pub enum NextHopSelf {
     External,
     /// Of reflected routes, too.
     Force,
-}
-
-/// `default-originate [route-map NAME]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct DefaultOriginate {
-    /// Judges the default route and sets its attributes.
-    pub route_map: Option<String>,
 }
 
 /// `allowas-in [N|origin]`.

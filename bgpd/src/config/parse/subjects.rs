@@ -40,6 +40,12 @@ pub(super) fn of(path: &[Mode], args: &Args<'_>) -> Vec<(Subject, usize)> {
             see("vni", &|_| Some(Subject::VrfVni(name.clone())));
             see("table", &|_| Some(Subject::VrfTable(name.clone())));
         }
+        Some(Mode::RouteMap(name, order)) => see("route_map", &|_| {
+            Some(match args.has("call") {
+                true => Subject::RouteMapCall(name.clone(), *order),
+                false => Subject::RouteMap(name.clone(), *order),
+            })
+        }),
         Some(Mode::VrfIpv4 | Mode::VrfIpv6) => see("aggregate", &|prefix| {
             Some(Subject::Aggregate(instance.clone()?, prefix.parse::<IpNet>().ok()?.trunc()))
         }),

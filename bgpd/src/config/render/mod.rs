@@ -3,6 +3,7 @@
 
 mod evpn;
 mod neighbor;
+mod policy;
 mod router;
 
 use super::model::{BridgeDomain, Config, Log, LogLevel, Vrf};
@@ -25,6 +26,7 @@ pub fn render(config: &Config) -> String {
     for (name, bgp) in &config.bgp_vrfs {
         router::of_vrf(name, bgp, &mut text);
     }
+    policy::policy(config, &mut text);
     text.lines
 }
 

@@ -1,6 +1,6 @@
 //! `neighbor …`, the same for addresses and peer-groups.
 
-use super::{Text, router::route_map};
+use super::Text;
 use crate::config::model::{
     AllowAsIn, Domain, GracefulRestartMode, MaximumPrefixAction, NeighborFamily, NeighborSettings,
     NextHopSelf, RemoteAs, UpdateSource,
@@ -61,9 +61,7 @@ pub(super) fn family(peer: &str, family: &NeighborFamily, text: &mut Text) {
         Some(NextHopSelf::Force) => text.line(format_args!("{peer} next-hop-self force")),
         None => {}
     }
-    if let Some(default) = &family.default_originate {
-        text.line(format_args!("{peer} default-originate{}", route_map(default.route_map.as_ref())));
-    }
+    text.line_if(family.default_originate, format_args!("{peer} default-originate"));
     text.line_if(family.route_reflector_client, format_args!("{peer} route-reflector-client"));
     text.line_if(family.soft_reconfiguration_inbound, format_args!("{peer} soft-reconfiguration inbound"));
     match family.allowas_in {

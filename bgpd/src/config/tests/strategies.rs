@@ -70,7 +70,7 @@ fn family() -> BoxedStrategy<NeighborFamily> {
                 prefix_list_in,
                 prefix_list_out,
                 next_hop_self: None,
-                default_originate: None,
+                default_originate: false,
             }
         })
         .boxed()
@@ -78,8 +78,7 @@ fn family() -> BoxedStrategy<NeighborFamily> {
 
 fn unicast_family(ipv4: bool) -> BoxedStrategy<NeighborFamily> {
     let next_hop_self = prop_oneof![Just(NextHopSelf::External), Just(NextHopSelf::Force)];
-    let default = option::of(name()).prop_map(|route_map| DefaultOriginate { route_map });
-    (family(), any::<Option<bool>>(), option::of(next_hop_self), option::of(default))
+    (family(), any::<Option<bool>>(), option::of(next_hop_self), any::<bool>())
         .prop_map(move |(family, activate, next_hop_self, default_originate)| NeighborFamily {
             // Only of IPv4 a `no … activate` is kept.
             activate: activate.filter(|activate| *activate || ipv4),

@@ -1,6 +1,7 @@
 //! What the parts of a configuration must agree on, however it was made: text, shell or JSON.
 
 mod neighbors;
+mod policy;
 mod subject;
 mod vrfs;
 
@@ -48,6 +49,8 @@ pub fn validate(config: &Config, completeness: Completeness) -> Vec<Problem> {
     for (name, bgp) in &config.bgp_vrfs {
         neighbors::instance(Some(name), bgp, &mut problems);
     }
+    policy::calls(config, &mut problems);
+    policy::next_hops(config, &mut problems);
     problems
 }
 

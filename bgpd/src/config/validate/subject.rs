@@ -26,6 +26,10 @@ pub enum Subject {
     VrfTable(String),
     /// `aggregate-address P` of an IP-VRF.
     Aggregate(String, IpNet),
+    /// `route-map NAME permit|deny N`
+    RouteMap(String, u16),
+    /// Its line `call NAME`.
+    RouteMapCall(String, u16),
 }
 
 impl Subject {
@@ -33,6 +37,7 @@ impl Subject {
     pub fn within(&self) -> Option<Subject> {
         Some(match self {
             Self::BridgeDomainVrf(name) | Self::Gateway(name, _) => Self::BridgeDomain(name.clone()),
+            Self::RouteMapCall(name, order) => Self::RouteMap(name.clone(), *order),
             Self::VrfVni(name) | Self::VrfTable(name) => Self::Vrf(name.clone()),
             Self::NeighborDomain(peer) => match peer.parse() {
                 Ok(address) => Self::Neighbor(None, address),
@@ -62,6 +67,9 @@ impl fmt::Display for Subject {
             Self::BridgeDomain(name) | Self::BridgeDomainVrf(name) => write!(f, "bridge-domain {name}"),
             Self::Gateway(name, gateway) => write!(f, "bridge-domain {name}: gateway {gateway}"),
             Self::Vrf(name) | Self::VrfVni(name) | Self::VrfTable(name) => write!(f, "vrf {name}"),
+            Self::RouteMap(name, order) | Self::RouteMapCall(name, order) => {
+                write!(f, "route-map {name} entry {order}")
+            }
             Self::Aggregate(vrf, prefix) => write!(f, "vrf {vrf}: aggregate-address {prefix}"),
         }
     }

@@ -125,7 +125,7 @@ impl IpVrf {
         }
         let is_local = self.local.contains_key(&ip);
         if was_local != is_local {
-            if self.overrule(ip, is_local, turn) && is_local {
+            if is_local && self.overrule(ip, turn) {
                 turn.asks.push(Ask::Returned(vni, ip));
             }
             self.settle_prefix(IpNet::from(ip), turn);
@@ -136,23 +136,24 @@ impl IpVrf {
         }
     }
 
-    /// The prefix routes for a host count for nothing (or again). True if one changed by that.
-    pub(super) fn overrule(&mut self, ip: IpAddr, overruled: bool, turn: &VrfTurn<'_>) -> bool {
+    /// The host is here: prefix routes for it count for nothing until there is a newer one. True
+    /// if packets went where one of them leads.
+    pub(super) fn overrule(&mut self, ip: IpAddr, turn: &VrfTurn<'_>) -> bool {
         if !self.away.contains(&ip) {
             return false;
         }
         let prefix = IpNet::from(ip);
         let mut paths = self.paths.of(prefix);
-        let mut changed = false;
+        let mut was_followed = false;
         for path in paths.iter_mut().filter(|path| !path.is(Flag::Host)) {
-            let is_remote = path.remote_source(turn.sources, turn.own).is_some();
-            if is_remote && path.is(Flag::Overruled) != overruled {
-                path.set(Flag::Overruled, overruled);
-                changed = true;
+            was_followed |= path.is(Flag::Given);
+            // One of our own VTEP says nothing; it may be another's later.
+            if path.remote_source(turn.sources, turn.own).is_some() {
+                path.set(Flag::Overruled, true);
             }
         }
         self.paths.put(prefix, &paths);
-        changed
+        was_followed
     }
 
     /// Prefix routes name this host, or do not.

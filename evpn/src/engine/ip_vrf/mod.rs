@@ -87,6 +87,12 @@ impl IpVrfs {
         self.l3vnis.contains_key(&vni)
     }
 
+    /// How many sources are held, and RDs with routes: at most one for each path.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.sources.len(), self.holders.len())
+    }
+
     /// What the MAC/IP routes of a MAC-VRF in this IP-VRF carry.
     pub(super) fn symmetric(&self, name: &VrfName) -> Option<Symmetric> {
         let vrf = self.by_name(name)?;

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use std::net::IpAddr;
 
 /// Paths kept for one prefix. A subnet is advertised by every leaf that has it.
-pub(in crate::engine) const PATHS_PER_PREFIX: usize = 4096;
+pub(in crate::engine) const PATHS_PER_PREFIX: usize = 2048;
 
 /// What the paths of one advertiser have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,7 +56,7 @@ pub(super) enum Flag {
     Given = 8,
     /// It has been put out, but with other content than it would have now.
     Stale = 16,
-    /// Prefix route of a host: the host was heard here since.
+    /// A path to a host: something newer says that it is elsewhere, or here (`settle`).
     Overruled = 32,
 }
 

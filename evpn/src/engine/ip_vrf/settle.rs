@@ -5,6 +5,11 @@
 //! - Of several MAC/IP routes of one host those with the newest claim are given (`mobility`),
 //!   so while a host moves no packet goes to its old place. Routes with equal claims are one
 //!   host behind several VTEPs.
+//! - Between MAC/IP routes of a host and prefix routes for it alone (it is said to be in another
+//!   domain) the newest wins: what comes overrules what is there of the other kind. So all
+//!   follow a host that moves between domains before its old place lets go, and follow it back
+//!   when that place hears it and says so with a higher number. What was overruled counts again
+//!   when nothing else is left.
 //! - A path whose route came anew is given again even if nothing here changed: its attributes
 //!   may have.
 //! - A gateway leads to the neighbour in a subnet of ours, if a MAC-VRF has it there (the kernel
@@ -19,7 +24,9 @@ use crate::forwarding::VrfNextHop;
 use crate::nlri::{EvpnRoute, IpPrefix, MacIp};
 use crate::{EthernetTag, MacAddr, RouteDistinguisher, Vni};
 use ipnet::IpNet;
+use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 /// The one address of a prefix with all bits.
 pub(super) fn host_of(prefix: IpNet) -> Option<IpAddr> {
@@ -77,14 +84,16 @@ impl IpVrf {
             new.set(Flag::Sticky, host.sticky);
             new.set(Flag::Gateway, host.gateway);
         }
+        let at = found.unwrap_or(paths.len());
+        let mut is_news = found.is_none();
         match found.and_then(|at| paths.get_mut(at)) {
             Some(place) => {
                 self.make_stale(place, turn);
                 let old = std::mem::replace(place, new);
                 place.set(Flag::Stale, old.is(Flag::Stale));
                 let before = turn.sources.get(old.source).map(|source| (source.vtep, source.gateway));
-                let same_vtep = before.is_some_and(|(before, _)| before == vtep);
-                place.set(Flag::Overruled, old.is(Flag::Overruled) && same_vtep);
+                is_news = before.is_none_or(|(before, _)| before != vtep) || old.sequence != place.sequence;
+                place.set(Flag::Overruled, old.is(Flag::Overruled) && !is_news);
                 self.use_gateway(gateway, prefix, turn);
                 self.leave_gateway(before.and_then(|(_, gateway)| gateway), prefix);
                 turn.sources.release(old.source);
@@ -95,7 +104,13 @@ impl IpVrf {
                 self.use_gateway(gateway, prefix, turn);
             }
         }
-        self.settle(prefix, paths, turn);
+        if is_news && host_of(prefix).is_some() && !turn.own.is_own(vtep) {
+            let others = paths.iter_mut().filter(|path| path.is(Flag::Host) != mac.is_some());
+            others.for_each(|path| path.set(Flag::Overruled, true));
+        }
+        // Paths to a prefix do not look at one another, those to a host do.
+        let changed = if host_of(prefix).is_some() { 0..paths.len() } else { at..at + 1 };
+        self.settle(prefix, paths, changed, turn);
     }
 
     /// A route is gone, or no longer usable.
@@ -112,7 +127,8 @@ impl IpVrf {
         let mut path = paths.swap_remove(at);
         self.make_stale(&mut path, turn);
         self.let_go(prefix, path, turn);
-        self.settle(prefix, paths, turn);
+        let changed = if host_of(prefix).is_some() { 0..paths.len() } else { 0..0 };
+        self.settle(prefix, paths, changed, turn);
         self.resolve_gateway_at(prefix, turn);
     }
 
@@ -144,7 +160,8 @@ impl IpVrf {
                 self.make_stale(&mut path, turn);
                 self.let_go(prefix, path, turn);
             }
-            self.settle(prefix, kept, turn);
+            let all = 0..kept.len();
+            self.settle(prefix, kept, all, turn);
             self.resolve_gateway_at(prefix, turn);
         }
     }
@@ -152,7 +169,7 @@ impl IpVrf {
     /// Decides every path anew.
     pub(super) fn revisit(&mut self, turn: &mut VrfTurn<'_>) {
         for prefix in self.paths.prefixes() {
-            self.settle(prefix, self.paths.of(prefix), turn);
+            self.settle_prefix(prefix, turn);
         }
     }
 
@@ -160,30 +177,35 @@ impl IpVrf {
     pub(super) fn settle_prefix(&mut self, prefix: IpNet, turn: &mut VrfTurn<'_>) {
         let paths = self.paths.of(prefix);
         if !paths.is_empty() {
-            self.settle(prefix, paths, turn);
+            let all = 0..paths.len();
+            self.settle(prefix, paths, all, turn);
         }
     }
 
-    /// Brings what is given of a prefix to what should be, and writes its paths down.
-    pub(super) fn settle(&mut self, prefix: IpNet, mut paths: FewPaths, turn: &mut VrfTurn<'_>) {
+    /// Brings what is given of some of the paths to a prefix to what should be, and writes all of
+    /// them down.
+    fn settle(&mut self, prefix: IpNet, mut paths: FewPaths, some: Range<usize>, turn: &mut VrfTurn<'_>) {
         let host = host_of(prefix);
         let is_local = host.is_some_and(|ip| self.local.contains_key(&ip));
         let is_own = host.is_some_and(|ip| self.own.contains_key(&ip));
-        let newest = self.newest_claim(&paths, turn);
-        let mut hosts_changed = false;
-        for path in &mut paths {
+        let mut ways: SmallVec<[Option<VrfNextHop>; 2]> = SmallVec::new();
+        let newest = host.and_then(|_| self.newest_claim(&paths, turn));
+        let some = paths.get_mut(some).unwrap_or_default();
+        for path in &*some {
             let source = path.remote_source(turn.sources, turn.own).filter(|_| !is_own);
-            let next_hop = source.and_then(|source| self.next_hop(source));
-            let wanted = next_hop.filter(|_| match path.is(Flag::Host) {
-                true => !is_local && newest.is_some_and(|newest| is_level(path, newest)),
-                false => !is_local,
-            });
-            if let (Some(ip), Some(_), true, false) =
-                (host, next_hop, is_local && !path.is(Flag::Host), path.is(Flag::Overruled))
-            {
+            let is_outdone =
+                path.is(Flag::Host) && newest.is_some_and(|newest| path.claim(newest.vtep) != newest);
+            ways.push(source.filter(|_| !is_outdone).and_then(|source| self.next_hop(source)));
+        }
+        let chosen = Chosen::of(some, &ways);
+        let mut hosts_changed = false;
+        for (path, way) in some.iter_mut().zip(ways) {
+            let is_news = way.is_some() && !path.is(Flag::Host) && !path.is(Flag::Overruled);
+            if let Some(ip) = host.filter(|_| is_local && is_news) {
                 let at = self.local.get(&ip).into_iter().flatten();
                 turn.asks.extend(at.map(|vni| Ask::Yield(self.id, *vni, ip)));
             }
+            let wanted = way.filter(|_| !is_local && chosen.takes(path));
             hosts_changed |= path.is(Flag::Host) && path.is(Flag::Given) != wanted.is_some();
             match wanted {
                 Some(_) if path.is(Flag::Given) => {}
@@ -346,9 +368,36 @@ impl IpVrf {
     }
 }
 
-/// True if the claim of a path is as good as the best one, its VTEP aside.
-fn is_level(path: &Path, newest: Claim) -> bool {
-    path.claim(newest.vtep) == newest
+/// Which of the paths with a way to go are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chosen {
+    /// Those that nothing newer of the other kind has overruled.
+    Fresh,
+    /// All are overruled: those of MAC/IP routes,
+    Hosts,
+    /// or, if there are none, all.
+    All,
+}
+
+impl Chosen {
+    fn of(paths: &[Path], ways: &[Option<VrfNextHop>]) -> Self {
+        let mut usable = paths.iter().zip(ways).filter(|(_, way)| way.is_some()).map(|(path, _)| path);
+        if usable.clone().any(|path| !path.is(Flag::Overruled)) {
+            Self::Fresh
+        } else if usable.any(|path| path.is(Flag::Host)) {
+            Self::Hosts
+        } else {
+            Self::All
+        }
+    }
+
+    fn takes(self, path: &Path) -> bool {
+        match self {
+            Self::Fresh => !path.is(Flag::Overruled),
+            Self::Hosts => path.is(Flag::Host),
+            Self::All => true,
+        }
+    }
 }
 
 /// The route that a path was made of.

@@ -438,7 +438,7 @@ impl Evpn {
             Ask::Yield(id, _, ip) => {
                 if !instance.yield_ip(ip, turn) {
                     self.with_vrf(id, out, |vrf, turn| {
-                        vrf.overrule(ip, true, turn);
+                        vrf.overrule(ip, turn);
                         vrf.settle_prefix(IpNet::from(ip), turn);
                     });
                 }
