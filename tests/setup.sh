@@ -2,6 +2,7 @@
 # Installs what the labs need and is not there (Debian 12 or later, root): a compiler, iproute2,
 # ping, arping, FRR and GoBGP as peers. Starts no service and removes no package.
 #   setup.sh build    only what building needs
+#   setup.sh uml      only what tests/uml/run needs
 #   setup.sh labs     everything
 set -eu
 say() { echo "setup: $*"; }
@@ -19,6 +20,11 @@ if [ "${1:-labs}" = labs ]; then
   need nft nftables
   need /usr/lib/frr/bgpd frr
   need gobgpd gobgpd
+fi
+# The kernel with VRF devices (tests/uml/run) is there for this processor only.
+if [ "${1:-labs}" != build ] && [ "$(uname -m)" = x86_64 ]; then
+  need linux.uml user-mode-linux
+  need modprobe kmod
 fi
 cargo=$(command -v cargo || { [ -x "$HOME/.cargo/bin/cargo" ] && echo "$HOME/.cargo/bin/cargo"; } || true)
 [ -n "$cargo" ] || need curl "curl ca-certificates"

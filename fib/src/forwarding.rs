@@ -19,6 +19,8 @@ mod report;
 mod route;
 mod routes_seen;
 mod routing;
+#[cfg(test)]
+mod routing_tests;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -78,9 +80,13 @@ pub struct Forwarding {
     retiring_vrfs: BTreeSet<VrfId>,
     /// Something went that those may have waited for.
     look_at_retiring: bool,
+    /// Neighbours of ours on devices that route for their L3VNI no more.
+    leftovers: BTreeSet<(u32, IpAddr)>,
     /// Gateways for which several router MACs may be named; and those of which the log was told.
     disputes: BTreeSet<(VrfId, IpAddr)>,
     told_disputes: BTreeSet<(VrfId, IpAddr)>,
+    /// Whether some device is to answer for others may have changed.
+    proxying_changed: bool,
     /// Keys where an entry of the operator stands; the log was told.
     conflicts: BTreeSet<Key>,
     out: Output,
@@ -101,6 +107,8 @@ impl Forwarding {
             retiring: BTreeSet::new(),
             retiring_vrfs: BTreeSet::new(),
             look_at_retiring: false,
+            leftovers: BTreeSet::new(),
+            proxying_changed: false,
             disputes: BTreeSet::new(),
             told_disputes: BTreeSet::new(),
             conflicts: BTreeSet::new(),
@@ -134,11 +142,15 @@ impl Forwarding {
         if table.devices == Some(devices) && !table.retiring {
             return;
         }
+        if id.is_l3() {
+            self.leave_svi(id, devices);
+        }
         // Whatever was known is told anew by the dump that follows, local MACs and neighbours included.
         self.detach_table(id);
         let table = self.tables.entry(id).or_default();
         table.devices = Some(devices);
         table.pruned = false;
+        self.proxying_changed |= !table.proxies.is_empty();
         self.by_vxlan.insert(devices.vxlan, id);
         self.by_bridge.insert(devices.bridge, id);
         self.pace.forgive_table(id);
@@ -187,6 +199,7 @@ impl Forwarding {
         let Some(table) = self.tables.get_mut(&id) else { return };
         if table.devices.is_some() {
             table.retiring = true;
+            self.proxying_changed |= !table.proxies.is_empty();
             self.retiring.insert(id);
             self.look_at_retiring = true;
             self.review(id);
@@ -213,7 +226,7 @@ impl Forwarding {
                     Key::Neighbour(id, ip) => self.want_neighbour(id, ip, None),
                     Key::Flood(id, vtep) => self.want_flood(id, vtep, false),
                     Key::Proxy(id, ip) => self.want_proxy(id, ip, false),
-                    Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => {}
+                    Key::Vtep(_) | Key::Orphan(_) | Key::Leftover(..) | Key::Hop(_) | Key::Route(..) => {}
                 }
             }
             self.prune_table(id);
@@ -338,6 +351,7 @@ impl Forwarding {
 
     fn want_proxy(&mut self, id: TableId, ip: IpAddr, wanted: bool) {
         self.tables.entry(id).or_default().wish_proxy(ip, wanted);
+        self.proxying_changed = true;
         self.wished(Key::Proxy(id, ip));
     }
 
@@ -349,6 +363,16 @@ impl Forwarding {
             self.tell_conflict(key);
             self.sweep(key);
         }
+    }
+
+    /// Devices that are to answer for others, if that may have changed since the last call.
+    pub fn take_proxying(&mut self) -> Option<BTreeSet<u32>> {
+        if !std::mem::take(&mut self.proxying_changed) {
+            return None;
+        }
+        let answers = |table: &&VniTable| !table.retiring && table.proxies.values().any(|entry| entry.wanted);
+        let devices = self.tables.values().filter(answers).filter_map(|table| table.devices);
+        Some(devices.map(|devices| devices.bridge).collect())
     }
 
     /// Whether the kernel differs from what is wanted.
@@ -378,6 +402,10 @@ impl Forwarding {
             }
             Key::Vtep(vtep) => self.vteps.ops(vtep),
             Key::Orphan(id) => self.vteps.orphan_op(id).into_iter().collect(),
+            Key::Leftover(device, ip) => {
+                let there = self.leftovers.contains(&(device, ip));
+                there.then_some(Op::NeighbourDelete { bridge: device, ip }).into_iter().collect()
+            }
             Key::Hop(object) => self.hops.ops(object).into_iter().collect(),
             Key::Route(vrf, prefix) => {
                 let object = self.vrfs.route(vrf, prefix).and_then(|entry| entry.object());
@@ -389,7 +417,7 @@ impl Forwarding {
     fn enqueue(&mut self, key: Key) {
         let new = match key {
             Key::Vtep(vtep) => self.vteps.enqueue(vtep),
-            Key::Orphan(_) => true,
+            Key::Orphan(_) | Key::Leftover(..) => true,
             Key::Hop(object) => self.hops.enqueue(object),
             Key::Route(vrf, prefix) => self
                 .vrfs
@@ -407,7 +435,7 @@ impl Forwarding {
     fn is_queued(&self, key: Key) -> bool {
         match key {
             Key::Vtep(vtep) => self.vteps.is_queued(vtep),
-            Key::Orphan(_) => false,
+            Key::Orphan(_) | Key::Leftover(..) => false,
             Key::Hop(object) => self.hops.is_queued(object),
             Key::Route(vrf, prefix) => self.vrfs.route(vrf, prefix).is_some_and(|entry| entry.dirty),
             Key::Mac(id, _) | Key::Neighbour(id, _) | Key::Flood(id, _) | Key::Proxy(id, _) => {
@@ -419,7 +447,7 @@ impl Forwarding {
     fn dequeue(&mut self, key: Key) {
         match key {
             Key::Vtep(vtep) => self.vteps.dequeue(vtep),
-            Key::Orphan(_) => {}
+            Key::Orphan(_) | Key::Leftover(..) => {}
             Key::Hop(object) => self.hops.dequeue(object),
             Key::Route(vrf, prefix) => {
                 if let Some(entry) = self.vrfs.route_mut(vrf, prefix) {

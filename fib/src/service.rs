@@ -7,6 +7,7 @@
 mod heard;
 mod kernel;
 mod lock;
+mod proxying;
 mod routed;
 mod snooping;
 mod vrfs;
@@ -26,6 +27,7 @@ use lock::NamespaceLock;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use routed::Routed;
+use proxying::Proxying;
 use snooping::Snooping;
 use std::collections::BTreeSet;
 use std::io;
@@ -75,6 +77,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         connection,
         monitor,
         snooping,
+        proxying: Proxying::default(),
         kernel: Kernel::new(form),
         config: None,
         devices: DeviceKeeper::default(),
@@ -114,6 +117,7 @@ struct Service {
     connection: Connection,
     monitor: Monitor,
     snooping: Option<Snooping>,
+    proxying: Proxying,
     kernel: Kernel,
     config: Option<FibConfig>,
     devices: DeviceKeeper,
@@ -184,6 +188,7 @@ impl Service {
         self.see_to_links(now)?;
         self.resync_if_needed(now)?;
         self.kernel.prune_due(now);
+        self.see_to_proxies();
         self.write(now)?;
         self.answer_reports(now)?;
         self.hand_over();
@@ -226,6 +231,11 @@ impl Service {
                     {
                         let port = mac.and_then(|mac| self.kernel.forwarding.local_port(vni, mac));
                         snooping.probe(vni, served, ip, mac, port);
+                    }
+                }
+                ForwardingChange::Announce { vni, ip, mac } => {
+                    if let (Some(snooping), Some(served)) = (&self.snooping, self.kernel.served.get(&vni)) {
+                        snooping.announce(vni, served, ip, mac);
                     }
                 }
                 change => self.kernel.forwarding.wish(change),
@@ -277,26 +287,29 @@ impl Service {
     fn see_to_links(&mut self, now: Instant) -> Result<(), RequestError> {
         let Some(config) = &self.config else { return Ok(()) };
         let device_due = self.devices.next_due().is_some_and(|due| due <= now);
-        if self.kernel.links_changed || device_due {
+        let marks_due = self.routed.marks.is_due(now);
+        if self.kernel.links_changed || device_due || marks_due {
             let config = config.clone();
             self.make(&config, now)?;
         }
         if self.kernel.links_changed {
             let Some(config) = &self.config else { return Ok(()) };
             let (events, mut notices) = self.routed.reconsider(&self.kernel.links, &self.kernel.routing);
-            for event in events {
-                match &event {
-                    LocalEvent::VrfUp { vrf, devices } => self.kernel.attach_vrf(vrf, devices, now),
-                    LocalEvent::VrfDown { vrf } => self.kernel.detach_vrf(vrf),
-                    _ => {}
-                }
-                self.kernel.forwarding.say(event);
+            for event in &events {
+                self.kernel.forwarding.say(event.clone());
             }
             let Routed { tenants, up, .. } = &self.routed;
             let (others, read) =
                 self.kernel.reconsider(&mut self.connection, &config.serve, tenants, up, now);
             notices.extend(others);
             self.read_again_if_failed(read, now)?;
+            for event in &events {
+                match event {
+                    LocalEvent::VrfUp { vrf, devices } => self.kernel.attach_vrf(vrf, devices, now),
+                    LocalEvent::VrfDown { vrf } => self.kernel.detach_vrf(vrf),
+                    _ => {}
+                }
+            }
             if let Some(snooping) = &mut self.snooping {
                 snooping.set_vnis(&self.kernel.links, &self.kernel.served);
             }
@@ -326,11 +339,16 @@ impl Service {
         Ok(())
     }
 
+    /// Bridges that answer for others are set up for that before the first entry is written.
+    fn see_to_proxies(&mut self) {
+        if let Some(devices) = self.kernel.forwarding.take_proxying() {
+            let links = &self.kernel.links;
+            self.proxying.keep(&devices.into_iter().map(|device| (device, links.name(device))).collect());
+        }
+    }
+
     /// Reads the tables of IP-VRFs that are new or that may have lost something.
     fn see_to_vrfs(&mut self, now: Instant) -> Result<(), RequestError> {
-        if self.kernel.unread_vrfs.is_empty() {
-            return Ok(());
-        }
         let read = self.kernel.read_vrfs(&mut self.connection, now);
         self.read_again_if_failed(read, now)
     }
@@ -341,7 +359,7 @@ impl Service {
             let read = self.kernel.read_table_routes(&mut self.connection, now);
             self.read_again_if_failed(read, now)?;
         }
-        let mut notices = self.routed.prepare(config, &self.kernel.links);
+        let mut notices = self.routed.prepare(config, &self.kernel.links, &self.kernel.routing, now);
         let Routed { tenants, wanted, .. } = &self.routed;
         let Kernel { links, routing, .. } = &self.kernel;
         let situation = Situation { config, tenants, wanted, links, routing };
@@ -496,6 +514,7 @@ impl Service {
     fn flush(&mut self) -> Result<(), RequestError> {
         let until = Instant::now() + FLUSH_LIMIT;
         self.kernel.forwarding.want_nothing();
+        self.see_to_proxies();
         loop {
             let now = Instant::now();
             self.listen(now)?;
@@ -527,10 +546,9 @@ impl Service {
     fn wait(&mut self) -> Result<(), RequestError> {
         let overrun = self.overrun.map(|since| self.resync_due().unwrap_or(since));
         let report = self.reports.first().map(|(since, _)| *since + CONSISTENCY_PATIENCE);
-        let due = [self.kernel.next_due(), self.devices.next_due(), self.silence_due(), overrun, report]
-            .into_iter()
-            .flatten()
-            .min();
+        let made = [self.devices.next_due(), self.routed.marks.next_due()].into_iter().flatten().min();
+        let due =
+            [self.kernel.next_due(), made, self.silence_due(), overrun, report].into_iter().flatten().min();
         let timeout = match due {
             None => PollTimeout::NONE,
             Some(due) => {
@@ -544,6 +562,9 @@ impl Service {
             vec![PollFd::new(self.monitor.as_fd(), wanted), PollFd::new(self.shared.wake_fd(), wanted)];
         if let Some(snooping) = &self.snooping {
             fds.push(PollFd::new(snooping.fd(), wanted));
+        }
+        if let Some(marks) = self.routed.marks.fd() {
+            fds.push(PollFd::new(marks, wanted));
         }
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),

@@ -11,6 +11,7 @@
 //! address that the router has elsewhere is the tenant's, not the router's.
 
 pub mod form;
+pub mod marks;
 pub mod plan;
 pub mod serve;
 pub mod sysctl;

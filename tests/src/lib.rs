@@ -21,6 +21,7 @@ pub mod packet;
 pub mod ping;
 pub mod process;
 pub mod routed;
+pub mod scale;
 pub mod scenario;
 pub mod speaker;
 pub mod wait;

@@ -5,6 +5,7 @@ use super::{
     page::{Pages, drive},
     tables::Tables,
     text::Clock,
+    vrfs::VrfFacts,
 };
 use crate::{
     command::{ExecError, Sink},
@@ -19,11 +20,13 @@ use std::{
     time::{Duration, Instant, UNIX_EPOCH},
 };
 use weft_evpn::{
-    Esi, EthernetTag, Evpn, ExtendedCommunity, MacAddr, RouteDistinguisher, RouteTarget, Vni,
-    engine::{EvpnConfig, Input, RoutePath},
+    Esi, EthernetTag, Evpn, ExtendedCommunity, MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch,
+    Vni, VrfName,
+    engine::{EvpnConfig, Input, RoutePath, VrfActive, VrfNextHopView},
     local::{LocalEvent, NeighbourSource, VniDevices},
     nlri::{EvpnRoute, InclusiveMulticast, MacIp},
     pmsi::PmsiTunnel,
+    vrf::{L3VniDevices, VrfDevices, VrfForm, VrfInterface},
 };
 
 pub(super) const ASN: u32 = 65_000;
@@ -209,6 +212,8 @@ impl Bench {
         let wall = UNIX_EPOCH + Duration::from_secs(EPOCH);
         Tables {
             rib: &self.rib,
+            evpn_rib: &self.rib,
+            vrf: None,
             evpn: &self.evpn,
             peers: &self.peers,
             hostname: "leaf1",
@@ -226,5 +231,53 @@ impl Bench {
             Ok((pages, text, more))
         });
         (result, asked)
+    }
+}
+
+/// IP-VRF red: L3VNI 5000, as a device, two L2VNIs, one remote VTEP.
+pub(super) fn red() -> VrfFacts {
+    let name = VrfName::from("red");
+    let router_mac = MacAddr([2, 0, 0, 0, 0xff, 1]);
+    let l3vni = L3VniDevices {
+        vni: vni(5000),
+        vxlan: (9, "vx5000".to_owned()),
+        svi: (10, "br5000".to_owned()),
+        vtep: vtep(1),
+        router_mac,
+    };
+    let subnet = VrfInterface {
+        device: (6, "br10".to_owned()),
+        addresses: vec!["192.168.10.254/24".parse().unwrap(), "2001:db8:10::254/64".parse().unwrap()],
+    };
+    let target = RouteTarget::two_octet_as(65_000, 5000);
+    VrfFacts {
+        name,
+        configured: true,
+        vni: Some(vni(5000)),
+        prefix_routes_only: false,
+        devices: Some(VrfDevices {
+            form: VrfForm::Device,
+            table: 1000,
+            master: Some((3, "red".to_owned())),
+            l3vni: Some(l3vni),
+            interfaces: vec![subnet],
+        }),
+        active: Some(VrfActive {
+            rd: RouteDistinguisher::ipv4(Ipv4Addr::new(10, 255, 0, 1), 4),
+            domain_rds: Vec::new(),
+            export: vec![target],
+            vni: vni(5000),
+            vtep: vtep(1),
+            router_mac,
+        }),
+        import: vec![RouteTargetMatch::Exact(target)],
+        l2vnis: vec![vni(10), vni(20)],
+        next_hops: vec![VrfNextHopView {
+            vtep: vtep(2),
+            router_mac: MacAddr([2, 0, 0, 0, 0xff, 2]),
+            paths: 2,
+        }],
+        unresolved: 0,
+        refusals: Vec::new(),
     }
 }

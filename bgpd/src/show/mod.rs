@@ -15,6 +15,7 @@ mod bench;
 mod bgp_vni;
 mod consistency;
 mod evpn;
+mod instance;
 mod json;
 mod memory;
 mod neighbors;
@@ -25,14 +26,17 @@ mod summary;
 mod tables;
 mod text;
 mod version;
+mod vrfs;
 
 pub use consistency::consistency;
 
 use crate::{
     command::{ExecCommand, ExecError, Sink},
     core::CoreHandle,
+    wire::Family,
 };
 use tables::Tables;
+use weft_evpn::VrfName;
 
 /// Carries out a show command.
 ///
@@ -43,14 +47,27 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowVersion { json } => version::show(core, json, out),
         ExecCommand::ShowMemory { json } => memory::show(core, json, out),
         ExecCommand::ShowBgpSummary { family, sessions, json } => {
-            summary::show(core, family, sessions, json, out)
+            summary::show(core, instance::outside(), family, sessions, json, out)
         }
-        ExecCommand::ShowBgpNeighbors { peer, json } => neighbors::show(core, peer, json, out),
+        ExecCommand::ShowBgpVrfSummary { vrf, afi, sessions, json } => {
+            summary::show(core, vrf, afi.map(Family::from), sessions, json, out)
+        }
+        ExecCommand::ShowBgpNeighbors { peer, json } => {
+            neighbors::show(core, instance::outside(), peer, json, out)
+        }
+        ExecCommand::ShowBgpVrfNeighbors { vrf, peer, json } => neighbors::show(core, vrf, peer, json, out),
         ExecCommand::ShowBgpEvpnRoutes(query) => routes::show(core, &query, out),
         ExecCommand::ShowBgpEvpnVniRoutes { vni, query } => routes::vni(core, vni, &query, out),
         ExecCommand::ShowBgpEvpnVni { vni, json } => bgp_vni::show(core, vni, json, out),
         ExecCommand::ShowBgpEvpnNeighborRoutes { peer, table, json } => {
-            routes::neighbour(core, peer, table, json, out)
+            routes::neighbour(core, (None, Family::L2vpnEvpn), peer, table, json, out)
+        }
+        ExecCommand::ShowBgpVrfNeighborRoutes { vrf, afi, peer, table, json } => {
+            let vrf = VrfName::from(vrf.as_str());
+            routes::neighbour(core, (Some(vrf), afi.into()), peer, table, json, out)
+        }
+        ExecCommand::ShowBgpVrfRoutes { vrf, afi, prefix, json } => {
+            routes::unicast(core, vrf, afi.into(), prefix, json, out)
         }
         ExecCommand::ShowEvpn { json } => evpn::global(core, json, out),
         ExecCommand::ShowEvpnVni { vni, detail, json } => evpn::vni(core, vni, detail, json, out),
@@ -60,16 +77,12 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
             evpn::arp_cache(core, vni, filter, detail, json, out)
         }
-        ExecCommand::ShowBgpVrfSummary { .. }
-        | ExecCommand::ShowBgpVrfNeighbors { .. }
-        | ExecCommand::ShowBgpVrfNeighborRoutes { .. }
-        | ExecCommand::ShowBgpVrfRoutes { .. }
-        | ExecCommand::ShowBgpVrfVni { .. }
+        ExecCommand::ShowEvpnRmac { vni, mac, json } => evpn::rmac(core, vni, mac, json, out),
+        ExecCommand::ShowEvpnNextHops { vni, ip, json } => evpn::next_hops(core, vni, ip, json, out),
+        ExecCommand::ShowBgpVrfVni { .. }
         | ExecCommand::ShowRouteVrf { .. }
         | ExecCommand::ShowVrf { .. }
         | ExecCommand::ShowVrfVni { .. }
-        | ExecCommand::ShowEvpnRmac { .. }
-        | ExecCommand::ShowEvpnNextHops { .. }
         | ExecCommand::ShowEvpnDomain { .. }
         | ExecCommand::ShowRouteMap { .. }
         | ExecCommand::ShowPrefixList { .. } => {

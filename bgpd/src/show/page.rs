@@ -2,7 +2,7 @@
 //! thread renders it, hands it to the reader and asks for the next. So a reader that is slow, or
 //! a table that is large, never stops the core, and no more than a page is held.
 
-use super::Tables;
+use super::{Tables, instance::Instance};
 use crate::{
     command::{ExecError, Sink},
     core::CoreHandle,
@@ -33,6 +33,26 @@ pub(super) fn stream<P: Pages>(core: &CoreHandle, pages: P, out: &mut dyn Sink) 
             let more = pages.page(&Tables::of(core, now), &mut text);
             (pages, text, more)
         })?)
+    })
+}
+
+/// The same with the tables of an instance.
+///
+/// # Errors
+/// As `stream`; or the instance is gone.
+pub(super) fn stream_of<P: Pages>(
+    core: &CoreHandle,
+    instance: &Instance,
+    pages: P,
+    out: &mut dyn Sink,
+) -> Result<P, ExecError> {
+    drive(pages, out, |mut pages| {
+        let instance = instance.clone();
+        core.ask(move |core, now| {
+            let mut text = String::new();
+            let more = pages.page(&Tables::of_instance(core, &instance, now)?, &mut text);
+            Ok((pages, text, more))
+        })?
     })
 }
 

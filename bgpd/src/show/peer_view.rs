@@ -1,17 +1,18 @@
 //! A neighbour as the shows see it: settings, session and counters at one moment, copied out
 //! of the core so that text and JSON are made on the management thread.
 
-use super::text::Clock;
+use super::{instance::Instance, text::Clock};
 use crate::{
     core::{Core, Peer},
     peer::{
-        Administrative, FsmState, Negotiated, PeerId, PeerKind, PeerOrigin, PeerSettings, RemoteAs, Sender,
+        Administrative, FsmState, Negotiated, PeerFamily, PeerId, PeerKind, PeerOrigin, PeerSettings, RemoteAs, Sender,
     },
-    rib::{GroupView, PeerCounters},
+    rib::{GroupView, PeerCounters, Rib},
     session::PeerStatus,
     wire::{Family, family::FAMILIES, notification::ErrorCode},
 };
 use std::{
+    collections::VecDeque,
     net::IpAddr,
     time::{Duration, Instant},
 };
@@ -32,6 +33,15 @@ pub(super) struct FamilyView {
     pub group: Option<(u64, usize)>,
     /// Its End-of-RIB was sent.
     pub end_of_rib_sent: bool,
+    /// eBGP without a policy takes nothing and sends nothing (RFC 8212).
+    pub policy_missing: PolicyMissing,
+}
+
+/// The directions in which nothing is exchanged, for want of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct PolicyMissing {
+    pub inbound: bool,
+    pub outbound: bool,
 }
 
 /// A neighbour.
@@ -40,26 +50,23 @@ pub(super) struct PeerView {
     pub settings: PeerSettings,
     pub status: PeerStatus,
     pub families: Vec<FamilyView>,
-    /// eBGP without a policy exchanges nothing (RFC 8212).
-    pub policy_missing: bool,
     /// `maximum-prefix` was exceeded; until then, or until an operator clears it.
     pub held_down: bool,
     pub clock: Clock,
 }
 
 impl PeerView {
-    fn of(core: &Core, peer: &Peer, groups: &Groups, clock: Clock) -> Self {
+    fn of(core: &Core, peer: &Peer, tables: &Tables<'_>, clock: Clock) -> Self {
         let status = core.sessions().status(peer.id).unwrap_or_else(|| no_session(core.started()));
-        let requires = core.config().bgp.as_ref().is_none_or(|bgp| bgp.ebgp_requires_policy);
         let internal = match &status.negotiated {
             Some(negotiated) => negotiated.kind == PeerKind::Internal,
             None => peer.settings.is_internal(),
         };
+        let needs_policy = tables.requires_policy && !internal;
         let families =
-            peer.settings.families.keys().map(|&family| family_view(core, peer.id, family, groups));
+            peer.settings.families.keys().map(|&family| tables.family_view(peer, family, needs_policy));
         Self {
             families: families.collect(),
-            policy_missing: requires && !internal,
             held_down: peer.held_down.is_some(),
             settings: peer.settings.clone(),
             status,
@@ -124,7 +131,7 @@ impl PeerView {
             "Admin"
         } else if self.held_down {
             "PfxCt"
-        } else if self.policy_missing {
+        } else if self.families.iter().any(|family| family.policy_missing.inbound) {
             "Policy"
         } else {
             "OK"
@@ -178,44 +185,70 @@ pub(super) fn no_session(since: Instant) -> PeerStatus {
     }
 }
 
-/// The update groups of every family.
-type Groups = Vec<(Family, Vec<GroupView>)>;
+/// What of an instance is looked at for all of its neighbours.
+#[derive(Debug)]
+struct Tables<'a> {
+    rib: &'a Rib,
+    groups: Vec<(Family, Vec<GroupView>)>,
+    requires_policy: bool,
+}
 
-fn family_view(core: &Core, peer: PeerId, family: Family, groups: &Groups) -> FamilyView {
-    let counters = core.rib().counters(peer, family);
-    let live = core.peers().get(peer).is_some_and(|peer| peer.live.is_some());
-    let groups = groups.iter().filter(|(of, _)| *of == family).flat_map(|(_, groups)| groups);
-    let member = groups.into_iter().find_map(|group| {
-        let at = group.subgroups.iter().position(|subgroup| subgroup.members.contains(&peer))?;
-        let subgroup = group.subgroups.get(at)?;
-        Some((group.number, at + 1, subgroup.dumping))
-    });
-    FamilyView {
-        family,
-        counters,
-        version: if live && counters.pending == 0 { core.rib().version(family) } else { 0 },
-        group: member.map(|(group, subgroup, _)| (group, subgroup)),
-        end_of_rib_sent: live && member.is_some_and(|(.., dumping)| !dumping),
+impl Tables<'_> {
+    fn family_view(&self, peer: &Peer, family: Family, needs_policy: bool) -> FamilyView {
+        let counters = self.rib.counters(peer.id, family);
+        let live = peer.live.is_some();
+        let groups = self.groups.iter().filter(|(of, _)| *of == family).flat_map(|(_, groups)| groups);
+        let member = groups.into_iter().find_map(|group| {
+            let at = group.subgroups.iter().position(|subgroup| subgroup.members.contains(&peer.id))?;
+            let subgroup = group.subgroups.get(at)?;
+            Some((group.number, at + 1, subgroup.dumping))
+        });
+        let settings = peer.settings.families.get(&family);
+        let no_policy = |policy: fn(&PeerFamily) -> bool| needs_policy && !settings.is_some_and(policy);
+        FamilyView {
+            family,
+            counters,
+            version: if live && counters.pending == 0 { self.rib.version(family) } else { 0 },
+            group: member.map(|(group, subgroup, _)| (group, subgroup)),
+            end_of_rib_sent: live && member.is_some_and(|(.., dumping)| !dumping),
+            policy_missing: PolicyMissing {
+                inbound: no_policy(|settings| settings.policy_import.is_some()),
+                outbound: no_policy(|settings| settings.policy_export.is_some()),
+            },
+        }
     }
 }
 
-/// The neighbours that are asked for, in the order of their addresses.
-pub(super) fn ids(core: &Core, family: Option<Family>) -> Vec<(PeerId, IpAddr)> {
+/// The neighbours of an instance that are asked for, in the order of their addresses.
+pub(super) fn ids(core: &Core, instance: &Instance, family: Option<Family>) -> Vec<(PeerId, IpAddr)> {
     let has = |peer: &&Peer| family.is_none_or(|family| peer.settings.families.contains_key(&family));
-    let peers = core.peers().in_vrf(None);
+    let peers = core.peers().in_vrf(instance.vrf());
     peers.into_iter().filter(has).map(|peer| (peer.id, peer.settings.address)).collect()
 }
 
-/// The next of these neighbours, taken off the front of the list; those that are gone by now are
-/// left out. Bounded by what their counters cost.
-pub(super) fn next(core: &Core, ids: &mut std::collections::VecDeque<PeerId>, now: Instant) -> Vec<PeerView> {
+/// The next of these neighbours of an instance, taken off the front of the list; those that are
+/// gone by now are left out. Bounded by what their counters cost.
+pub(super) fn next(
+    core: &Core,
+    instance: &Instance,
+    ids: &mut VecDeque<PeerId>,
+    now: Instant,
+) -> Vec<PeerView> {
     let clock = Clock::at(now);
-    let groups = FAMILIES.iter().map(|row| (row.family, core.rib().groups(row.family))).collect();
+    let Ok(rib) = instance.rib(core) else {
+        ids.clear();
+        return Vec::new();
+    };
+    let tables = Tables {
+        rib,
+        groups: FAMILIES.iter().map(|row| (row.family, rib.groups(row.family))).collect(),
+        requires_policy: instance.configured(core).ebgp_requires_policy,
+    };
     let (mut views, mut routes) = (Vec::new(), 0u32);
     while views.len() < PAGE_PEERS && routes < PAGE_ROUTES {
         let Some(id) = ids.pop_front() else { break };
         let Some(peer) = core.peers().get(id) else { continue };
-        let view = PeerView::of(core, peer, &groups, clock);
+        let view = PeerView::of(core, peer, &tables, clock);
         routes =
             view.families.iter().fold(routes, |sum, family| sum.saturating_add(family.counters.received));
         views.push(view);

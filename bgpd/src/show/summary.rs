@@ -1,17 +1,22 @@
-//! `show bgp [l2vpn evpn] summary [established|failed] [json]`.
+//! `show bgp [l2vpn evpn|vrf V|all [ipv4|ipv6 unicast]] summary [established|failed] [json]`.
 //!
 //! FRR's layout and keys. `InQ` is always 0: a session hands over what it has read at once, or
 //! leaves it in the socket. `TblVer` is the table's version when the neighbour has been sent all.
 
 use super::{
+    instance::{Instance, select},
     json::JsonStream,
-    page::no_instance,
     peer_view::{self, PeerView},
     text::{uptime, whole_millis},
 };
 use crate::{
-    command::{ExecError, Sink, exec::SessionFilter},
+    command::{
+        ExecError, Sink,
+        exec::{SessionFilter, VrfSelector},
+    },
     core::{Core, CoreHandle},
+    peer::PeerId,
+    rib::Rib,
     wire::{Family, family::FAMILIES},
 };
 use serde_json::{Map, Value, json};
@@ -29,6 +34,9 @@ const NARROWEST: usize = 15;
 /// What stands above the neighbours.
 #[derive(Debug, Clone)]
 struct Head {
+    instance: String,
+    /// FRR's id of the VRF, where it has one.
+    vrf_id: Option<u32>,
     family: Family,
     router_id: Ipv4Addr,
     asn: u32,
@@ -44,30 +52,39 @@ struct Head {
 }
 
 impl Head {
-    fn of(core: &Core, family: Family, peers: &[(crate::peer::PeerId, IpAddr)]) -> Self {
-        let settings = core.rib().settings();
-        let table = core.rib().table_use(family);
-        let bgp = core.config().bgp.as_ref();
+    fn of(
+        core: &Core,
+        instance: &Instance,
+        rib: &Rib,
+        family: Family,
+        peers: &[(PeerId, IpAddr)],
+    ) -> Self {
+        let settings = rib.settings();
+        let table = rib.table_use(family);
+        let configured = instance.configured(core);
         let is_dynamic =
             |id| core.peers().get(id).is_some_and(|peer| peer.settings.origin != Default::default());
         Self {
+            instance: instance.name().to_owned(),
+            vrf_id: instance.id(core),
             family,
             router_id: settings.router_id,
             asn: settings.asn,
-            version: core.rib().version(family),
+            version: rib.version(family),
             destinations: table.map_or(0, |table| table.destinations),
             table_bytes: table.map_or(0, |table| table.bytes + table.index_bytes + table.set_bytes),
             peers: peers.len(),
             dynamic: peers.iter().filter(|(id, _)| is_dynamic(*id)).count(),
-            groups: bgp.map_or(0, |bgp| bgp.peer_groups.len()),
-            multipath_relax: bgp.is_some_and(|bgp| bgp.best_path.as_path_multipath_relax),
+            groups: configured.groups,
+            multipath_relax: configured.multipath_relax,
             width: peers.iter().map(|(_, address)| address.to_string().len()).max().unwrap_or(0),
         }
     }
 
     fn text(&self) -> String {
+        let vrf_id = self.vrf_id.map(|id| format!(" vrf-id {id}")).unwrap_or_default();
         let mut text = format!(
-            "BGP router identifier {}, local AS number {} vrf-id 0\nBGP table version {}\n\
+            "BGP router identifier {}, local AS number {}{vrf_id}\nBGP table version {}\n\
              RIB entries {}, using {} bytes of memory\nPeers {}\n",
             self.router_id, self.asn, self.version, self.destinations, self.table_bytes, self.peers
         );
@@ -81,8 +98,10 @@ impl Head {
     fn json(&self, json: &mut JsonStream) {
         json.member("routerId", self.router_id.to_string());
         json.member("as", self.asn);
-        json.member("vrfId", 0);
-        json.member("vrfName", "default");
+        if let Some(id) = self.vrf_id {
+            json.member("vrfId", id);
+        }
+        json.member("vrfName", self.instance.as_str());
         json.member("tableVersion", self.version);
         json.member("ribCount", self.destinations);
         json.member("ribMemory", self.table_bytes);
@@ -97,72 +116,118 @@ impl Head {
     }
 }
 
-/// Carries out the command.
+/// Carries out the command for one instance, or for several.
 pub(super) fn show(
     core: &CoreHandle,
+    selector: VrfSelector,
     family: Option<Family>,
     filter: SessionFilter,
     json: bool,
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
-    let families: Vec<Family> = match family {
-        Some(family) => vec![family],
-        None => FAMILIES.iter().map(|row| row.family).collect(),
-    };
-    if json {
-        let mut stream = JsonStream::object();
-        for &each in &families {
-            let (head, ids) = begin(core, each)?;
-            if family.is_none() && ids.is_empty() {
-                continue;
-            }
-            if family.is_none() {
-                stream.begin_object(each.row().json_key);
-            }
-            summary_json(core, &head, ids, filter, &mut stream, out)?;
-            if family.is_none() {
-                stream.end();
-            }
+    let all = selector == VrfSelector::All;
+    let instances = core.ask(move |core, _| select(core, &selector))??;
+    if !json {
+        for instance in &instances {
+            instance_text(core, instance, family, all, filter, out)?;
         }
-        return Ok(out.text(&stream.finish())?);
+        return Ok(());
     }
+    let mut stream = JsonStream::object();
+    for instance in &instances {
+        if all {
+            stream.begin_object(instance.name());
+        }
+        instance_json(core, instance, family, filter, &mut stream, out)?;
+        if all {
+            stream.end();
+        }
+    }
+    Ok(out.text(&stream.finish())?)
+}
+
+fn families(family: Option<Family>) -> Vec<Family> {
+    family.map_or_else(|| FAMILIES.iter().map(|row| row.family).collect(), |family| vec![family])
+}
+
+fn instance_json(
+    core: &CoreHandle,
+    instance: &Instance,
+    family: Option<Family>,
+    filter: SessionFilter,
+    stream: &mut JsonStream,
+    out: &mut dyn Sink,
+) -> Result<(), ExecError> {
+    for each in families(family) {
+        let (head, ids) = begin(core, instance, each)?;
+        if family.is_none() && ids.is_empty() {
+            continue;
+        }
+        if family.is_none() {
+            stream.begin_object(each.row().json_key);
+        }
+        summary_json(core, instance, &head, ids, filter, stream, out)?;
+        if family.is_none() {
+            stream.end();
+        }
+    }
+    Ok(())
+}
+
+fn instance_text(
+    core: &CoreHandle,
+    instance: &Instance,
+    family: Option<Family>,
+    all: bool,
+    filter: SessionFilter,
+    out: &mut dyn Sink,
+) -> Result<(), ExecError> {
     let mut found = false;
-    for each in families {
-        let (head, ids) = begin(core, each)?;
+    for each in families(family) {
+        let (head, ids) = begin(core, instance, each)?;
         if ids.is_empty() {
             continue;
         }
         found = true;
-        if family.is_none() {
-            out.text(&format!("\n{} Summary (VRF default):\n", name(each)))?;
+        // Of one family FRR prints no heading; among several instances it would be missed.
+        if family.is_none() || all {
+            out.text(&format!("\n{} Summary (VRF {}):\n", name(each), instance.name()))?;
         }
-        summary_text(core, &head, ids, filter, out)?;
+        summary_text(core, instance, &head, ids, filter, out)?;
     }
     match (found, family) {
         (true, _) => Ok(()),
+        (false, Some(_)) if all => Ok(()),
         (false, Some(family)) => Ok(out.text(&format!("No {} neighbor is configured\n", name(family)))?),
-        (false, None) => Ok(out.text("% No BGP neighbors found in VRF default\n")?),
+        (false, None) => Ok(out.text(&format!("% No BGP neighbors found in VRF {}\n", instance.name()))?),
     }
 }
 
-/// `L2VPN EVPN`.
+/// `L2VPN EVPN`, `IPv4 Unicast`.
 pub(super) fn name(family: Family) -> String {
-    family.row().name.to_uppercase()
+    match family {
+        Family::L2vpnEvpn => "L2VPN EVPN",
+        Family::Ipv4Unicast => "IPv4 Unicast",
+        Family::Ipv6Unicast => "IPv6 Unicast",
+    }
+    .to_owned()
 }
 
-type Ids = VecDeque<crate::peer::PeerId>;
+type Ids = VecDeque<PeerId>;
 
-fn begin(core: &CoreHandle, family: Family) -> Result<(Head, Ids), ExecError> {
+fn begin(core: &CoreHandle, instance: &Instance, family: Family) -> Result<(Head, Ids), ExecError> {
+    let instance = instance.clone();
     core.ask(move |core, _| {
-        no_instance(core)?;
-        let peers = peer_view::ids(core, Some(family));
-        Ok((Head::of(core, family, &peers), peers.into_iter().map(|(id, _)| id).collect()))
+        let peers = peer_view::ids(core, &instance, Some(family));
+        let head = Head::of(core, &instance, instance.rib(core)?, family, &peers);
+        Ok((head, peers.into_iter().map(|(id, _)| id).collect()))
     })?
 }
 
-fn next(core: &CoreHandle, mut ids: Ids) -> Result<(Ids, Vec<PeerView>), ExecError> {
+fn next(core: &CoreHandle, instance: &Instance, mut ids: Ids) -> Result<(Ids, Vec<PeerView>), ExecError> {
+    let instance = instance.clone();
     Ok(core.ask(move |core, now| {
-        let views = peer_view::next(core, &mut ids, now);
+        let views = peer_view::next(core, &instance, &mut ids, now);
         (ids, views)
     })?)
 }
@@ -177,6 +242,7 @@ fn is_wanted(filter: SessionFilter, peer: &PeerView) -> bool {
 
 fn summary_text(
     core: &CoreHandle,
+    instance: &Instance,
     head: &Head,
     mut ids: Ids,
     filter: SessionFilter,
@@ -187,7 +253,7 @@ fn summary_text(
     let mut shown = 0;
     while !ids.is_empty() {
         let views;
-        (ids, views) = next(core, ids)?;
+        (ids, views) = next(core, instance, ids)?;
         for peer in views.iter().filter(|peer| is_wanted(filter, peer)) {
             shown += 1;
             text += &row(head.columns(), head.family, filter, peer);
@@ -229,11 +295,13 @@ fn row(columns: usize, family: Family, filter: SessionFilter, peer: &PeerView) -
     }
     let view = peer.family(family);
     let (received, sent) = match view {
-        Some(_) if peer.is_established() && peer.policy_missing => {
-            ("(Policy)".to_owned(), "(Policy)".to_owned())
-        }
         Some(view) if peer.is_established() => {
-            (view.counters.accepted.to_string(), view.counters.sent.to_string())
+            let or_policy = |missing, count: u32| if missing { "(Policy)".to_owned() } else { count.to_string() };
+            let missing = view.policy_missing;
+            (
+                or_policy(missing.inbound, view.counters.accepted),
+                or_policy(missing.outbound, view.counters.sent),
+            )
         }
         _ => (peer.state(), "0".to_owned()),
     };
@@ -256,6 +324,7 @@ fn row(columns: usize, family: Family, filter: SessionFilter, peer: &PeerView) -
 
 fn summary_json(
     core: &CoreHandle,
+    instance: &Instance,
     head: &Head,
     mut ids: Ids,
     filter: SessionFilter,
@@ -267,7 +336,7 @@ fn summary_json(
     let (mut failed, mut shown) = (0, 0);
     while !ids.is_empty() {
         let views;
-        (ids, views) = next(core, ids)?;
+        (ids, views) = next(core, instance, ids)?;
         failed += views.iter().filter(|peer| !peer.is_established()).count();
         for peer in views.iter().filter(|peer| is_wanted(filter, peer)) {
             shown += 1;

@@ -1,18 +1,26 @@
 //! What of the core the shows of routes and of EVPN read, while the core waits.
 
-use super::text::Clock;
+use super::{instance::Instance, text::Clock, vrfs};
 use crate::{
+    command::ExecError,
     core::{Core, Peers},
     peer::PeerId,
-    rib::Rib,
+    rib::{ImportId, Rib},
+    vrf::{EvpnPath, VrfTable},
 };
+use ipnet::IpNet;
 use std::time::Instant;
 use weft_evpn::Evpn;
 
 /// The tables at one moment.
 #[derive(Debug)]
 pub(super) struct Tables<'a> {
+    /// That of the instance that is shown.
     pub rib: &'a Rib,
+    /// The one with the EVPN routes.
+    pub evpn_rib: &'a Rib,
+    /// The IP-VRF that is shown, if one is.
+    pub vrf: Option<&'a VrfTable>,
     pub evpn: &'a Evpn,
     pub peers: &'a Peers,
     /// Our host name.
@@ -21,15 +29,37 @@ pub(super) struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// Those of the core.
+    /// Those of the core, outside of IP-VRFs.
     pub fn of(core: &'a Core, now: Instant) -> Self {
         Self {
             rib: core.rib(),
+            evpn_rib: core.rib(),
+            vrf: None,
             evpn: core.evpn(),
             peers: core.peers(),
             hostname: core.config().hostname.as_deref().unwrap_or(&core.facts().hostname),
             clock: Clock::at(now),
         }
+    }
+
+    /// Those of an instance.
+    ///
+    /// # Errors
+    /// It does not exist, any more or yet.
+    pub fn of_instance(core: &'a Core, instance: &Instance, now: Instant) -> Result<Self, ExecError> {
+        let rib = instance.rib(core)?;
+        let vrf = instance.vrf().and_then(|name| vrfs::table(core, name));
+        Ok(Self { rib, vrf, ..Self::of(core, now) })
+    }
+
+    /// The most paths to a prefix at once.
+    pub fn maximum_paths(&self, prefix: &IpNet) -> usize {
+        self.vrf.map_or(1, |vrf| usize::from(vrf.settings().family(prefix).maximum_paths))
+    }
+
+    /// The EVPN path behind an import of the IP-VRF's table; `None` for an aggregate.
+    pub fn import(&self, prefix: &IpNet, id: ImportId) -> Option<&'a EvpnPath> {
+        self.vrf?.import(prefix, id)
     }
 
     /// A neighbour's host name, if its session is up and it said one.

@@ -14,7 +14,8 @@
 //!   not interpreted: the next hop is the place.
 //! - A frozen MAC stays where it was when it was frozen; only when that place itself goes
 //!   (host aged out, route withdrawn) is it nowhere. What was learned meanwhile counts when
-//!   it is let go.
+//!   it is let go. If the bridge learns it here while it is frozen elsewhere, our entry is put
+//!   back as a sticky one, until it is let go.
 //! - The bridge's own MAC is in no place.
 //!
 //! Our remote entry replaces what a bridge learned, without a word, while an event about it
@@ -290,6 +291,7 @@ impl MacVrf {
                 self.settle_mac(mac, Cause::Nothing, turn);
                 self.originate_again(mac, turn);
             }
+            self.assert_frozen(mac, turn);
             return;
         }
         let usable = is_active && !is_own;
@@ -307,6 +309,29 @@ impl MacVrf {
             self.record_mac_move(mac, turn);
         }
         self.settle_mac(mac, Cause::Nothing, turn);
+        self.assert_frozen(mac, turn);
+    }
+
+    /// The bridge has just replaced our entry for a MAC that is frozen elsewhere by what it learned:
+    /// the entry is put back, and the bridge must not learn it again.
+    fn assert_frozen(&self, mac: MacAddr, turn: &mut Turn<'_>) {
+        let Some(entry) = self.macs.get(mac).filter(|entry| entry.moves().is_frozen()) else { return };
+        let Place::Remote { source, .. } = entry.place else { return };
+        if let Some(vtep) = turn.shared.sources.remote_vtep(source) {
+            let wanted = Some(RemoteMac { vtep, sticky: true });
+            turn.forward(ForwardingChange::Mac { vni: self.vni, mac, wanted });
+        }
+    }
+
+    /// A MAC that was frozen elsewhere, and is there still, may move again.
+    fn release_frozen(&self, mac: MacAddr, turn: &mut Turn<'_>) {
+        let Some(Place::Remote { source, fixed, .. }) = self.macs.get(mac).map(|entry| entry.place) else {
+            return;
+        };
+        if let Some(vtep) = turn.shared.sources.remote_vtep(source) {
+            let wanted = Some(RemoteMac { vtep, sticky: fixed });
+            turn.forward(ForwardingChange::Mac { vni: self.vni, mac, wanted });
+        }
     }
 
     fn refuse_fixed(&mut self, mac: MacAddr, claim: Claim, port: String, turn: &mut Turn<'_>) {
@@ -553,6 +578,9 @@ impl MacVrf {
             local.sequence = if local.sticky { 0 } else { claim.sequence.wrapping_add(1) };
         }
         self.settle_mac(mac, Cause::Nothing, turn);
+        if was_frozen {
+            self.release_frozen(mac, turn);
+        }
         let bindings: SmallVec<[IpAddr; 4]> =
             self.macs.get(mac).into_iter().flat_map(|entry| entry.bindings().iter().copied()).collect();
         for ip in bindings {

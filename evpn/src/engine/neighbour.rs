@@ -259,6 +259,9 @@ impl MacVrf {
             let kernel = kernel || old.is_some_and(|old| old.mac == mac && old.kernel);
             self.hold(ip, Binding { mac, kernel, since: turn.now, sure: true }, turn);
             self.activate_binding(ip, turn);
+            if source == NeighbourSource::Kernel {
+                self.assert_frozen_ip(ip, turn);
+            }
         } else {
             self.note_crowd(mac, turn);
         }
@@ -355,6 +358,15 @@ impl MacVrf {
             self.ask_host(ip, previous.mac, turn);
         }
         self.settle_ip(ip, Cause::Nothing, turn);
+    }
+
+    /// The kernel has an address here that is frozen elsewhere: our entry is put back.
+    fn assert_frozen_ip(&self, ip: IpAddr, turn: &mut Turn<'_>) {
+        let Some(entry) = self.ips.get(ip).filter(|entry| entry.moves().is_frozen()) else { return };
+        if let Some((mac, router)) = entry.wanted() {
+            let wanted = Some(RemoteNeighbour { mac, router });
+            turn.forward(ForwardingChange::Neighbour { vni: self.vni, ip, wanted });
+        }
     }
 
     fn refuse_fixed_ip(

@@ -79,7 +79,7 @@ impl DeviceKeeper {
         self.histories.clear();
     }
 
-    /// Does what is to be done now. Gives notices for the log.
+    /// Does what is to be done now.
     pub fn keep(
         &mut self,
         situation: Situation<'_>,

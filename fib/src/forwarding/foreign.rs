@@ -26,7 +26,10 @@ pub struct Foreign {
 impl Foreign {
     /// Reads a message; `None` for a route that is nobody's way out.
     pub fn read(message: &RouteMessage) -> Option<Self> {
-        if !matches!(message.kind, RTN_UNICAST | RTN_BLACKHOLE) || message.special || !is_routable(message.prefix) {
+        if !matches!(message.kind, RTN_UNICAST | RTN_BLACKHOLE)
+            || message.special
+            || !is_routable(message.prefix)
+        {
             return None;
         }
         let discard = message.kind == RTN_BLACKHOLE;
@@ -122,8 +125,12 @@ impl ForeignRoutes {
     /// After it: what was not shown again is forgotten. Gives the prefixes of those, with what was the best before.
     pub fn end_sync(&mut self) -> Vec<(IpNet, Option<Foreign>)> {
         let stale = |routes: &SmallVec<[Foreign; 1]>| routes.iter().any(|route| route.stale);
-        let prefixes: Vec<(IpNet, Option<Foreign>)> =
-            self.0.iter().filter(|(_, routes)| stale(routes)).map(|(prefix, _)| (*prefix, self.best(*prefix))).collect();
+        let prefixes: Vec<(IpNet, Option<Foreign>)> = self
+            .0
+            .iter()
+            .filter(|(_, routes)| stale(routes))
+            .map(|(prefix, _)| (*prefix, self.best(*prefix)))
+            .collect();
         for (prefix, _) in &prefixes {
             self.retain(*prefix, |route| !route.stale);
         }

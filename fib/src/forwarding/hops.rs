@@ -190,7 +190,9 @@ impl Hops {
             .seen
             .iter()
             .filter(|(id, seen)| {
-                seen.marked && seen.object == Object::Group(Arc::clone(&members)) && !self.groups.contains_key(*id)
+                seen.marked
+                    && seen.object == Object::Group(Arc::clone(&members))
+                    && !self.groups.contains_key(*id)
             })
             .map(|(id, _)| *id)
             .collect();
@@ -303,14 +305,15 @@ impl Hops {
 
     /// Whether all who use a group want this set instead of its own, and giving it to the group is less work.
     fn is_free_for(&self, group: u32, set: SetId) -> bool {
-        let ours = self
-            .seen
-            .get(&group)
-            .is_some_and(|seen| seen.marked && matches!(seen.object, Object::Group(_)));
+        let ours =
+            self.seen.get(&group).is_some_and(|seen| seen.marked && matches!(seen.object, Object::Group(_)));
         let Some(users) = self.users.get(&group) else { return false };
         let united = matches!(*users.sets, [(only, _)] if only == set);
+        // Routes that want what it holds may be on their way to it.
+        let own = self.set_of(group).and_then(|own| self.set(own));
+        let awaited = own.is_some_and(|own| own.wanted > 0 && own.groups.first() == Some(&group));
         let lone = self.set(set).is_some_and(|set| set.groups.is_empty());
-        ours && united && is_hop_id(group) && (lone || users.count >= WORTH_A_GROUP)
+        ours && united && !awaited && is_hop_id(group) && (lone || users.count >= WORTH_A_GROUP)
     }
 
     fn bind(&mut self, group: u32, set: SetId) {
@@ -442,7 +445,7 @@ impl Hops {
             _ => Object::Other,
         };
         let marked = message.protocol == RTPROT_BGP && !message.fdb;
-        self.seen.insert(id, Seen { object, marked, stale: false });
+        self.see(id, Some(Seen { object, marked, stale: false }));
         Some(self.changed(id))
     }
 
@@ -451,10 +454,22 @@ impl Hops {
         if !is_hop_id(id) {
             return None;
         }
-        self.seen.remove(&id)?;
+        self.see(id, None)?;
         let mut change = self.changed(id);
         change.lost = (self.users(id) > 0).then_some(id);
         Some(change)
+    }
+
+    /// Records what is at an id. Next hops that nobody has asked for may go when a group has let go of them.
+    fn see(&mut self, id: u32, seen: Option<Seen>) -> Option<Seen> {
+        let old = match seen {
+            Some(seen) => self.seen.insert(id, seen),
+            None => self.seen.remove(&id),
+        };
+        if let Some(Seen { object: Object::Group(members), .. }) = &old {
+            self.work.extend(members.iter().filter(|member| !self.singles.contains_key(*member)));
+        }
+        old
     }
 
     fn changed(&mut self, id: u32) -> HopChange {
@@ -470,9 +485,7 @@ impl Hops {
 
     /// What a message that the kernel accepted changed.
     pub fn written(&mut self, op: &Op) {
-        let mut record = |id, object| {
-            self.seen.insert(id, Seen { object, marked: true, stale: false });
-        };
+        let mut record = |id, object| _ = self.see(id, Some(Seen { object, marked: true, stale: false }));
         match op {
             Op::HopSet { id, device, gateway, onlink, .. } => {
                 record(*id, Object::Hop(Hop { device: *device, gateway: *gateway, onlink: *onlink }));
@@ -487,7 +500,7 @@ impl Hops {
                 }
             }
             Op::NexthopDelete { id } => {
-                self.seen.remove(id);
+                self.see(*id, None);
                 self.sweep(*id);
             }
             _ => {}
@@ -504,11 +517,12 @@ impl Hops {
         }
     }
 
-    /// Something without our mark stands at an id where ours never was: the object gets another id.
-    pub fn move_away(&mut self, id: u32) {
+    /// If something without our mark stands at an id where ours never was, the object gets another id. True when it is
+    /// a group: routes may point at what they should not.
+    pub fn move_away(&mut self, id: u32) -> bool {
         let foreign = self.seen.get(&id).is_some_and(|seen| !seen.marked);
         if !foreign {
-            return;
+            return false;
         }
         if let Some(group) = self.groups.get(&id)
             && !group.held
@@ -519,6 +533,7 @@ impl Hops {
                 set.groups.retain(|other| *other != id);
             }
             self.target(set, None);
+            return true;
         }
         if self.singles.get(&id).is_some_and(|single| !single.held)
             && let Some(single) = self.singles.remove(&id)
@@ -529,6 +544,7 @@ impl Hops {
             self.ids.insert(hop, new);
             self.rename(id, new);
         }
+        false
     }
 
     /// Puts a new id in the place of an old one in every set.

@@ -2,9 +2,9 @@
 
 use crate::consistency::EntryKind;
 use crate::netlink::encode::Op;
+use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
-use ipnet::IpNet;
 use std::num::NonZeroU32;
 use weft_evpn::{MacAddr, Vni};
 
@@ -86,6 +86,8 @@ pub enum Key {
     Vtep(VtepId),
     /// A nexthop with our mark that belongs to no VTEP.
     Orphan(u32),
+    /// A neighbour of ours on a device that routes for its L3VNI no more.
+    Leftover(u32, IpAddr),
     /// A next hop of routes or a group of such, by its id.
     Hop(u32),
     /// A route of an IP-VRF.
@@ -99,7 +101,7 @@ impl Key {
             Key::Mac(table, _) | Key::Neighbour(table, _) | Key::Flood(table, _) | Key::Proxy(table, _) => {
                 Some(table)
             }
-            Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => None,
+            Key::Vtep(_) | Key::Orphan(_) | Key::Leftover(..) | Key::Hop(_) | Key::Route(..) => None,
         }
     }
 

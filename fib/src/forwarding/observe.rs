@@ -301,7 +301,7 @@ impl Forwarding {
                 table.neighbours.get(ip).is_some_and(|entry| entry.wanted.is_some() && entry.held)
             }
             Key::Flood(_, vtep) => table.floods.get(&vtep).is_some_and(|entry| entry.wanted && entry.held),
-            Key::Proxy(..) | Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => false,
+            _ => false,
         }
     }
 
@@ -315,15 +315,21 @@ impl Forwarding {
             Repair::Now => self.enqueue(key),
             Repair::Later { tell: false } => {}
             Repair::Later { tell: true } => {
-                if let Some(op) = self.ops(key).first() {
-                    self.out.notices.push(FibNotice::Fighting {
-                        kind: key.kind(op),
-                        vni: key.vni(),
-                        key: op.to_string(),
-                    });
+                if let Some((kind, words)) = self.named(key) {
+                    self.out.notices.push(FibNotice::Fighting { kind, vni: key.vni(), key: words });
                 }
             }
         }
+    }
+
+    /// Kind and name of what a key that differs is about.
+    fn named(&self, key: Key) -> Option<(EntryKind, String)> {
+        if let Key::Route(vrf, prefix) = key {
+            let table = self.vrfs.get(vrf)?.devices.as_ref()?.table;
+            return Some((EntryKind::VrfRoute, format!("{prefix} table {table}")));
+        }
+        let ops = self.ops(key);
+        ops.first().map(|op| (key.kind(op), op.to_string()))
     }
 
     /// Tells the log, once, of an entry of the operator that stands where ours belongs.
@@ -341,14 +347,12 @@ impl Forwarding {
                 };
                 Some((kind, mac.to_string()))
             }),
-            Key::Neighbour(_, ip) => table
-                .neighbours
-                .get(ip)
-                .is_some_and(NeighbourEntry::conflict)
-                .then(|| {
+            Key::Neighbour(_, ip) => {
+                table.neighbours.get(ip).is_some_and(NeighbourEntry::conflict).then(|| {
                     let kind = if id.is_l3() { EntryKind::RouterMacNeighbour } else { EntryKind::Neighbour };
                     (kind, ip.to_string())
-                }),
+                })
+            }
             _ => None,
         };
         match conflict {
@@ -411,7 +415,14 @@ impl Forwarding {
         }
     }
 
-    fn observe_proxy(&mut self, id: TableId, ip: IpAddr, message: &NeighbourMessage, gone: bool, now: Instant) {
+    fn observe_proxy(
+        &mut self,
+        id: TableId,
+        ip: IpAddr,
+        message: &NeighbourMessage,
+        gone: bool,
+        now: Instant,
+    ) {
         let Some(table) = self.tables.get_mut(&id) else { return };
         if gone && !table.proxies.contains_key(&ip) {
             return;

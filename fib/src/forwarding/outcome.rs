@@ -13,8 +13,8 @@ use crate::model::Links;
 use crate::netlink::encode::{Mode, Op, Query, RouteTarget, Target};
 use crate::netlink::socket::KernelError;
 use nix::errno::Errno;
-use std::time::Instant;
 use std::net::IpAddr;
+use std::time::Instant;
 use weft_evpn::MacAddr;
 use weft_evpn::forwarding::RemoteNeighbour;
 
@@ -101,6 +101,7 @@ impl Forwarding {
             (Op::RouteDelete { .. }, Key::Route(vrf, prefix)) => {
                 self.record_route(vrf, prefix, ActualRoute::Absent);
             }
+            (_, Key::Leftover(device, ip)) => _ = self.leftovers.remove(&(device, ip)),
             (_, Key::Hop(_)) => {
                 self.hops.written(op);
                 self.enqueue_hops();

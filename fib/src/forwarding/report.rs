@@ -67,7 +67,8 @@ impl Forwarding {
             report.checked += usize::from(entry.wanted);
             if table.proxy_op(*ip).is_some() {
                 let desired = entry.wanted.then(|| "an answer to ARP and ND".to_owned());
-                let kernel = (entry.actual != ActualProxy::Absent).then(|| "an answer to ARP and ND".to_owned());
+                let kernel =
+                    (entry.actual != ActualProxy::Absent).then(|| "an answer to ARP and ND".to_owned());
                 report.add(difference(EntryKind::Proxy, &bridge, ip.to_string(), desired, kernel));
             }
         }
@@ -108,7 +109,8 @@ impl Forwarding {
 
     /// Whether what is wanted cannot be written: it leads nowhere, or somebody's route has our metric.
     fn route_is_missing(&self, vrf: &VrfTable, prefix: IpNet, entry: &RouteEntry) -> bool {
-        let nowhere = entry.wanted.is_some_and(|way| way != WayId::DISCARD) && vrf.wanted_set(entry).is_none();
+        let nowhere =
+            entry.wanted.is_some_and(|way| way != WayId::DISCARD) && vrf.wanted_set(entry).is_none();
         nowhere || (entry.wanted.is_some() && vrf.foreign.has_metric(prefix, metric_of(prefix)))
     }
 

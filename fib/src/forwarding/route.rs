@@ -1,8 +1,8 @@
 //! A route of an IP-VRF: what is wanted of it and what the kernel's table has; and routes by prefix, compact. Pure.
 
 use super::FixedState;
-use super::key::numbered;
 use super::hops::is_hop_id;
+use super::key::numbered;
 use crate::netlink::constants::*;
 use crate::netlink::route::RouteMessage;
 use hashbrown::HashMap;
@@ -167,7 +167,9 @@ mod tests {
         assert_eq!(size_of::<RouteEntry>(), 12);
         let mut entry = RouteEntry::default();
         assert!(entry.is_void());
-        for actual in [ActualRoute::Discard, ActualRoute::Altered, ActualRoute::Hops(0x5770_0001), ActualRoute::Absent] {
+        for actual in
+            [ActualRoute::Discard, ActualRoute::Altered, ActualRoute::Hops(0x5770_0001), ActualRoute::Absent]
+        {
             entry.set_actual(actual);
             assert_eq!(entry.actual(), actual);
         }

@@ -127,8 +127,11 @@ impl Forwarding {
         match foreign {
             Some(foreign) => {
                 if self.conflicts.insert(key) {
-                    let notice =
-                        FibNotice::ForeignRoute { vrf: vrf.name.clone(), prefix, metric: (foreign.metric, ours) };
+                    let notice = FibNotice::ForeignRoute {
+                        vrf: vrf.name.clone(),
+                        prefix,
+                        metric: (foreign.metric, ours),
+                    };
                     self.out.notices.push(notice);
                 }
             }

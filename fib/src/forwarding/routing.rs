@@ -8,6 +8,7 @@ use super::binding::Changed;
 use super::foreign::ForeignRoutes;
 use super::hops::SetId;
 use super::key::{Key, TableId, VrfId};
+use super::neighbour::{ActualNeighbour, NeighbourEntry};
 use super::route::{ActualRoute, RouteEntry, WayId};
 use super::table::Devices;
 use super::vrf::{VrfTable, Way};
@@ -51,11 +52,14 @@ impl Forwarding {
             let id = self.move_vrf(id, &name);
             return self.settle_vrf(id, None, devices);
         }
-        self.settle_vrf(id, old, devices)
+        // One that was about to go has left its L3VNI.
+        self.settle_vrf(id, old.filter(|_| !retiring), devices)
     }
 
     fn settle_vrf(&mut self, id: VrfId, old: Option<VrfDevices>, devices: VrfDevices) -> bool {
-        let l3 = |devices: &VrfDevices| devices.l3vni.as_ref().map(|l3vni| (TableId::l3(l3vni.vni), indexes(l3vni)));
+        let l3 = |devices: &VrfDevices| {
+            devices.l3vni.as_ref().map(|l3vni| (TableId::l3(l3vni.vni), indexes(l3vni)))
+        };
         let (was, is) = (old.as_ref().and_then(l3), l3(&devices));
         if let Some((table, _)) = was
             && is.is_none_or(|(other, _)| other != table)
@@ -132,6 +136,21 @@ impl Forwarding {
             self.want_mac(table, mac, None);
         }
         self.retire_table(table);
+    }
+
+    /// The L3VNI is the same, but another device routes for it: what is ours on the old one is removed.
+    pub(super) fn leave_svi(&mut self, table: TableId, is: Devices) {
+        let Some(table) = self.tables.get(&table) else { return };
+        let Some(Devices { bridge: device, .. }) = table.devices.filter(|was| was.bridge != is.bridge) else {
+            return;
+        };
+        let ours = |entry: &NeighbourEntry| matches!(entry.actual, ActualNeighbour::Ours(_));
+        let left: Vec<IpAddr> =
+            table.neighbours.iter().filter(|(_, entry)| ours(entry)).map(|(ip, _)| ip).collect();
+        for ip in left {
+            self.leftovers.insert((device, ip));
+            self.enqueue(Key::Leftover(device, ip));
+        }
     }
 
     /// Adopted routes and router MACs of this IP-VRF that nobody wants may go from now on.
@@ -402,9 +421,14 @@ impl Forwarding {
         if let Desired::Hops(set) = desired
             && self.route_differs(id, prefix)
         {
-            let target = self.hops.target(set, object);
-            self.enqueue_hops();
+            let mut target = self.hops.target(set, object);
             self.plan_hop(target, now, plan);
+            if self.hops.set_of(target) != Some(set) {
+                // Somebody's object was at its id.
+                target = self.hops.target(set, None);
+                self.plan_hop(target, now, plan);
+            }
+            self.enqueue_hops();
             group = Some(target);
         }
         match self.route_op(id, prefix, group) {
@@ -415,7 +439,9 @@ impl Forwarding {
 
     /// Appends what is to be done for a nexthop object, members before their group, unless this batch has it already.
     pub(super) fn plan_hop(&mut self, object: u32, now: Instant, plan: &mut Vec<(Key, Op)>) {
-        self.hops.move_away(object);
+        if self.hops.move_away(object) {
+            self.requeue_routes_of(object);
+        }
         for member in self.hops.members(object).into_iter().flat_map(|members| members.to_vec()) {
             self.plan_hop(member, now, plan);
         }
@@ -426,10 +452,25 @@ impl Forwarding {
         }
     }
 
+    /// Routes that were written in the belief that an object was ours point at somebody else's.
+    fn requeue_routes_of(&mut self, object: u32) {
+        for id in self.vrfs.ids() {
+            let Some(vrf) = self.vrfs.get(id) else { continue };
+            let of = vrf.routes.iter().filter(|(_, entry)| entry.object() == Some(object));
+            let prefixes: Vec<IpNet> = of.map(|(prefix, _)| prefix).collect();
+            for prefix in prefixes {
+                self.enqueue(Key::Route(id, prefix));
+            }
+        }
+    }
+
     /// Puts every route of an IP-VRF that differs into the work queue.
     pub(super) fn review_vrf(&mut self, id: VrfId) {
-        let prefixes: Vec<IpNet> =
-            self.vrfs.get(id).map(|vrf| vrf.routes.iter().map(|(prefix, _)| prefix).collect()).unwrap_or_default();
+        let prefixes: Vec<IpNet> = self
+            .vrfs
+            .get(id)
+            .map(|vrf| vrf.routes.iter().map(|(prefix, _)| prefix).collect())
+            .unwrap_or_default();
         for prefix in prefixes {
             if self.route_differs(id, prefix) {
                 self.enqueue(Key::Route(id, prefix));

@@ -11,8 +11,8 @@ use crate::netlink::encode::Op;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use weft_evpn::forwarding::RemoteNeighbour;
 use weft_evpn::MacAddr;
+use weft_evpn::forwarding::RemoteNeighbour;
 
 /// Interface indexes of a VNI's devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +182,7 @@ impl VniTable {
             Key::Neighbour(_, ip) => self.neighbours.get_mut(ip).map(|entry| &mut entry.dirty),
             Key::Flood(_, vtep) => self.floods.get_mut(&vtep).map(|entry| &mut entry.dirty),
             Key::Proxy(_, ip) => self.proxies.get_mut(&ip).map(|entry| &mut entry.dirty),
-            Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => None,
+            Key::Vtep(_) | Key::Orphan(_) | Key::Leftover(..) | Key::Hop(_) | Key::Route(..) => None,
         };
         mark.is_some_and(|mark| std::mem::replace(mark, dirty) != dirty)
     }
@@ -194,7 +194,7 @@ impl VniTable {
             Key::Neighbour(_, ip) => self.neighbours.get(ip).is_some_and(|entry| entry.dirty),
             Key::Flood(_, vtep) => self.floods.get(&vtep).is_some_and(|entry| entry.dirty),
             Key::Proxy(_, ip) => self.proxies.get(&ip).is_some_and(|entry| entry.dirty),
-            Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => false,
+            Key::Vtep(_) | Key::Orphan(_) | Key::Leftover(..) | Key::Hop(_) | Key::Route(..) => false,
         }
     }
 
@@ -221,7 +221,7 @@ impl VniTable {
                     self.proxies.remove(&ip);
                 }
             }
-            Key::Vtep(_) | Key::Orphan(_) | Key::Hop(_) | Key::Route(..) => {}
+            Key::Vtep(_) | Key::Orphan(_) | Key::Leftover(..) | Key::Hop(_) | Key::Route(..) => {}
         }
     }
 

@@ -47,7 +47,7 @@ struct FakeKernel {
     no_nexthops: bool,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Event {
     Neighbour(NeighbourMessage),
     Nexthop(NexthopMessage),
@@ -95,7 +95,7 @@ impl FakeKernel {
         let groups: Vec<u32> = self
             .nexthops
             .values()
-            .filter(|nexthop| nexthop.group.is_some_and(|(member, _)| member == id))
+            .filter(|nexthop| nexthop.members.contains(&id))
             .map(|nexthop| nexthop.id)
             .collect();
         for group in groups {
@@ -106,7 +106,7 @@ impl FakeKernel {
     }
 
     fn apply(&mut self, op: &Op) -> Result<(), Errno> {
-        match *op {
+        match op.clone() {
             Op::VxlanSet { mac, target, mode, .. } => {
                 if mode == Mode::Create && self.vxlan.contains_key(&mac) {
                     return Err(Errno::EEXIST);
@@ -179,20 +179,21 @@ impl FakeKernel {
                 }
                 let mut message =
                     NexthopMessage { id, protocol: RTPROT_BGP, fdb: true, ..NexthopMessage::default() };
-                match *op {
+                match op.clone() {
                     Op::NexthopSet { gateway, .. } => message.gateway = Some(gateway),
                     Op::GroupSet { member, .. } => {
                         if !self.nexthops.contains_key(&member) {
                             return Err(Errno::EINVAL);
                         }
-                        message.group = Some((member, 1));
+                        message.members = vec![member];
                     }
                     _ => unreachable!(),
                 }
-                self.nexthops.insert(id, message);
+                self.nexthops.insert(id, message.clone());
                 self.events.push((Event::Nexthop(message), false));
             }
             Op::NexthopDelete { id } => self.delete_nexthop(id)?,
+            other => unreachable!("{other:?}"),
         }
         Ok(())
     }
@@ -252,12 +253,16 @@ impl World {
         self.sync();
     }
 
-    fn sync(&mut self) {
+    fn sync_nexthops(&mut self) {
         self.forwarding.begin_sync_nexthops();
         for nexthop in self.kernel.nexthops.values() {
             self.forwarding.observe_nexthop(nexthop, false, self.now);
         }
         self.forwarding.end_sync_nexthops(self.now);
+    }
+
+    fn sync(&mut self) {
+        self.sync_nexthops();
         self.forwarding.begin_sync(vni());
         let kernel = &self.kernel;
         let maps = kernel.vxlan.values().chain(kernel.bridge.values()).chain(kernel.flood.values());
@@ -293,8 +298,10 @@ impl World {
                 Err(errno) => {
                     let error = KernelError { errno, words: None };
                     let follow_up = self.forwarding.refused(&self.links, *key, op, &error, self.now);
-                    if let FollowUp::Ask(query) = follow_up {
-                        self.answer(query);
+                    match follow_up {
+                        FollowUp::None => {}
+                        FollowUp::Ask(query) => self.answer(query),
+                        FollowUp::ReadNexthops => self.sync_nexthops(),
                     }
                 }
             }
@@ -315,9 +322,10 @@ impl World {
                 self.forwarding.observe(&self.links, &message, gone, self.now);
             }
             Query::Nexthop { id } => {
-                let found = self.kernel.nexthops.get(&id).copied();
+                let found = self.kernel.nexthops.get(&id).cloned();
+                let gone = found.is_none();
                 let message = found.unwrap_or(NexthopMessage { id, ..NexthopMessage::default() });
-                self.forwarding.observe_nexthop(&message, found.is_none(), self.now);
+                self.forwarding.observe_nexthop(&message, gone, self.now);
             }
             other => panic!("{other:?}"),
         }
@@ -342,7 +350,7 @@ impl World {
         match entry.nexthop {
             None => entry.address,
             Some(group) => {
-                let (member, _) = self.kernel.nexthops.get(&group)?.group?;
+                let (member, _) = self.kernel.nexthops.get(&group)?.group()?;
                 self.kernel.nexthops.get(&member)?.gateway
             }
         }
@@ -505,7 +513,7 @@ impl World {
                 if let Some(id) = id.into_iter().nth(usize::from(which)) {
                     let nexthop = kernel.nexthops.get_mut(&id).unwrap();
                     nexthop.gateway = Some(vtep(200));
-                    let nexthop = *nexthop;
+                    let nexthop = nexthop.clone();
                     kernel.events.push((Event::Nexthop(nexthop), false));
                 }
             }

@@ -83,9 +83,10 @@ impl Way {
 
 /// The interface with the longest subnet that holds this address, unless the address is our own.
 fn device_of(devices: &VrfDevices, gateway: IpAddr) -> Option<u32> {
-    let addresses = devices.interfaces.iter().flat_map(|interface| {
-        interface.addresses.iter().map(move |address| (interface.device.0, address))
-    });
+    let addresses = devices
+        .interfaces
+        .iter()
+        .flat_map(|interface| interface.addresses.iter().map(move |address| (interface.device.0, address)));
     let mut best: Option<(u8, u32)> = None;
     for (device, address) in addresses {
         if address.addr() == gateway {

@@ -135,16 +135,13 @@ pub enum Query {
     /// Addresses that a device answers for.
     Proxies { device: u32 },
     /// All routes of one table.
-    Routes { family: u8, table: u32 },
+    Table { family: u8, table: u32 },
 }
 
 impl Query {
     /// Whether the answer is a dump, ended by `NLMSG_DONE`.
     pub fn is_dump(self) -> bool {
-        !matches!(
-            self,
-            Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. }
-        )
+        !matches!(self, Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. })
     }
 }
 
@@ -375,7 +372,7 @@ impl Query {
                 to.fixed(&ndmsg(AF_UNSPEC, 0, 0, NTF_PROXY));
                 to.attribute(NDA_IFINDEX, &device.to_ne_bytes());
             }
-            Query::Routes { family, table } => {
+            Query::Table { family, table } => {
                 to.begin(RTM_GETROUTE, flags, sequence);
                 let short = u8::try_from(table).unwrap_or(RT_TABLE_COMPAT);
                 to.fixed(&[family, 0, 0, 0, short, 0, 0, 0, 0, 0, 0, 0]);

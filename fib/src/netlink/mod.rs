@@ -10,6 +10,7 @@ pub mod encode;
 pub mod link;
 pub mod neighbour;
 pub mod nexthop;
+pub mod nftables;
 pub mod route;
 pub mod rule;
 pub mod socket;
@@ -29,6 +30,7 @@ pub fn read_all(datagram: &[u8]) {
                 nexthop::NexthopMessage::parse(payload);
             }
             constants::RTM_NEWROUTE | constants::RTM_DELROUTE => {
+                route::RouteMessage::table_of(payload);
                 route::RouteMessage::parse(payload);
                 table::TableRoute::parse(payload);
             }
@@ -153,36 +155,34 @@ pub mod constants {
     pub const RTA_OIF: u16 = 4;
     pub const RTA_GATEWAY: u16 = 5;
     pub const RTA_PRIORITY: u16 = 6;
+    pub const RTA_PREFSRC: u16 = 7;
     pub const RTA_MULTIPATH: u16 = 9;
     pub const RTA_TABLE: u16 = 15;
     pub const RTA_VIA: u16 = 18;
+    pub const RTA_ENCAP: u16 = 22;
     pub const RTA_NH_ID: u16 = 30;
 
     pub const RTN_UNICAST: u8 = 1;
+    pub const RTN_LOCAL: u8 = 2;
     pub const RTN_BLACKHOLE: u8 = 6;
+    pub const RTN_UNREACHABLE: u8 = 7;
     /// `rtmsg.rtm_table` of a table whose number needs `RTA_TABLE`.
     pub const RT_TABLE_COMPAT: u8 = 252;
     pub const RT_TABLE_MAIN: u32 = 254;
     pub const RT_TABLE_LOCAL: u32 = 255;
     pub const RT_SCOPE_UNIVERSE: u8 = 0;
+    pub const RT_SCOPE_LINK: u8 = 253;
+    pub const RT_SCOPE_HOST: u8 = 254;
     /// In a deletion: whatever the scope.
     pub const RT_SCOPE_NOWHERE: u8 = 255;
     pub const RTNH_F_ONLINK: u32 = 4;
     /// A cached copy, no route of a table.
     pub const RTM_F_CLONED: u32 = 0x200;
-
     pub const RTPROT_KERNEL: u8 = 2;
     pub const RTPROT_BOOT: u8 = 3;
     pub const RTPROT_STATIC: u8 = 4;
-    /// rtnetlink.h: routes, neighbours and nexthops that BGP put there.
-    pub const RTA_PREFSRC: u16 = 7;
-    pub const RTA_ENCAP: u16 = 22;
-    pub const RTN_LOCAL: u8 = 2;
-    pub const RTN_UNREACHABLE: u8 = 7;
-    pub const RT_SCOPE_LINK: u8 = 253;
-    pub const RT_SCOPE_HOST: u8 = 254;
 
-    /// rtnetlink.h: routes (here neighbours and nexthops) that BGP put there.
+    /// rtnetlink.h: routes, neighbours and nexthops that BGP put there.
     pub const RTPROT_BGP: u8 = 186;
 
     pub const RTNLGRP_LINK: u32 = 1;

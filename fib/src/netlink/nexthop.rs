@@ -47,7 +47,9 @@ impl NexthopMessage {
                     message.members =
                         members.iter().map(|[a, b, c, d, ..]| u32::from_ne_bytes([*a, *b, *c, *d])).collect();
                     message.weighted = members.iter().any(|[_, _, _, _, weight, high, ..]| {
-                        members.first().is_some_and(|[_, _, _, _, first, top, ..]| (weight, high) != (first, top))
+                        members
+                            .first()
+                            .is_some_and(|[_, _, _, _, first, top, ..]| (weight, high) != (first, top))
                     });
                 }
                 _ => {}

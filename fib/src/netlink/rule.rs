@@ -5,6 +5,11 @@ use super::constants::*;
 use ipnet::IpNet;
 use std::fmt;
 
+/// The main table, as rules name it.
+pub const TABLE_MAIN: u32 = RT_TABLE_MAIN;
+/// The table of the router's own addresses.
+pub const TABLE_LOCAL: u32 = RT_TABLE_LOCAL;
+
 /// Where a rule leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RuleAction {
@@ -67,7 +72,7 @@ impl Rule {
             && self.mark.is_none()
             && self.to.is_none()
             && !self.other
-            && self.action == RuleAction::Lookup(RT_TABLE_LOCAL)
+            && self.action == RuleAction::Lookup(TABLE_LOCAL)
     }
 
     /// Reads the payload of `RTM_NEWRULE` or `RTM_DELRULE`; `None` for other families and what cannot be read.

@@ -76,7 +76,7 @@ pub enum Written {
 }
 
 /// What one answer means. `Ok(())` is an acknowledgement.
-fn answer(payload: &[u8], flags: u16) -> Result<(), KernelError> {
+pub(super) fn answer(payload: &[u8], flags: u16) -> Result<(), KernelError> {
     let code = payload.first_chunk::<4>().map_or(-libc::EPROTO, |bytes| i32::from_ne_bytes(*bytes));
     if code == 0 {
         return Ok(());
@@ -317,30 +317,47 @@ pub enum Heard {
 
 /// A filter that drops what tells nothing.
 ///
-/// `RTM_NEWNEIGH` and `RTM_NEWROUTE` caused by this port: what we wrote ourselves, which would cost the kernel and us
-/// about a third of a bulk load. (A route notification comes for every route of a group that is replaced, too.)
+/// `RTM_NEWNEIGH` and `RTM_NEWROUTE` of BGP caused by this port: what we wrote ourselves, which would cost the kernel and
+/// us about a third of a bulk load. (A route notification comes for every route of a group that is replaced, too.) The
+/// route that ends a tenant's table is let through: what comes with the table is looked for by its notification.
 /// Deletions are let through: one of ours may be the last word on an entry that somebody changed just before. FDB
 /// notifications bear no port, so they are all heard.
 ///
 /// Routes of the main and the local table: no IP-VRF is there, and a host with a full table changes them all the time.
-fn deaf_to_own(port: u32) -> [SockFilter; 13] {
+fn deaf_to_own(port: u32) -> [SockFilter; 17] {
     let op = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
     let load = |size| libc::BPF_LD | size | libc::BPF_ABS;
     let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     // Loads are big-endian, netlink is in host order. Jumps count from the next line.
     [
         op(load(libc::BPF_H), 0, 0, 4),
-        op(equal, 7, 0, u32::from(RTM_NEWNEIGH.to_be())),
+        op(equal, 11, 0, u32::from(RTM_NEWNEIGH.to_be())),
         op(equal, 1, 0, u32::from(RTM_NEWROUTE.to_be())),
-        op(equal, 0, 8, u32::from(RTM_DELROUTE.to_be())),
+        op(equal, 0, 12, u32::from(RTM_DELROUTE.to_be())),
         // `rtm_table`, the fifth octet after the header.
         op(load(libc::BPF_B), 0, 0, 20),
-        op(equal, 5, 0, RT_TABLE_MAIN),
-        op(equal, 4, 0, RT_TABLE_LOCAL),
+        op(equal, 9, 0, RT_TABLE_MAIN),
+        op(equal, 8, 0, RT_TABLE_LOCAL),
         op(load(libc::BPF_H), 0, 0, 4),
-        op(equal, 3, 0, u32::from(RTM_DELROUTE.to_be())),
+        op(equal, 7, 0, u32::from(RTM_DELROUTE.to_be())),
+        // `rtm_protocol` and `rtm_type`.
+        op(load(libc::BPF_B), 0, 0, 21),
+        op(equal, 0, 5, u32::from(RTPROT_BGP)),
+        op(load(libc::BPF_B), 0, 0, 23),
+        op(equal, 3, 0, u32::from(RTN_UNREACHABLE)),
         op(load(libc::BPF_W), 0, 0, 12),
         op(equal, 0, 1, port.to_be()),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+    ]
+}
+
+/// A filter that drops every message caused by this port.
+pub(super) fn drop_own(port: u32) -> [SockFilter; 4] {
+    let op = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
+    [
+        op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 12),
+        op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, port.to_be()),
         op(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
         op(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
     ]
@@ -360,7 +377,7 @@ impl fmt::Debug for Monitor {
 
 impl Monitor {
     /// Opens it in the network namespace of the calling thread and joins the groups of links, addresses,
-    /// neighbours (FDBs included), nexthops, routes and rules. New neighbours that `own`, a connection's port, wrote are not heard.
+    /// neighbours (FDBs included), nexthops and rules. New neighbours that `own`, a connection's port, wrote are not heard.
     ///
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
@@ -380,8 +397,6 @@ impl Monitor {
             RTNLGRP_NEIGH,
             RTNLGRP_IPV4_IFADDR,
             RTNLGRP_IPV6_IFADDR,
-            RTNLGRP_IPV4_ROUTE,
-            RTNLGRP_IPV6_ROUTE,
             RTNLGRP_IPV4_RULE,
             RTNLGRP_IPV6_RULE,
         ] {

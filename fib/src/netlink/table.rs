@@ -12,6 +12,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The last route that is asked: larger than every other metric (as the kernel's documentation on VRF has it).
 pub const END_METRIC: u32 = 4_278_198_272;
 
+/// Metric of a subnet in IPv6; in IPv4 it is 0.
+const SUBNET_METRIC_IPV6: u32 = 256;
+
 /// What kind of route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RouteKind {
@@ -101,6 +104,10 @@ impl TableRoute {
             to.attribute(RTA_PRIORITY, &END_METRIC.to_ne_bytes());
         } else {
             to.attribute(RTA_OIF, &self.device.to_ne_bytes());
+            if family == AF_INET6 && self.kind == RouteKind::Subnet {
+                // The one that the kernel gives to subnets of addresses.
+                to.attribute(RTA_PRIORITY, &SUBNET_METRIC_IPV6.to_ne_bytes());
+            }
         }
         if let Some(source) = self.source {
             to.ip(RTA_PREFSRC, source);

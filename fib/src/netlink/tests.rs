@@ -113,13 +113,18 @@ fn nexthop_messages_read_back() {
     let gateway = ip("2001:db8::2");
     let set = encoded(Op::NexthopSet { id: 17, gateway, mode: Mode::Create });
     let message = NexthopMessage::parse(payload(&set, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_EXCL)).unwrap();
-    let expected =
-        NexthopMessage { id: 17, protocol: RTPROT_BGP, fdb: true, gateway: Some(gateway), group: None };
+    let expected = NexthopMessage {
+        id: 17,
+        protocol: RTPROT_BGP,
+        fdb: true,
+        gateway: Some(gateway),
+        ..Default::default()
+    };
     assert_eq!(message, expected);
     let group = encoded(Op::GroupSet { id: 18, member: 17, mode: Mode::Replace });
     let message =
         NexthopMessage::parse(payload(&group, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE)).unwrap();
-    assert_eq!(message.group, Some((17, 1)));
+    assert_eq!(message.group(), Some((17, 1)));
 }
 
 #[test]
@@ -127,7 +132,7 @@ fn a_batch_stays_within_its_bounds() {
     let op = Op::NeighbourSet { bridge: 5, ip: ip("2001:db8::1"), mac: MAC, router: false };
     let mut buffer = MessageBuffer::default();
     let mut count = 0;
-    while Op::fits(&buffer, count) {
+    while op.fits(&buffer, count) {
         op.encode(1, &mut buffer);
         count += 1;
     }
@@ -174,7 +179,7 @@ fn any_op() -> impl Strategy<Value = Op> {
 proptest! {
     #[test]
     fn every_message_reads_back(op in any_op()) {
-        let bytes = encoded(op);
+        let bytes = encoded(op.clone());
         let (header, payload) = Messages::new(&bytes).next().unwrap();
         prop_assert_eq!(bytes.len() % 4, 0);
         match header.kind {

@@ -95,7 +95,8 @@ impl Kernel {
                     self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
                 }
                 // Early and cheaply: a host's other tables may be large and restless.
-                let ours = RouteMessage::table_of(payload).is_some_and(|table| self.forwarding.has_table(table));
+                let ours =
+                    RouteMessage::table_of(payload).is_some_and(|table| self.forwarding.has_table(table));
                 if let Some(message) = ours.then(|| RouteMessage::parse(payload)).flatten() {
                     let news = match (header.kind, header.flags & NLM_F_REPLACE != 0) {
                         (RTM_DELROUTE, _) => RouteNews::Gone,
@@ -109,7 +110,8 @@ impl Kernel {
             RTM_NEWLINK | RTM_DELLINK => {
                 match parse_link(header.kind, payload) {
                     Ok(LinkNews::Is(link)) => {
-                        self.routes_doubtful |= !link.up && self.links.get(link.index).is_some_and(|was| was.up);
+                        self.routes_doubtful |=
+                            !link.up && self.links.get(link.index).is_some_and(|was| was.up);
                         self.links_changed |= self.links.set(link);
                     }
                     Ok(LinkNews::Gone(index)) => {
@@ -128,7 +130,7 @@ impl Kernel {
                     self.routes_doubtful |= header.kind == RTM_DELADDR;
                     self.links_changed |= if header.kind == RTM_NEWADDR {
                         let new = self.links.add_address(index, address);
-                        self.new_address |= new;
+                        self.new_address |= new && address.works;
                         new
                     } else {
                         self.links.remove_address(index, address)

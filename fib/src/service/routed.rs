@@ -4,12 +4,15 @@ use crate::config::{FibConfig, FibOptions};
 use crate::event::FibNotice;
 use crate::model::Links;
 use crate::netlink::constants::*;
+use crate::netlink::rule::Rule;
 use crate::netlink::socket::{Connection, RequestError};
+use crate::vrf::marks::MarkKeeper;
 use crate::vrf::sysctl::SysctlKeeper;
 use crate::vrf::{Routing, ServedVrf, Tenants, Wanted, served, tenants, want};
 use nix::errno::Errno;
 use rtnetlink::LinkVrf;
 use std::collections::BTreeMap;
+use std::time::Instant;
 use weft_evpn::VrfName;
 use weft_evpn::local::LocalEvent;
 use weft_evpn::vrf::VrfForm;
@@ -25,6 +28,7 @@ pub(super) struct Routed {
     /// Those that are there.
     pub(super) up: BTreeMap<VrfName, ServedVrf>,
     sysctls: SysctlKeeper,
+    pub(super) marks: MarkKeeper,
 }
 
 impl Routed {
@@ -37,14 +41,25 @@ impl Routed {
             wanted: Wanted::default(),
             up: BTreeMap::new(),
             sysctls: SysctlKeeper::default(),
+            marks: MarkKeeper::default(),
         }
     }
 
     /// Works out anew what is wanted, and sets up interfaces that have appeared. Gives notices for the log.
-    pub(super) fn prepare(&mut self, config: &FibConfig, links: &Links) -> Vec<FibNotice> {
+    pub(super) fn prepare(
+        &mut self,
+        config: &FibConfig,
+        links: &Links,
+        routing: &Routing,
+        now: Instant,
+    ) -> Vec<FibNotice> {
         self.tenants = tenants(config, links, self.form);
         self.wanted = want(config, links, &self.tenants);
-        self.sysctls.keep(&self.wanted, links)
+        let mut notices = self.sysctls.keep(&self.wanted, links);
+        // Rules of ours and none wanted: there was another run, or there were other lines.
+        let leftover = routing.rules.iter().any(Rule::is_ours);
+        notices.extend(self.marks.keep(&self.wanted.marks, leftover, now));
+        notices
     }
 
     /// Works out anew which IP-VRFs are there, and what the core is to be told of it. An IP-VRF that has another

@@ -93,6 +93,17 @@ impl Snooping {
         self.heard.forget(vni, ip);
     }
 
+    /// The core tells the hosts of a VNI that an address is at this MAC now; without one, at the SVI's.
+    pub(super) fn announce(&self, vni: Vni, served: &ServedVni, ip: IpAddr, mac: Option<MacAddr>) {
+        let bridge = served.devices.bridge_mac;
+        for port in self.ports.iter().filter(|(_, of)| **of == vni).map(|(port, _)| *port) {
+            if let Err(error) = self.snooper.announce(port, bridge, ip, mac.unwrap_or(bridge)) {
+                // A port that is down: nobody there holds a stale entry for long.
+                debug!("announcement of {ip} of VNI {vni}: {error}");
+            }
+        }
+    }
+
     /// The core asks whether an address is still here: the answer must be passed on, known or not. `port`: where
     /// the MAC that is asked was learned; otherwise all local ports are asked.
     pub(super) fn probe(

@@ -41,7 +41,11 @@ impl Kernel {
     }
 
     /// Reads the tables of the IP-VRFs that are new or that may have lost something.
-    pub(super) fn read_vrfs(&mut self, connection: &mut Connection, now: Instant) -> Result<(), RequestError> {
+    pub(super) fn read_vrfs(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<(), RequestError> {
         if self.unread_vrfs.is_empty() {
             return Ok(());
         }
@@ -61,7 +65,12 @@ impl Kernel {
         Ok(())
     }
 
-    fn read_vrf(&mut self, connection: &mut Connection, name: &VrfName, now: Instant) -> Result<(), RequestError> {
+    fn read_vrf(
+        &mut self,
+        connection: &mut Connection,
+        name: &VrfName,
+        now: Instant,
+    ) -> Result<(), RequestError> {
         let Some(devices) = self.forwarding.vrf_devices(name).cloned() else { return Ok(()) };
         self.forwarding.begin_sync_vrf(name);
         if let Some(l3vni) = &devices.l3vni {
@@ -70,14 +79,18 @@ impl Kernel {
             self.ask(connection, query, now)?;
         }
         for family in [AF_INET, AF_INET6] {
-            self.ask(connection, Query::Routes { family, table: devices.table }, now)?;
+            self.ask(connection, Query::Table { family, table: devices.table }, now)?;
         }
         self.forwarding.end_sync_vrf(&self.links, name, now);
         Ok(())
     }
 
     /// Reads all of them again: something was missed. Nexthops have been read.
-    pub(super) fn read_all_vrfs(&mut self, connection: &mut Connection, now: Instant) -> Result<(), RequestError> {
+    pub(super) fn read_all_vrfs(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<(), RequestError> {
         self.unread_vrfs.extend(self.forwarding.attached_vrfs());
         self.read_vrf_tables(connection, now)
     }

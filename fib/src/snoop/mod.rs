@@ -1,4 +1,4 @@
-//! Listens to ARP and ND on the bridge ports, and asks there.
+//! Listens to ARP and ND on the bridge ports, asks there, and tells.
 //!
 //! Why not leave it to the kernel: it ignores ARP and ND for a neighbour that a control plane
 //! set (NOARP, extern_learn), so an address that comes back to us under another MAC would
@@ -6,10 +6,11 @@
 //! one packet socket hears every ARP packet and every neighbour solicitation and advertisement
 //! that comes in by a bridge port (RFC 9135 §7.1, RFC 9161 §3), before the bridge takes it.
 //!
-//! `frame` reads and `probe` writes frames, both pure; `filter` is the program by which the
+//! `frame` reads, `probe` and `announce` write frames, all pure; `filter` is the program by which the
 //! kernel passes on nothing else; `socket` holds the system calls. Does not do: proxy answers
 //! (the bridge suppresses by itself), DAD, rate limits, deciding what a binding means.
 
+pub mod announce;
 mod filter;
 pub mod frame;
 pub mod probe;
@@ -113,6 +114,11 @@ impl Snooper {
         target_mac: Option<MacAddr>,
     ) -> io::Result<()> {
         self.socket.send(port_ifindex, &probe::frame(src_mac, src_ip, target_ip, target_mac)?)
+    }
+
+    /// Tells all on one bridge port that `ip` is at `mac`; see `announce::frame` for the frame.
+    pub fn announce(&self, port_ifindex: u32, src_mac: MacAddr, ip: IpAddr, mac: MacAddr) -> io::Result<()> {
+        self.socket.send(port_ifindex, &announce::frame(src_mac, ip, mac)?)
     }
 
     /// The counters, with what the kernel has dropped until now.

@@ -2,8 +2,8 @@
 
 use super::tenant::Tenant;
 use crate::model::Address;
-use crate::netlink::constants::{RT_TABLE_LOCAL, RT_TABLE_MAIN, RTPROT_BGP};
-use crate::netlink::rule::{Rule, RuleAction};
+use crate::netlink::constants::RTPROT_BGP;
+use crate::netlink::rule::{Rule, RuleAction, TABLE_LOCAL, TABLE_MAIN};
 use crate::netlink::table::{RouteKind, TableRoute};
 use ipnet::IpNet;
 use weft_evpn::vrf::VrfForm;
@@ -97,9 +97,9 @@ impl VrfBackEnd for RuleForm {
             ..Rule::ours(true, preference, RuleAction::Lookup(table))
         };
         vec![
-            to("ff00::/8", preference::LINK_LOCAL, RT_TABLE_LOCAL),
-            to("fe80::/10", preference::LINK_LOCAL, RT_TABLE_LOCAL),
-            to("fe80::/10", preference::LINK_LOCAL_SUBNET, RT_TABLE_MAIN),
+            to("ff00::/8", preference::LINK_LOCAL, TABLE_LOCAL),
+            to("fe80::/10", preference::LINK_LOCAL, TABLE_LOCAL),
+            to("fe80::/10", preference::LINK_LOCAL_SUBNET, TABLE_MAIN),
         ]
     }
 

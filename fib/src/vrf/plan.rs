@@ -3,8 +3,8 @@
 
 use super::want::Wanted;
 use crate::model::{Address, Links};
-use crate::netlink::constants::{RT_TABLE_LOCAL, RT_TABLE_MAIN, RTPROT_BGP, RTPROT_KERNEL};
-use crate::netlink::rule::{Rule, RuleAction};
+use crate::netlink::constants::{RTPROT_BGP, RTPROT_KERNEL};
+use crate::netlink::rule::{Rule, RuleAction, TABLE_LOCAL, TABLE_MAIN};
 use crate::netlink::table::{RouteKind, TableRoute};
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ impl Routing {
 
     /// A route is there, or gone. True when that is news.
     pub fn hear_route(&mut self, route: TableRoute, gone: bool) -> bool {
-        if matches!(route.table, RT_TABLE_MAIN | RT_TABLE_LOCAL) {
+        if matches!(route.table, TABLE_MAIN | TABLE_LOCAL) {
             return false;
         }
         if gone { self.routes.remove(&route) } else { self.routes.insert(route) }
@@ -128,7 +128,7 @@ impl VrfPlan {
             }
             None if ours.is_empty() => {}
             None if others.is_empty() => {
-                let lookup = RuleAction::Lookup(RT_TABLE_LOCAL);
+                let lookup = RuleAction::Lookup(TABLE_LOCAL);
                 let kernels = Rule { protocol: RTPROT_KERNEL, ..Rule::ours(ipv6, 0, lookup) };
                 self.before.push(VrfOp::AddRule(kernels));
             }

@@ -3,9 +3,9 @@
 
 use super::{derived_table, device_name};
 use crate::config::{BridgeDomain, FibConfig, Vrf};
-use crate::devices::{bridge_name, is_ours};
+use crate::devices::{bridge_name, is_ours, vxlan_name};
 use crate::model::{Link, Links};
-use crate::netlink::constants::{RT_TABLE_LOCAL, RT_TABLE_MAIN};
+use crate::netlink::rule::TABLE_LOCAL;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use weft_evpn::vrf::VrfForm;
@@ -127,14 +127,15 @@ fn tenant(
             (default, vrf.table.unwrap_or_else(|| derived_table(name.as_str())), true)
         }
     };
-    if table == 0 || (RT_TABLE_DEFAULT..=RT_TABLE_LOCAL).contains(&table) || table == RT_TABLE_MAIN {
+    if table == 0 || (RT_TABLE_DEFAULT..=TABLE_LOCAL).contains(&table) {
         obstacles.insert(format!("vrf {name}"), format!("table {table} is the kernel's own; choose another"));
         return None;
     }
     let of_others = |vni: Vni| {
-        let of_others =
-            |link: &Link| link.vxlan().is_some_and(|vxlan| vxlan.vni == Some(vni)) && !is_ours(link);
-        links.iter().any(|link| of_others(link) && !is_fresh(link))
+        let with_vni = |link: &&Link| link.vxlan().is_some_and(|vxlan| vxlan.vni == Some(vni));
+        // One of ours from a start that was cut short.
+        let unfinished = |link: &Link| is_fresh(link) && link.name == vxlan_name(vni);
+        links.iter().filter(with_vni).any(|link| !is_ours(link) && !unfinished(link))
     };
     let makes_l3vni = config.vtep_source.is_some() && vrf.vni.is_some_and(|vni| !of_others(vni));
     let device = device.filter(|link| link.vrf_table() == Some(table)).map(|link| link.index);
@@ -150,7 +151,7 @@ fn tenant(
 
 /// True for a device that nobody has done anything with since it was made.
 pub fn is_fresh(link: &Link) -> bool {
-    !link.up && link.alias.is_none() && link.master.is_none()
+    !link.up && link.alias.is_none()
 }
 
 impl Tenants {

@@ -6,8 +6,7 @@ use super::tenant::{Tenant, Tenants};
 use crate::config::FibConfig;
 use crate::devices::{bridge_name, is_ours, vxlan_name};
 use crate::model::{Address, Link, LinkKind, Links};
-use crate::netlink::constants::RT_TABLE_LOCAL;
-use crate::netlink::rule::{Rule, RuleAction};
+use crate::netlink::rule::{Rule, RuleAction, TABLE_LOCAL};
 use crate::netlink::table::TableRoute;
 use std::collections::{BTreeMap, BTreeSet};
 use weft_evpn::vrf::VrfForm;
@@ -158,6 +157,6 @@ impl Wanted {
     /// The rule for the router's own addresses where it has to stand.
     pub fn local_rule(&self, ipv6: bool) -> Option<Rule> {
         let preference = self.local_preference?;
-        Some(Rule::ours(ipv6, preference, RuleAction::Lookup(RT_TABLE_LOCAL)))
+        Some(Rule::ours(ipv6, preference, RuleAction::Lookup(TABLE_LOCAL)))
     }
 }

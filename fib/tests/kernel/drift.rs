@@ -119,7 +119,7 @@ fn a_nexthop_comes_back_with_all_entries_that_went_with_it() {
         service.forward((2..100).map(|number| want_mac(10, mac(number), "10.0.0.2")).collect());
         service.wait_consistent();
         let group = eye.vxlan_entry(10, mac(1)).unwrap().nexthop.unwrap();
-        let nexthop = eye.nexthops()[&group].group.unwrap().0;
+        let nexthop = eye.nexthops()[&group].group().unwrap().0;
         for disturb in [
             format!("ip nexthop replace id {nexthop} via 10.9.9.9 fdb"),
             format!("ip nexthop del id {nexthop}"),

@@ -176,6 +176,13 @@ impl Service {
         }
     }
 
+    /// Takes the events that come within a limit, or wait already.
+    pub fn take_events(&mut self, limit: Duration) {
+        if self.take_event(limit) {
+            self.wait_nothing();
+        }
+    }
+
     /// Takes the events that wait, and goes on.
     pub fn wait_nothing(&mut self) {
         while self.take_event(Duration::ZERO) {}
@@ -275,7 +282,7 @@ impl Eye {
             None => entry.address,
             Some(group) => {
                 let nexthops = self.nexthops();
-                let (member, count) = nexthops.get(&group)?.group?;
+                let (member, count) = nexthops.get(&group)?.group()?;
                 assert_eq!(count, 1);
                 nexthops.get(&member)?.gateway
             }

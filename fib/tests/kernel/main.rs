@@ -12,4 +12,7 @@ mod local;
 mod overrun;
 mod permission;
 mod programming;
+mod uml;
+mod vrf_device;
+mod vrf_lab;
 mod vrf_rule;

@@ -1,107 +1,49 @@
 //! IP-VRFs in rule form, with packets: two tenants with the same addresses, hosts in namespaces of their own.
 
 use crate::lab::*;
-use std::collections::BTreeMap;
-use weft_evpn::VrfName;
-use weft_evpn::local::LocalEvent;
-use weft_evpn::vrf::{VrfDevices, VrfForm};
-use weft_fib::config::Vrf;
-use weft_fib::{BridgeDomain, FibConfig, FibOptions, Serve};
-
-fn options() -> FibOptions {
-    FibOptions { vrf_form: Some(VrfForm::Rule), ..FibOptions::default() }
-}
-
-/// Tenants of a leaf: name, L3VNI, and its bridge domains by name, VNI, interface and gateways.
-type Tenants<'a> = &'a [(&'a str, u32, &'a [(&'a str, u32, &'a str, &'a [&'a str])])];
-
-fn config(tenants: Tenants<'_>) -> FibConfig {
-    let mut config =
-        FibConfig { vtep_source: Some(ip("10.0.0.1")), serve: Serve::All, ..FibConfig::default() };
-    for (name, l3vni, domains) in tenants {
-        let vrf = VrfName::from(*name);
-        config.vrfs.insert(vrf.clone(), Vrf { vni: Some(vni(*l3vni)), table: None });
-        for (name, number, interface, gateways) in *domains {
-            let mut domain = BridgeDomain::new(vni(*number), vec![(*interface).to_owned()]);
-            domain.vrf = Some(vrf.clone());
-            domain.gateways = gateways.iter().map(|gateway| gateway.parse().unwrap()).collect();
-            config.bridge_domains.insert((*name).to_owned(), domain);
-        }
-    }
-    config
-}
-
-const GATEWAYS: &[&str] = &["192.168.10.254/24", "2001:db8:10::254/64"];
-
-fn two_tenants() -> FibConfig {
-    config(&[
-        ("a", 5001, &[("a1", 11, "pa1", GATEWAYS), ("a2", 12, "pa2", &["192.168.20.254/24"])]),
-        ("b", 5002, &[("b1", 21, "pb1", GATEWAYS)]),
-    ])
-}
-
-/// The underlay, with an address that no tenant may reach.
-fn underlay() {
-    run("ip addr add 10.0.0.1/32 dev lo");
-    run("ip link add under type veth peer name far");
-    run("ip link set under up");
-    run("ip link set far up");
-    run("ip addr add 172.16.0.1/30 dev under");
-}
-
-fn wait_vrf(service: &mut Service, name: &str, mut right: impl FnMut(&VrfDevices) -> bool) -> VrfDevices {
-    let event = service.wait_local(
-        &format!("VrfUp {name}"),
-        |event| matches!(event, LocalEvent::VrfUp { vrf, devices } if vrf.as_str() == name && right(devices)),
-    );
-    let LocalEvent::VrfUp { devices, .. } = event else { unreachable!() };
-    devices
-}
-
-/// All that could be left behind: links, rules, addresses, routes.
-fn everything() -> String {
-    let mut all: Vec<String> = ["ip -4 rule", "ip -6 rule", "ip -4 route show table all", "ip -br link"]
-        .iter()
-        .map(|line| run(line))
-        .collect();
-    all.push(run("ip -6 route show table all"));
-    all.push(run("ip -br addr"));
-    // Addresses that devices make themselves come when they have been checked.
-    let shown = all.join("\n");
-    let lines = shown.lines().filter(|line| !line.contains("fe80"));
-    lines.map(|line| line.trim_end().to_owned() + "\n").collect()
-}
+use crate::vrf_lab::*;
+use weft_evpn::vrf::VrfForm;
+use weft_fib::netlink::nftables::Nftables;
 
 #[test]
 fn tenants_with_equal_addresses_are_kept_apart() {
+    in_namespace(|| tenants_are_kept_apart(VrfForm::Rule));
+}
+
+/// Whether a TCP connection from a host comes about.
+fn connects(host: &Host, address: &str, port: u16) -> bool {
+    host.try_run(&format!("timeout 1 bash -c exec<>/dev/tcp/{address}/{port}")).0
+}
+
+#[test]
+fn the_router_speaks_bgp_and_nothing_else_with_its_tenants() {
     in_namespace(|| {
         underlay();
-        let hosts: BTreeMap<&str, Host> = [
-            ("pa1", Host::new("pa1", "192.168.10.1/24", "192.168.10.254")),
-            ("pa2", Host::new("pa2", "192.168.20.1/24", "192.168.20.254")),
-            ("pb1", Host::new("pb1", "192.168.10.1/24", "192.168.10.254")),
-        ]
-        .into();
-        hosts["pa1"].run("ip addr add 2001:db8:10::1/64 dev eth0 nodad");
-        let before = everything();
-        let mut service = Service::start_with(options(), two_tenants());
-        let a =
-            wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 2);
-        let b =
-            wait_vrf(&mut service, "b", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 1);
-        assert_eq!((a.form, b.form), (VrfForm::Rule, VrfForm::Rule));
-        assert_ne!(a.table, b.table);
-        // Between subnets of one tenant.
-        hosts["pa1"].reaches("192.168.20.1");
-        // b has no such subnet: its host gets no answer, nor may it use a's.
-        hosts["pb1"].does_not_reach("192.168.20.1");
-        hosts["pb1"].does_not_reach("192.168.20.254");
-        for address in ["10.0.0.1", "172.16.0.1"] {
-            hosts["pa1"].does_not_reach(address);
+        let (a, b) = (
+            Host::new("pa1", "192.168.10.1/24", "192.168.10.254"),
+            Host::new("pb1", "192.168.10.1/24", "192.168.10.254"),
+        );
+        let _bgp = std::net::TcpListener::bind("0.0.0.0:179").unwrap();
+        let _ssh = std::net::TcpListener::bind("0.0.0.0:22").unwrap();
+        let mut service = Service::start_with(options(VrfForm::Rule), two_tenants());
+        wait_vrf(&mut service, "b", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 1);
+        for host in [&a, &b] {
+            host.reaches("192.168.10.254");
+            assert!(connects(host, "192.168.10.254", 179));
+            assert!(!connects(host, "192.168.10.254", 22));
+            assert!(!connects(host, "10.0.0.1", 179), "the underlay's address is none of a tenant's");
         }
-        let l3vni = a.l3vni.unwrap();
-        assert_eq!((l3vni.vni, l3vni.vtep), (vni(5001), ip("10.0.0.1")));
+        // Somebody removes the table, as a reload of a firewall does.
+        Nftables::open().unwrap().remove().unwrap();
+        wait_for("the table", || Nftables::open().unwrap().is_there().unwrap().then_some(()));
+        a.reaches("192.168.10.254");
+        assert!(!connects(&a, "192.168.10.254", 22));
+        // A crash and another start: everything is found again.
+        service.stop();
+        let mut service = Service::start_with(options(VrfForm::Rule), two_tenants());
+        wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some());
+        a.reaches("192.168.10.254");
         service.shutdown(true);
-        assert_eq!(everything(), before);
+        assert!(!Nftables::open().unwrap().is_there().unwrap());
     });
 }

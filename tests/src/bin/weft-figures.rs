@@ -21,6 +21,10 @@ struct Options {
     /// Whose figures to take.
     #[arg(long, default_value = "both")]
     who: Who,
+    /// Print what networks of many sites cost, by formulas that the tests compare with a simulation;
+    /// take no figures.
+    #[arg(long)]
+    scale: bool,
     /// Only figures whose name contains this.
     #[arg(default_value = "")]
     name: String,
@@ -87,6 +91,10 @@ fn moves(kind: Kind, leaving: Leaving) -> Result<String> {
 
 fn main() {
     let options = Options::parse();
+    if options.scale {
+        print!("{}", weft_tests::scale::table::markdown(&weft_tests::scale::Size::LARGE));
+        return;
+    }
     let kinds: &[Kind] = match options.who {
         Who::Weft => &[Kind::Weft],
         Who::Frr => &[Kind::Frr],

@@ -1,6 +1,6 @@
 //! Leaves with IP-VRFs, in every form that the labs know: Weft on devices that it makes
-//! itself, Weft on devices that an operator made (tables and rules), FRR with the L3VNI in
-//! its default VRF, FRR with a network namespace as the VRF.
+//! itself, Weft beside devices that an operator made, FRR with the L3VNI in its default VRF, FRR
+//! with a network namespace as the VRF.
 
 use super::{Tenant, gateways, prefixes};
 use crate::error::{LabError, Result};
@@ -17,8 +17,12 @@ use std::sync::Arc;
 pub enum Form {
     /// Weft, from nothing: `vtep source`, `vrf`, `bridge-domain`.
     Made,
-    /// Weft on an operator's bridges, vxlan devices, tables and rules.
-    Operator,
+    /// Weft makes all but the L3VNI's vxlan device and its bridge.
+    OperatorL3vni,
+    /// Weft on an operator's VRF devices, bridges and vxlan devices. Needs a kernel with VRF devices.
+    OperatorVrf,
+    /// FRR on such devices.
+    FrrVrf,
     /// FRR, the L3VNI in its default VRF: one tenant.
     FrrDefault,
     /// FRR with `zebra -n`: a tenant is a network namespace.
@@ -29,9 +33,19 @@ impl Form {
     /// The software.
     pub fn kind(self) -> Kind {
         match self {
-            Self::Made | Self::Operator => Kind::Weft,
-            Self::FrrDefault | Self::FrrNetns => Kind::Frr,
+            Self::Made | Self::OperatorL3vni | Self::OperatorVrf => Kind::Weft,
+            Self::FrrDefault | Self::FrrNetns | Self::FrrVrf => Kind::Frr,
         }
+    }
+
+    /// Weft makes the bridges of the subnets, from `bridge-domain`.
+    fn has_domains(self) -> bool {
+        matches!(self, Self::Made | Self::OperatorL3vni)
+    }
+
+    /// An operator made VRF devices.
+    fn has_vrf_devices(self) -> bool {
+        matches!(self, Self::OperatorVrf | Self::FrrVrf)
     }
 }
 
@@ -112,14 +126,16 @@ impl Leaf {
                 let lines: String = tenants.iter().map(|tenant| format!("vni {}\n", tenant.l3vni)).collect();
                 speaker = speaker.with_zebra_lines(&lines);
             }
-            Form::FrrNetns => {
+            Form::FrrNetns | Form::FrrVrf => {
                 for (tenant, room) in &rooms {
-                    speaker = speaker
-                        .with_zebra_lines(&format!("vrf {tenant}\n vni {}\nexit-vrf\n", tenant.l3vni))
-                        .with_vrf_namespace(tenant.name, Arc::clone(room));
+                    let lines = format!("vrf {tenant}\n vni {}\nexit-vrf\n", tenant.l3vni);
+                    speaker = speaker.with_zebra_lines(&lines);
+                    if plan.form == Form::FrrNetns {
+                        speaker = speaker.with_vrf_namespace(tenant.name, Arc::clone(room));
+                    }
                 }
             }
-            Form::Made | Form::Operator => {}
+            Form::Made | Form::OperatorL3vni | Form::OperatorVrf => {}
         }
         let leaf =
             Self { speaker, ns, vtep: vtep(number), number, form: plan.form, plan: plan.clone(), tenants: rooms };
@@ -140,9 +156,10 @@ impl Leaf {
 
     /// The bridge of a tenant's subnet.
     pub fn bridge(&self, tenant: Tenant, subnet: u8) -> String {
-        match self.form {
-            Form::Made => format!("br-{}", tenant.domain(subnet)),
-            _ => format!("br{}", tenant.l2vni(subnet)),
+        if self.form.has_domains() {
+            format!("br-{}", tenant.domain(subnet))
+        } else {
+            format!("br{}", tenant.l2vni(subnet))
         }
     }
 
@@ -150,7 +167,7 @@ impl Leaf {
     pub fn attach(&self, tenant: Tenant, subnet: u8, port: &str, to: (&Namespace, &str)) -> Result<()> {
         let room = self.room(tenant)?;
         link((room, port), to)?;
-        if self.form != Form::Made {
+        if !self.form.has_domains() {
             room.ip(&format!("link set {port} master {}", self.bridge(tenant, subnet)))?;
         }
         Ok(())
@@ -178,7 +195,7 @@ impl Leaf {
         let room = self.room(tenant)?;
         let table = match self.form {
             Form::FrrDefault | Form::FrrNetns => Some("main".to_owned()),
-            Form::Made | Form::Operator => kernel::table_of(room, &self.l3_device(tenant)?)?,
+            _ => kernel::table_of(room, &self.l3_device(tenant)?)?,
         };
         let table = table.ok_or_else(|| LabError::Unexpected(format!("no table of {tenant} at leaf {}", self.number)))?;
         Ok(kernel::routes(room)?.into_iter().filter(|route| route.table == table).collect())
@@ -194,18 +211,20 @@ impl Leaf {
         if self.form == Form::Made {
             return Ok(());
         }
-        let vtep = self.vtep;
+        let subnets: Vec<u8> = if self.form.has_domains() { Vec::new() } else { self.plan.all_subnets().collect() };
+        let vnis: Vec<u32> = subnets.iter().map(|subnet| tenant.l2vni(*subnet)).chain([tenant.l3vni]).collect();
         // A vxlan device keeps its underlay in the namespace that made it.
         let mut made = String::new();
-        for vni in self.plan.all_subnets().map(|subnet| tenant.l2vni(subnet)).chain([tenant.l3vni]) {
+        for vni in &vnis {
+            let vtep = self.vtep;
             let _ = writeln!(made, "link add vx{vni} type vxlan id {vni} local {vtep} dstport 4789 nolearning");
             if self.form == Form::FrrNetns {
                 let _ = writeln!(made, "link set vx{vni} netns {}", room.name());
             }
         }
         self.ns.ip_batch(&made)?;
-        room.ip_batch(&bridges(tenant, self.number, &self.plan, self.form == Form::Operator))?;
-        for vni in self.plan.all_subnets().map(|subnet| tenant.l2vni(subnet)).chain([tenant.l3vni]) {
+        room.ip_batch(&bridges(tenant, self.number, &subnets, self.form.has_vrf_devices()))?;
+        for vni in &vnis {
             room.bridge(&format!("link set dev vx{vni} learning off neigh_suppress on"))?;
         }
         Ok(())
@@ -213,64 +232,43 @@ impl Leaf {
 }
 
 /// What an operator types for a tenant's bridges: one for each subnet, with the anycast gateway,
-/// and one for the L3VNI, whose MAC is the router MAC. `rules`: where the kernel has no VRF
-/// device, a table that rules lead to.
-fn bridges(tenant: &Tenant, number: u8, plan: &LeafPlan, rules: bool) -> String {
-    let table = tenant.table();
+/// and one for the L3VNI, whose MAC is the router MAC; with a VRF device, enslaved to it.
+fn bridges(tenant: &Tenant, number: u8, subnets: &[u8], vrf: bool) -> String {
     let mut text = String::new();
-    for subnet in plan.all_subnets() {
-        let vni = tenant.l2vni(subnet);
+    let enslave = |bridge: &str| if vrf { format!("link set {bridge} master {tenant}\n") } else { String::new() };
+    if vrf {
+        let _ = write!(text, "link add {tenant} type vrf table {}\nlink set {tenant} up\n", tenant.table());
+    }
+    for subnet in subnets {
+        let vni = tenant.l2vni(*subnet);
         let bridge = format!("br{vni}");
         let _ = write!(
             text,
-            "link add {bridge} type bridge\nlink set {bridge} address 00:00:5e:00:01:01\n\
+            "link add {bridge} type bridge\nlink set {bridge} address 00:00:5e:00:01:01\n{}\
              link set vx{vni} master {bridge}\nlink set vx{vni} addrgenmode none\n\
-             link set {bridge} up\nlink set vx{vni} up\n"
+             link set {bridge} up\nlink set vx{vni} up\n",
+            enslave(&bridge)
         );
-        for (gateway, prefix) in gateways(subnet).into_iter().zip(prefixes(subnet)) {
+        for (gateway, prefix) in gateways(*subnet).into_iter().zip(prefixes(*subnet)) {
             let length = prefix.split('/').nth(1).unwrap_or_default();
             let dad = if gateway.is_ipv6() { " nodad" } else { "" };
-            if rules {
-                let _ = writeln!(text, "addr add {gateway}/{length} dev {bridge} noprefixroute{dad}");
-                let _ = writeln!(text, "route add {prefix} dev {bridge} table {table}");
-            } else {
-                let _ = writeln!(text, "addr add {gateway}/{length} dev {bridge}{dad}");
-            }
-        }
-        if rules {
-            text += &lookup(&bridge, table);
+            let _ = writeln!(text, "addr add {gateway}/{length} dev {bridge}{dad}");
         }
     }
     let vni = tenant.l3vni;
     let _ = write!(
         text,
-        "link add br{vni} type bridge\nlink set br{vni} address {}\nlink set br{vni} addrgenmode none\n\
+        "link add br{vni} type bridge\nlink set br{vni} address {}\nlink set br{vni} addrgenmode none\n{}\
          link set vx{vni} master br{vni}\nlink set vx{vni} addrgenmode none\nlink set br{vni} up\nlink set vx{vni} up\n",
-        operator_router_mac(tenant, number)
+        operator_router_mac(tenant, number),
+        enslave(&format!("br{vni}"))
     );
-    if rules {
-        text += &lookup(&format!("br{vni}"), table);
-    }
     text
 }
 
 /// The router MAC that an operator gives leaf `number` for a tenant.
 fn operator_router_mac(tenant: &Tenant, number: u8) -> String {
     format!("02:00:00:ff:{:02x}:{number:02x}", tenant.l3vni % 100)
-}
-
-/// Rules that lead what comes in by a device, and what a socket sends out of it, to a table. A
-/// batch takes no `-6`: the family is that of the prefix.
-fn lookup(device: &str, table: u32) -> String {
-    ["0.0.0.0/0", "::/0"]
-        .map(|all| {
-            format!(
-                "rule add from {all} iif {device} lookup {table} pref 100\n\
-                 rule add from {all} oif {device} lookup {table} pref 100\n\
-                 rule add from {all} iif {device} unreachable pref 101\n"
-            )
-        })
-        .concat()
 }
 
 /// The configuration of leaf `number`.
@@ -300,7 +298,7 @@ pub fn config(number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> String {
         text,
         " address-family l2vpn evpn\n  neighbor {reflector} activate\n  advertise-all-vni\n{advertise} exit-address-family\n"
     );
-    if plan.form == Form::FrrNetns {
+    if matches!(plan.form, Form::FrrNetns | Form::FrrVrf) {
         for tenant in tenants {
             let _ = write!(
                 text,
@@ -316,16 +314,12 @@ pub fn config(number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> String {
 
 fn weft_tenants(plan: &LeafPlan, tenants: &[Tenant], vtep: IpAddr) -> String {
     let mut text = String::new();
-    if plan.form == Form::Made {
+    if plan.form.has_domains() {
         let _ = writeln!(text, "vtep source {vtep}");
     }
     for tenant in tenants {
-        let _ = write!(text, "vrf {tenant}\n vni {}\n", tenant.l3vni);
-        if plan.form == Form::Operator {
-            let _ = writeln!(text, " table {}", tenant.table());
-        }
-        text += "exit-vrf\n";
-        if plan.form == Form::Made {
+        let _ = write!(text, "vrf {tenant}\n vni {}\nexit-vrf\n", tenant.l3vni);
+        if plan.form.has_domains() {
             plan.all_subnets().for_each(|subnet| text += &bridge_domain(tenant, subnet));
         }
     }

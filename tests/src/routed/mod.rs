@@ -54,7 +54,7 @@ impl Tenant {
         format!("v-{}{subnet}", self.name)
     }
 
-    /// The routing table that an operator gives it.
+    /// The routing table of the VRF device that an operator makes for it.
     pub fn table(&self) -> u32 {
         self.l3vni - 4000
     }

@@ -56,8 +56,8 @@ fn two_tenants_are_routed_between_weft_and_frr() -> Result<()> {
 }
 
 #[test]
-fn weft_on_devices_of_an_operator_routes_to_frr() -> Result<()> {
-    routes_both_ways(&plan(Kind::Weft, [Form::Operator, Form::FrrDefault]))
+fn weft_beside_an_operator_s_l3vni_routes_to_frr() -> Result<()> {
+    routes_both_ways(&plan(Kind::Weft, [Form::OperatorL3vni, Form::FrrDefault]))
 }
 
 #[test]

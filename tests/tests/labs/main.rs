@@ -17,6 +17,7 @@ mod routing;
 mod scale;
 mod sites;
 mod upkeep;
+mod vrf_device;
 
 use weft_tests::Result;
 use weft_tests::fabric::{Fabric, Plan};

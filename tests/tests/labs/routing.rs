@@ -2,7 +2,7 @@
 
 use weft_tests::Result;
 use weft_tests::fabric::Leaving;
-use weft_tests::routed::{BLUE, Fabric, Form, Plan, RED};
+use weft_tests::routed::{BLUE, Fabric, Form, LeafPlan, Plan, RED};
 use weft_tests::scenario::routing;
 
 /// What stands in the place of Weft's own form: `WEFT_LAB_KIND=frr` shows that a lab is right.
@@ -25,18 +25,11 @@ fn two_tenants_with_the_same_addresses_are_routed_over_ipv4_and_ipv6() -> Result
 }
 
 #[test]
-fn two_tenants_on_devices_of_an_operator_are_routed() -> Result<()> {
-    let fabric = Fabric::up(&Plan::new(Form::Operator, &[&[10], &[20]]).tenants(&[RED, BLUE]))?;
+fn an_l3vni_that_an_operator_made_is_served_beside_one_that_weft_made() -> Result<()> {
+    let leaves = vec![LeafPlan::new(Form::Made, &[10]), LeafPlan::new(Form::OperatorL3vni, &[20])];
+    let fabric = Fabric::up(&Plan { leaves, ..Plan::new(Form::Made, &[]) }.tenants(&[RED, BLUE]))?;
     routing::prefixes_and_hosts_are_routed(&fabric)?;
     routing::tenants_do_not_leak(&fabric)
-}
-
-#[test]
-fn a_leaf_from_nothing_and_a_leaf_of_an_operator_route_to_each_other() -> Result<()> {
-    use weft_tests::routed::LeafPlan;
-    let leaves = vec![LeafPlan::new(Form::Made, &[10]), LeafPlan::new(Form::Operator, &[20])];
-    let fabric = Fabric::up(&Plan { leaves, ..Plan::new(Form::Made, &[]) })?;
-    routing::prefixes_and_hosts_are_routed(&fabric)
 }
 
 #[test]
@@ -88,7 +81,7 @@ fn one_of_two_border_leaves_leaves_and_the_other_carries_on() -> Result<()> {
 
 #[test]
 fn a_router_mac_that_changes_is_announced_and_followed() -> Result<()> {
-    let form = if form() == Form::Made { Form::Operator } else { form() };
+    let form = if form() == Form::Made { Form::OperatorL3vni } else { form() };
     let took = routing::router_mac_changes(&Fabric::up(&Plan::new(form, &[&[10], &[20]]))?)?;
     assert!(took.as_millis() <= 500, "{took:?}");
     Ok(())

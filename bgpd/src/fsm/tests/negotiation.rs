@@ -162,3 +162,50 @@ fn restart_flags_are_told() {
     assert!(restart.remote_restarting && !restart.notification);
     assert_eq!(restart.families, [(FAMILY, false)], "only what is negotiated");
 }
+
+/// Settings with these families, and what the neighbour of an OPEN with these agrees to.
+fn unicast(families: &[crate::wire::Family], theirs: &[Capability]) -> Negotiated {
+    let mut settings = settings();
+    settings.families = families.iter().map(|&family| (family, Default::default())).collect();
+    settings.capabilities.extended_next_hop = true;
+    let open = Open { capabilities: theirs.to_vec(), ..self::theirs(HIGHER_ID) };
+    negotiated(settings, open)
+}
+
+#[test]
+fn a_neighbour_without_multiprotocol_speaks_ipv4_unicast() {
+    use crate::wire::Family::{Ipv4Unicast, Ipv6Unicast, L2vpnEvpn};
+    let all = [L2vpnEvpn, Ipv4Unicast, Ipv6Unicast];
+    let multiprotocol = |afi, safi| Capability::Multiprotocol { afi, safi };
+    assert_eq!(unicast(&all, &[]).families, [Ipv4Unicast]);
+    assert_eq!(unicast(&all, &[Capability::RouteRefresh]).families, [Ipv4Unicast]);
+    // With one, only what it names.
+    assert_eq!(unicast(&all, &[multiprotocol(2, 1)]).families, [Ipv6Unicast]);
+    let named = [multiprotocol(1, 1), multiprotocol(25, 70)];
+    assert_eq!(unicast(&all, &named).families, [L2vpnEvpn, Ipv4Unicast]);
+    // A session for EVPN alone is none with such a neighbour.
+    let open = Open { capabilities: vec![], ..theirs(HIGHER_ID) };
+    assert_eq!(refused(settings(), open), (2, 7));
+}
+
+#[test]
+fn ipv6_next_hops_of_ipv4_are_agreed_on() {
+    use crate::wire::{Family::Ipv4Unicast, capability::ExtendedNextHop};
+    let tuple = |afi, next_hop_afi| ExtendedNextHop { afi, safi: 1, next_hop_afi };
+    let offer = |tuples: Vec<ExtendedNextHop>| [Capability::ExtendedNextHop(tuples)];
+    assert!(unicast(&[Ipv4Unicast], &offer(vec![tuple(1, 2)])).extended_next_hop);
+    assert!(!unicast(&[Ipv4Unicast], &offer(vec![tuple(2, 1)])).extended_next_hop);
+    assert!(!unicast(&[Ipv4Unicast], &[]).extended_next_hop);
+    // Offered where it is switched on and there is something to use it for.
+    let mut settings = settings();
+    let offers = |settings: &PeerSettings| {
+        let is_offer = |capability: &Capability| matches!(capability, Capability::ExtendedNextHop(_));
+        open::ours(settings).capabilities.iter().any(is_offer)
+    };
+    settings.capabilities.extended_next_hop = true;
+    assert!(!offers(&settings), "no IPv4 unicast");
+    settings.families.insert(Ipv4Unicast, Default::default());
+    assert!(offers(&settings));
+    settings.capabilities.extended_next_hop = false;
+    assert!(!offers(&settings));
+}

@@ -1,8 +1,8 @@
 //! One test a step of the decision: everything before it equal, everything after it against.
 
 use super::*;
-use crate::wire::attribute::{AsPath, AsSegment, Origin};
-use weft_evpn::{ExtendedCommunity, community::MacMobility};
+use crate::wire::attribute::{AsPath, AsSegment, DPath, IsfSafi, Origin};
+use weft_evpn::{DomainId, ExtendedCommunity, community::MacMobility};
 
 #[derive(Clone)]
 struct Route {
@@ -117,6 +117,49 @@ fn higher_local_pref_and_absent_is_100() {
     wins(&strong, &absent, &KNOBS(), Reason::LocalPref);
     strong.attributes.local_pref = Some(99);
     wins(&absent, &strong, &KNOBS(), Reason::LocalPref);
+}
+
+#[test]
+fn shorter_d_path_after_local_pref_and_before_as_path() {
+    let domain = |n| DomainId::new(n, 0);
+    let (mut none, mut one, mut two) = (route().path(&[7, 8, 9]), route().path(&[7, 8]), route().path(&[7]));
+    one.attributes.d_path = Some(DPath::new(domain(1), IsfSafi::Evpn));
+    two.attributes.d_path = Some(DPath::new(domain(1), IsfSafi::Local));
+    two.attributes.d_path.as_mut().unwrap().prepend(domain(2), IsfSafi::Evpn);
+    wins(&none, &one, &KNOBS(), Reason::DPath);
+    wins(&one, &two, &KNOBS(), Reason::DPath);
+    wins(&one, &two, &BestpathSettings { ignore_as_path: true, ..KNOBS() }, Reason::DPath);
+    none.attributes.local_pref = Some(99);
+    wins(&two, &none, &KNOBS(), Reason::LocalPref);
+}
+
+#[test]
+fn multipath_is_equality_up_to_the_next_hop_along_one_way() {
+    let external = |asns: &[u32]| Route { kind: Some(PeerKind::External), ..route().path(asns) };
+    let relaxed = BestpathSettings { multipath_relax: true, ..KNOBS() };
+    let equal = |a: &Route, b: &Route| {
+        [KNOBS(), relaxed].map(|knobs| is_multipath(&a.candidate(), &b.candidate(), &knobs))
+    };
+    let best = external(&[7, 8]);
+    let other = Route { n: 9, address: 9, path_id: 4, ..external(&[7, 9]) };
+    assert_eq!(equal(&best, &other), [true, true], "identifier, address and path identifier do not count");
+    assert_eq!(equal(&best, &external(&[9, 8])), [false, true], "another neighbouring AS");
+    assert_eq!(equal(&best, &route().path(&[7, 8])), [false, false], "eBGP and iBGP");
+    assert_eq!(equal(&route().path(&[7, 8]), &route().path(&[7, 8])), [true, true]);
+    assert_eq!(equal(&route().path(&[7, 8]), &route().path(&[7, 9])), [false, true], "iBGP: another way");
+    for change in [
+        |set: &mut AttributeSet| set.local_pref = Some(99),
+        |set: &mut AttributeSet| set.origin = Origin::Egp,
+        |set: &mut AttributeSet| set.med = Some(9),
+        |set: &mut AttributeSet| set.as_path = sequence(AsSegmentKind::Sequence, &[7]),
+        |set: &mut AttributeSet| set.d_path = Some(DPath::new(DomainId::new(1, 0), IsfSafi::Evpn)),
+    ] {
+        let mut worse = external(&[7, 8]);
+        change(&mut worse.attributes);
+        assert_eq!(equal(&best, &worse), [false, false]);
+    }
+    let own = Route { kind: None, ..route().path(&[]) };
+    assert_eq!(equal(&own, &route().path(&[])), [false, false], "our own has its weight");
 }
 
 #[test]

@@ -172,23 +172,35 @@ type Change = fn(&mut RibPeer);
 /// stands what was decided.
 #[test]
 fn every_knob_that_changes_what_is_sent_is_in_the_key() {
-    let differ: [(&str, Change); 8] = [
+    let differ: [(&str, Change); 10] = [
         ("kind", |peer| peer.kind = PeerKind::External),
         ("client", |peer| peer.families[0].settings.route_reflector_client = true),
         ("local AS", |peer| peer.local_as = 1),
         ("4-octet AS", |peer| peer.four_octet_as = false),
         ("message size", |peer| peer.max_message = 65_535),
         ("add-path", |peer| peer.families[0].add_path = true),
+        ("policy", |peer| {
+            let rules = std::sync::Arc::new(crate::rib::tests::policy::Rules::default());
+            peer.families[0].policy_export = Some(PolicyRef::new(rules, 1));
+        }),
+        ("domain", |peer| peer.families[0].domain = DomainId::of_name("elsewhere")),
         ("policy out", |peer| peer.families[0].policy_out = false),
         ("next hop", |peer| peer.families[0].next_hop = NextHopRule::Own(Ipv4Addr::new(4, 4, 4, 4).into())),
     ];
-    let same: [(&str, Change); 11] = [
+    let same: [(&str, Change); 15] = [
         ("remote AS", |peer| peer.remote_as = 7),
         ("identifier", |peer| peer.router_id = Ipv4Addr::new(3, 3, 3, 3)),
         ("address", |peer| peer.address = Ipv4Addr::new(3, 3, 3, 3).into()),
         ("enhanced refresh", |peer| peer.enhanced_refresh = false),
         ("restarting", |peer| peer.restarting = true),
         ("stale path time", |peer| peer.stale_path_time = std::time::Duration::MAX),
+        ("first AS", |peer| peer.enforce_first_as = true),
+        ("extended next hop", |peer| peer.extended_next_hop = true),
+        ("default-originate", |peer| peer.families[0].settings.default_originate = true),
+        ("import policy", |peer| {
+            let rules = std::sync::Arc::new(crate::rib::tests::policy::Rules::default());
+            peer.families[0].policy_import = Some(PolicyRef::new(rules, 1));
+        }),
         ("restart", |peer| peer.families[0].restart = Some(true)),
         ("policy in", |peer| peer.families[0].policy_in = false),
         ("allowas-in", |peer| peer.families[0].settings.allowas_in = AllowAsIn::Times(3)),
@@ -209,5 +221,19 @@ fn every_knob_that_changes_what_is_sent_is_in_the_key() {
     }
     for (name, change) in same {
         assert_eq!(of(change), plain, "{name}");
+    }
+    let unicast: [(&str, Change); 3] = [
+        ("extended next hop", |peer| peer.extended_next_hop = true),
+        ("default-originate", |peer| peer.families[0].settings.default_originate = true),
+        ("next hop", |peer| peer.families[0].next_hop = NextHopRule::OwnIfNone([4, 4, 4, 4].into())),
+    ];
+    let of = |change: Change| {
+        let mut peer = peer(PeerKind::Internal, false);
+        peer.families[0].family = Family::Ipv4Unicast;
+        change(&mut peer);
+        GroupKey::of(&peer, &peer.families[0])
+    };
+    for (name, change) in unicast {
+        assert_ne!(of(change), of(|_| {}), "{name}");
     }
 }

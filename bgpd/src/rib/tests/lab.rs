@@ -150,11 +150,11 @@ impl Lab {
     }
 
     pub(super) fn up(&mut self, peer: PeerId, settings: RibPeer) {
-        let row = &settings.families[0];
+        let families = || settings.families.iter().map(|row| row.family);
         let context = DecodeContext {
             four_octet_as: settings.four_octet_as,
-            families: vec![EVPN],
-            add_path: if row.add_path { vec![EVPN] } else { Vec::new() },
+            families: families().collect(),
+            add_path: families().filter(|family| settings.family(*family).unwrap().add_path).collect(),
             extended_next_hop: settings.extended_next_hop,
             kind: match settings.kind {
                 PeerKind::Internal => SessionKind::Internal,
@@ -255,16 +255,19 @@ impl Receiver {
     }
 
     fn apply(&mut self, update: &Update) {
-        let split = EVPN.row().split;
-        for (_, nlri) in update.unreach.iter().flat_map(NlriBlock::iter) {
-            self.view.remove(&split(nlri).expect("a route").0);
-            self.withdrawn += 1;
+        for block in &update.unreach {
+            for (_, nlri) in block.iter() {
+                self.view.remove(&(block.family.row().split)(nlri).expect("a route").0);
+                self.withdrawn += 1;
+            }
         }
-        for (_, nlri) in update.reach.iter().flat_map(NlriBlock::iter) {
-            let (key, rest) = split(nlri).expect("a route");
-            let attributes = update.attributes.clone().expect("attributes");
-            self.view.insert(key, (rest.to_vec(), attributes));
-            self.announced += 1;
+        for block in &update.reach {
+            for (_, nlri) in block.iter() {
+                let (key, rest) = (block.family.row().split)(nlri).expect("a route");
+                let attributes = update.attributes.clone().expect("attributes");
+                self.view.insert(key, (rest.to_vec(), attributes));
+                self.announced += 1;
+            }
         }
         self.ends_of_rib += usize::from(update.end_of_rib.is_some());
     }

@@ -2,12 +2,16 @@
 //! the wire decoder, as a neighbour would. The parts have their tests beside them.
 
 mod adjacency;
+mod domains;
 mod groups;
 mod inbound;
 mod lab;
 mod model;
+mod policies;
+pub(super) mod policy;
 mod property;
 mod reflection;
 mod restart;
 mod shows;
 mod smoke;
+mod unicast;

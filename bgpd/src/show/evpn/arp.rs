@@ -1,19 +1,18 @@
 //! `show evpn arp-cache vni N|all [ip I|vtep V|duplicate|detail] [json]`: which address is at
 //! which MAC, IPv4 and IPv6. FRR's uptime of a neighbour is left out: Weft does not keep it.
 
-use super::{duplicate_text, no_such_vni, select, sequences, vnis};
+use super::{
+    duplicate_text,
+    list::{self, Kind},
+    no_such_vni, sequences,
+};
 use crate::{
     command::{ExecError, Sink, exec::NeighFilter},
-    core::CoreHandle,
-    show::{
-        json::{JsonStream, document},
-        page::{Pages, SMALL_PAGE, stream},
-        tables::Tables,
-        text::Clock,
-    },
+    core::{Core, CoreHandle},
+    show::{json::document, tables::Tables, text::Clock},
 };
 use serde_json::{Map, Value};
-use std::{fmt::Write, net::IpAddr, vec};
+use std::{fmt::Write, net::IpAddr};
 use weft_evpn::{
     Evpn, Vni,
     engine::{NeighbourPlace, NeighbourView},
@@ -31,59 +30,89 @@ pub(in crate::show) fn show(
     json: bool,
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
-    let Some(found) = vnis(core, vni)? else {
-        let Some(vni) = vni.filter(|_| !json) else { return Ok(out.text("{}\n")?) };
-        return Err(no_such_vni(vni));
-    };
-    if let (Some(vni), NeighFilter::Ip(ip)) = (vni, filter) {
-        return one(core, vni, ip, json, out);
-    }
-    let all = vni.is_none();
     let detail = detail || matches!(filter, NeighFilter::Ip(_));
-    let mut stream_of_json = json.then(JsonStream::object);
-    for vni in found {
-        let wanted =
-            move |evpn: &Evpn, ip| evpn.neighbour(vni, ip).is_some_and(|view| is_wanted(filter, &view));
-        let ips = select(core, move |evpn| evpn.neighbour_addresses(vni), wanted)?;
-        if ips.is_empty() && all && matches!(filter, NeighFilter::Ip(_) | NeighFilter::Vtep(_)) {
-            continue;
-        }
-        let width = ips.iter().map(|ip| ip.to_string().len()).max().unwrap_or(0).max(NARROWEST);
-        if let Some(json) = &mut stream_of_json {
-            if all {
-                json.begin_object(&vni.to_string());
-            }
-            json.member("numArpNd", ips.len());
-        } else {
-            out.text(&heading(vni, ips.len(), all, detail, width))?;
-        }
-        let pages = NeighbourPages { vni, ips: ips.into_iter(), detail, width, json: stream_of_json };
-        stream_of_json = stream(core, pages, out)?.json;
-        if let (Some(json), true) = (&mut stream_of_json, all) {
-            json.end();
-        }
-    }
-    if let Some(json) = stream_of_json {
-        out.text(&json.finish())?;
-    }
-    Ok(())
+    list::show(core, Neighbours { filter, detail }, vni, json, out)
 }
 
-fn one(core: &CoreHandle, vni: Vni, ip: IpAddr, json: bool, out: &mut dyn Sink) -> Result<(), ExecError> {
-    let found = core.ask(move |core, now| {
-        let view = core.evpn().neighbour(vni, ip)?;
-        Some(if json {
-            document(&neighbour_json(&view, true))
+/// Addresses of MAC-VRFs.
+#[derive(Debug, Clone, Copy)]
+struct Neighbours {
+    filter: NeighFilter,
+    detail: bool,
+}
+
+impl Kind for Neighbours {
+    type Key = IpAddr;
+    type One = String;
+
+    fn vnis(core: &Core) -> Vec<Vni> {
+        core.evpn().instances().map(|instance| instance.vni).collect()
+    }
+
+    fn no_such_vni(vni: Vni) -> ExecError {
+        no_such_vni(vni)
+    }
+
+    fn missing(vni: Vni) -> ExecError {
+        ExecError(format!("Requested neighbor does not exist in VNI {vni}"))
+    }
+
+    fn only(&self) -> Option<IpAddr> {
+        match self.filter {
+            NeighFilter::Ip(ip) => Some(ip),
+            _ => None,
+        }
+    }
+
+    fn skips_empty(&self) -> bool {
+        matches!(self.filter, NeighFilter::Ip(_) | NeighFilter::Vtep(_))
+    }
+
+    fn keys(evpn: &Evpn, vni: Vni) -> Vec<IpAddr> {
+        evpn.neighbour_addresses(vni)
+    }
+
+    fn is_wanted(&self, evpn: &Evpn, vni: Vni, ip: IpAddr) -> bool {
+        evpn.neighbour(vni, ip).is_some_and(|view| is_wanted(self.filter, &view))
+    }
+
+    fn width(ips: &[IpAddr]) -> usize {
+        ips.iter().map(|ip| ip.to_string().len()).max().unwrap_or(0).max(NARROWEST)
+    }
+
+    fn heading(&self, vni: Vni, count: usize, all: bool, width: usize) -> String {
+        heading(vni, count, all, self.detail, width)
+    }
+
+    fn json_keys() -> (&'static str, Option<&'static str>) {
+        ("numArpNd", None)
+    }
+
+    fn text(&self, tables: &Tables<'_>, vni: Vni, ip: IpAddr, width: usize, out: &mut String) {
+        let Some(view) = tables.evpn.neighbour(vni, ip) else { return };
+        if self.detail {
+            neighbour_detail(&view, &tables.clock, out);
         } else {
-            let mut text = String::new();
-            neighbour_detail(&view, &Clock::at(now), &mut text);
-            text
-        })
-    })?;
-    match found {
-        Some(text) => Ok(out.text(&text)?),
-        None if json => Ok(out.text("{}\n")?),
-        None => Err(ExecError(format!("Requested neighbor does not exist in VNI {vni}"))),
+            neighbour_line(&view, width, out);
+        }
+    }
+
+    fn json(&self, tables: &Tables<'_>, vni: Vni, ip: IpAddr) -> Option<Value> {
+        Some(neighbour_json(&tables.evpn.neighbour(vni, ip)?, self.detail))
+    }
+
+    fn one(tables: &Tables<'_>, vni: Vni, ip: IpAddr, json: bool) -> Option<String> {
+        let view = tables.evpn.neighbour(vni, ip)?;
+        if json {
+            return Some(document(&neighbour_json(&view, true)));
+        }
+        let mut text = String::new();
+        neighbour_detail(&view, &tables.clock, &mut text);
+        Some(text)
+    }
+
+    fn render(one: String, _json: bool) -> String {
+        one
     }
 }
 
@@ -100,32 +129,6 @@ fn vtep(view: &NeighbourView) -> Option<IpAddr> {
     match view.place {
         NeighbourPlace::Remote { vtep } => vtep,
         _ => None,
-    }
-}
-
-#[derive(Debug)]
-struct NeighbourPages {
-    vni: Vni,
-    ips: vec::IntoIter<IpAddr>,
-    detail: bool,
-    width: usize,
-    json: Option<JsonStream>,
-}
-
-impl Pages for NeighbourPages {
-    fn page(&mut self, tables: &Tables<'_>, out: &mut String) -> bool {
-        for ip in self.ips.by_ref().take(SMALL_PAGE) {
-            let Some(view) = tables.evpn.neighbour(self.vni, ip) else { continue };
-            match &mut self.json {
-                Some(json) => json.member(&ip.to_string(), neighbour_json(&view, self.detail)),
-                None if self.detail => neighbour_detail(&view, &tables.clock, out),
-                None => neighbour_line(&view, self.width, out),
-            }
-        }
-        if let Some(json) = &mut self.json {
-            *out = json.take();
-        }
-        !self.ips.as_slice().is_empty()
     }
 }
 

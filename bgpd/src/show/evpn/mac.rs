@@ -3,19 +3,18 @@
 //! Left out, because Weft does not know it: FRR's uptime of a MAC, its VLAN, and what belongs
 //! to multihoming (flags, sync neighbours).
 
-use super::{duplicate_text, no_such_vni, select, sequences, vnis};
+use super::{
+    duplicate_text,
+    list::{self, Kind},
+    no_such_vni, sequences,
+};
 use crate::{
     command::{ExecError, Sink, exec::MacFilter},
-    core::CoreHandle,
-    show::{
-        json::{JsonStream, document},
-        page::{Pages, SMALL_PAGE, stream},
-        tables::Tables,
-        text::Clock,
-    },
+    core::{Core, CoreHandle},
+    show::{json::document, tables::Tables, text::Clock},
 };
 use serde_json::{Map, Value, json};
-use std::{fmt::Write, net::IpAddr, vec};
+use std::{fmt::Write, net::IpAddr};
 use weft_evpn::{
     Evpn, MacAddr, Vni,
     engine::{MacPlace, MacView, NeighbourPlace, NeighbourView},
@@ -30,64 +29,88 @@ pub(in crate::show) fn show(
     json: bool,
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
-    let Some(found) = vnis(core, vni)? else {
-        let Some(vni) = vni.filter(|_| !json) else { return Ok(out.text("{}\n")?) };
-        return Err(no_such_vni(vni));
-    };
-    if let (Some(vni), MacFilter::Mac(mac)) = (vni, filter) {
-        return one(core, vni, mac, json, out);
-    }
-    let all = vni.is_none();
     let detail = detail || matches!(filter, MacFilter::Mac(_));
-    let mut stream_of_json = json.then(JsonStream::object);
-    for vni in found {
-        let wanted = move |evpn: &Evpn, mac| evpn.mac(vni, mac).is_some_and(|view| is_wanted(filter, &view));
-        let macs = select(core, move |evpn| evpn.mac_addresses(vni), wanted)?;
-        // A list of all with a condition leaves out the VNIs that have nothing.
-        if macs.is_empty() && all && matches!(filter, MacFilter::Mac(_) | MacFilter::Vtep(_)) {
-            continue;
-        }
-        let count = macs.len();
-        if let Some(json) = &mut stream_of_json {
-            if all {
-                json.begin_object(&vni.to_string());
-            }
-            json.member("numMacs", count);
-            json.begin_object("macs");
-        } else {
-            out.text(&heading(vni, count, filter, all, detail))?;
-        }
-        let pages = MacPages { vni, macs: macs.into_iter(), detail, json: stream_of_json };
-        stream_of_json = stream(core, pages, out)?.json;
-        if let Some(json) = &mut stream_of_json {
-            json.end();
-            if all {
-                json.end();
-            }
-        }
-    }
-    if let Some(json) = stream_of_json {
-        out.text(&json.finish())?;
-    }
-    Ok(())
+    list::show(core, Macs { filter, detail }, vni, json, out)
 }
 
-fn one(core: &CoreHandle, vni: Vni, mac: MacAddr, json: bool, out: &mut dyn Sink) -> Result<(), ExecError> {
-    let found = core.ask(move |core, now| {
-        let view = core.evpn().mac(vni, mac)?;
-        let neighbours = core.evpn().neighbours_of(vni, mac);
-        Some(if json {
-            document(&json!({ mac.to_string(): mac_json(&view, Some(&neighbours)) }))
+/// MACs of MAC-VRFs.
+#[derive(Debug, Clone, Copy)]
+struct Macs {
+    filter: MacFilter,
+    detail: bool,
+}
+
+impl Kind for Macs {
+    type Key = MacAddr;
+    type One = String;
+
+    fn vnis(core: &Core) -> Vec<Vni> {
+        core.evpn().instances().map(|instance| instance.vni).collect()
+    }
+
+    fn no_such_vni(vni: Vni) -> ExecError {
+        no_such_vni(vni)
+    }
+
+    fn missing(vni: Vni) -> ExecError {
+        ExecError(format!("Requested MAC does not exist in VNI {vni}"))
+    }
+
+    fn only(&self) -> Option<MacAddr> {
+        match self.filter {
+            MacFilter::Mac(mac) => Some(mac),
+            _ => None,
+        }
+    }
+
+    fn skips_empty(&self) -> bool {
+        matches!(self.filter, MacFilter::Mac(_) | MacFilter::Vtep(_))
+    }
+
+    fn keys(evpn: &Evpn, vni: Vni) -> Vec<MacAddr> {
+        evpn.mac_addresses(vni)
+    }
+
+    fn is_wanted(&self, evpn: &Evpn, vni: Vni, mac: MacAddr) -> bool {
+        evpn.mac(vni, mac).is_some_and(|view| is_wanted(self.filter, &view))
+    }
+
+    fn heading(&self, vni: Vni, count: usize, all: bool, _width: usize) -> String {
+        heading(vni, count, self.filter, all, self.detail)
+    }
+
+    fn json_keys() -> (&'static str, Option<&'static str>) {
+        ("numMacs", Some("macs"))
+    }
+
+    fn text(&self, tables: &Tables<'_>, vni: Vni, mac: MacAddr, _width: usize, out: &mut String) {
+        let Some(view) = tables.evpn.mac(vni, mac) else { return };
+        if self.detail {
+            mac_detail(&view, &tables.evpn.neighbours_of(vni, mac), &tables.clock, out);
         } else {
-            let mut text = String::new();
-            mac_detail(&view, &neighbours, &Clock::at(now), &mut text);
-            text
-        })
-    })?;
-    match found {
-        Some(text) => Ok(out.text(&text)?),
-        None if json => Ok(out.text("{}\n")?),
-        None => Err(ExecError(format!("Requested MAC does not exist in VNI {vni}"))),
+            mac_line(&view, out);
+        }
+    }
+
+    fn json(&self, tables: &Tables<'_>, vni: Vni, mac: MacAddr) -> Option<Value> {
+        let view = tables.evpn.mac(vni, mac)?;
+        let neighbours = self.detail.then(|| tables.evpn.neighbours_of(vni, mac));
+        Some(mac_json(&view, neighbours.as_deref()))
+    }
+
+    fn one(tables: &Tables<'_>, vni: Vni, mac: MacAddr, json: bool) -> Option<String> {
+        let view = tables.evpn.mac(vni, mac)?;
+        let neighbours = tables.evpn.neighbours_of(vni, mac);
+        if json {
+            return Some(document(&json!({ mac.to_string(): mac_json(&view, Some(&neighbours)) })));
+        }
+        let mut text = String::new();
+        mac_detail(&view, &neighbours, &tables.clock, &mut text);
+        Some(text)
+    }
+
+    fn render(one: String, _json: bool) -> String {
+        one
     }
 }
 
@@ -105,34 +128,6 @@ fn vtep(view: &MacView<'_>) -> Option<IpAddr> {
     match view.place {
         MacPlace::Remote { vtep, .. } => Some(vtep),
         _ => None,
-    }
-}
-
-#[derive(Debug)]
-struct MacPages {
-    vni: Vni,
-    macs: vec::IntoIter<MacAddr>,
-    detail: bool,
-    json: Option<JsonStream>,
-}
-
-impl Pages for MacPages {
-    fn page(&mut self, tables: &Tables<'_>, out: &mut String) -> bool {
-        for mac in self.macs.by_ref().take(SMALL_PAGE) {
-            let Some(view) = tables.evpn.mac(self.vni, mac) else { continue };
-            let neighbours = self.detail.then(|| tables.evpn.neighbours_of(self.vni, mac));
-            match (&mut self.json, neighbours) {
-                (Some(json), neighbours) => {
-                    json.member(&mac.to_string(), mac_json(&view, neighbours.as_deref()));
-                }
-                (None, Some(neighbours)) => mac_detail(&view, &neighbours, &tables.clock, out),
-                (None, None) => mac_line(&view, out),
-            }
-        }
-        if let Some(json) = &mut self.json {
-            *out = json.take();
-        }
-        !self.macs.as_slice().is_empty()
     }
 }
 

@@ -1,6 +1,8 @@
-//! `show evpn vni [N|detail] [json]`.
+//! `show evpn vni [N|detail] [json]`: the L2VNIs, then the L3VNIs (`l3vni`).
 
-use super::{no_such_vni, vnis};
+mod l3vni;
+
+use super::no_such_vni;
 use crate::{
     command::{ExecError, Sink},
     core::CoreHandle,
@@ -8,6 +10,7 @@ use crate::{
         json::{JsonStream, document},
         page::{Pages, SMALL_PAGE, stream},
         tables::Tables,
+        vrfs::{self, VrfFacts},
     },
 };
 use serde_json::{Map, Value, json};
@@ -28,28 +31,75 @@ pub(in crate::show) fn show(
     json: bool,
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
-    let Some(found) = vnis(core, vni)? else {
-        let Some(vni) = vni.filter(|_| !json) else { return Ok(out.text("{}\n")?) };
-        return Err(no_such_vni(vni));
-    };
-    let form = match (vni.is_some(), detail) {
-        (true, _) => Form::One,
-        (false, true) => Form::Detail,
-        (false, false) => Form::List,
-    };
+    match vni {
+        Some(vni) => one(core, vni, json, out),
+        None => all(core, if detail { Form::Detail } else { Form::List }, json, out),
+    }
+}
+
+fn one(core: &CoreHandle, vni: Vni, json: bool, out: &mut dyn Sink) -> Result<(), ExecError> {
+    let found = core.ask(move |core, now| {
+        let tables = Tables::of(core, now);
+        if let Some(view) = tables.evpn.instance(vni) {
+            return Some(Found::L2(one_text(&tables, &view, json)));
+        }
+        vrfs::of_l3vni(core, vni).map(|vrf| Found::L3(Box::new(vrf)))
+    })?;
+    match found {
+        Some(Found::L2(text)) => Ok(out.text(&text)?),
+        Some(Found::L3(vrf)) if json => Ok(out.text(&document(&l3vni::detail_json(vni, &vrf)))?),
+        Some(Found::L3(vrf)) => Ok(out.text(&l3vni::detail(vni, &vrf))?),
+        None if json => Ok(out.text("{}\n")?),
+        None => Err(no_such_vni(vni)),
+    }
+}
+
+enum Found {
+    L2(String),
+    L3(Box<VrfFacts>),
+}
+
+fn one_text(tables: &Tables<'_>, view: &InstanceView<'_>, json: bool) -> String {
+    let vteps: Vec<IpAddr> = tables.evpn.remote_vteps(view.vni).collect();
+    let tenant = tenant(tables, view.vni);
+    if json {
+        return document(&detail_json(view, &vteps, &tenant));
+    }
+    let mut text = String::new();
+    detail(view, &vteps, &tenant, &mut text);
+    text
+}
+
+fn all(core: &CoreHandle, form: Form, json: bool, out: &mut dyn Sink) -> Result<(), ExecError> {
+    let (vnis, l3vnis) = core.ask(|core, _| {
+        let vnis: VecDeque<Vni> = core.evpn().instances().map(|instance| instance.vni).collect();
+        (vnis, vrfs::with_l3vni(core))
+    })?;
     let json = json.then(|| match form {
         Form::List => JsonStream::object(),
-        _ => JsonStream::array(),
+        Form::Detail => JsonStream::array(),
     });
     if form == Form::List && json.is_none() {
         out.text(HEADING)?;
     }
-    let pages = stream(core, VniPages { vnis: found.into(), form, json }, out)?;
-    match (pages.json, form) {
-        // Of one VNI the element was the document.
-        (None, _) | (_, Form::One) => Ok(()),
-        (Some(json), _) => Ok(out.text(&json.finish())?),
+    let mut json = stream(core, VniPages { vnis, form, json }, out)?.json;
+    for (vni, vrf) in &l3vnis {
+        match (&mut json, form) {
+            (None, Form::List) => out.text(&l3vni::line(*vni, vrf))?,
+            (None, Form::Detail) => out.text(&format!("{}\n", l3vni::detail(*vni, vrf)))?,
+            (Some(json), Form::List) => json.member(&vni.to_string(), l3vni::line_json(*vni, vrf)),
+            (Some(json), Form::Detail) => json.element(l3vni::detail_json(*vni, vrf)),
+        }
     }
+    match json {
+        Some(json) => Ok(out.text(&json.finish())?),
+        None => Ok(()),
+    }
+}
+
+/// The IP-VRF that it routes in, by FRR's names.
+fn tenant(tables: &Tables<'_>, vni: Vni) -> String {
+    vrfs::of_l2vni(tables.evpn, vni).map_or_else(|| "default".to_owned(), |name| name.to_string())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +108,6 @@ enum Form {
     List,
     /// All at length.
     Detail,
-    /// One at length.
-    One,
 }
 
 #[derive(Debug)]
@@ -75,19 +123,18 @@ impl Pages for VniPages {
             let Some(vni) = self.vnis.pop_front() else { break };
             let Some(view) = tables.evpn.instance(vni) else { continue };
             let vteps: Vec<IpAddr> = tables.evpn.remote_vteps(vni).collect();
+            let tenant = tenant(tables, vni);
             match (&mut self.json, self.form) {
-                (None, Form::List) => line(&view, vteps.len(), out),
+                (None, Form::List) => line(&view, vteps.len(), &tenant, out),
                 (None, Form::Detail) => {
-                    detail(&view, &vteps, out);
+                    detail(&view, &vteps, &tenant, out);
                     out.push('\n');
                 }
-                (None, Form::One) => detail(&view, &vteps, out),
-                (Some(json), Form::List) => json.member(&vni.to_string(), line_json(&view, &vteps)),
-                (Some(json), Form::Detail) => json.element(detail_json(&view, &vteps)),
-                (Some(_), Form::One) => out.push_str(&document(&detail_json(&view, &vteps))),
+                (Some(json), Form::List) => json.member(&vni.to_string(), line_json(&view, &vteps, &tenant)),
+                (Some(json), Form::Detail) => json.element(detail_json(&view, &vteps, &tenant)),
             }
         }
-        if let (Some(json), Form::List | Form::Detail) = (&mut self.json, self.form) {
+        if let Some(json) = &mut self.json {
             *out = json.take();
         }
         !self.vnis.is_empty()
@@ -102,20 +149,19 @@ fn neighbours(view: &InstanceView<'_>) -> usize {
     view.local_neighbours + view.remote_neighbours
 }
 
-fn line(view: &InstanceView<'_>, vteps: usize, out: &mut String) {
+fn line(view: &InstanceView<'_>, vteps: usize, tenant: &str, out: &mut String) {
     let device = view.vxlan.map_or("unknown", |(_, name)| name);
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,
-        "{:<10} L2   {device:<21} {:<8} {:<8} {vteps:<15} {:<37}",
+        "{:<10} L2   {device:<21} {:<8} {:<8} {vteps:<15} {tenant:<37}",
         view.vni.get(),
         macs(view),
         neighbours(view),
-        "default"
     );
 }
 
-fn line_json(view: &InstanceView<'_>, vteps: &[IpAddr]) -> Value {
+fn line_json(view: &InstanceView<'_>, vteps: &[IpAddr], tenant: &str) -> Value {
     let mut json = json!({
         "vni": view.vni.get(),
         "type": "L2",
@@ -123,7 +169,7 @@ fn line_json(view: &InstanceView<'_>, vteps: &[IpAddr]) -> Value {
         "numMacs": macs(view),
         "numArpNd": neighbours(view),
         "numRemoteVteps": vteps.len(),
-        "tenantVrf": "default",
+        "tenantVrf": tenant,
     });
     if let (Value::Object(members), false) = (&mut json, vteps.is_empty()) {
         members.insert("remoteVteps".to_owned(), json!(vteps));
@@ -135,8 +181,8 @@ fn yes(value: bool) -> &'static str {
     if value { "Yes" } else { "No" }
 }
 
-fn detail(view: &InstanceView<'_>, vteps: &[IpAddr], out: &mut String) {
-    let mut text = format!("VNI: {}\n Type: L2\n Tenant VRF: default\n", view.vni);
+fn detail(view: &InstanceView<'_>, vteps: &[IpAddr], tenant: &str, out: &mut String) {
+    let mut text = format!("VNI: {}\n Type: L2\n Tenant VRF: {tenant}\n", view.vni);
     if let Some((index, name)) = view.vxlan {
         text += &format!(" VxLAN interface: {name}\n VxLAN ifIndex: {index}\n");
     }
@@ -173,12 +219,12 @@ fn detail(view: &InstanceView<'_>, vteps: &[IpAddr], out: &mut String) {
     out.push_str(&text);
 }
 
-fn detail_json(view: &InstanceView<'_>, vteps: &[IpAddr]) -> Value {
+fn detail_json(view: &InstanceView<'_>, vteps: &[IpAddr], tenant: &str) -> Value {
     let mut json = Map::new();
     let mut put = |key: &str, value: Value| drop(json.insert(key.to_owned(), value));
     put("vni", view.vni.get().into());
     put("type", "L2".into());
-    put("vrf", "default".into());
+    put("vrf", tenant.into());
     if let Some((index, name)) = view.vxlan {
         put("vxlanInterface", name.as_str().into());
         put("ifindex", (*index).into());

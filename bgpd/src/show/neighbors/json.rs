@@ -196,11 +196,26 @@ fn about_family(peer: &PeerView, view: &FamilyView) -> Value {
         AllowAsIn::Times(times) => put(&mut json, "allowAsInCount", times),
         AllowAsIn::Origin => put(&mut json, "allowAsInOrigin", true),
     }
-    // FRR's spelling.
-    put(&mut json, "unchangedNextHopPropogatedToNbr", true);
+    if settings.next_hop_self {
+        put(&mut json, "routerAlwaysNextHop", true);
+    } else if !view.family.is_unicast() {
+        // FRR's spelling.
+        put(&mut json, "unchangedNextHopPropogatedToNbr", true);
+    }
     put(&mut json, "commAttriSentToNbr", "extendedAndStandard");
-    if peer.policy_missing {
+    if settings.default_originate {
+        put(&mut json, "defaultOriginate", true);
+    }
+    if settings.policy_import.is_some() {
+        put(&mut json, "inboundPathPolicyConfig", true);
+    }
+    if settings.policy_export.is_some() {
+        put(&mut json, "outboundPathPolicyConfig", true);
+    }
+    if view.policy_missing.inbound {
         put(&mut json, "inboundEbgpRequiresPolicy", "Inbound updates discarded due to missing policy");
+    }
+    if view.policy_missing.outbound {
         put(&mut json, "outboundEbgpRequiresPolicy", "Outbound updates discarded due to missing policy");
     }
     put(&mut json, "acceptedPrefixCounter", view.counters.accepted);

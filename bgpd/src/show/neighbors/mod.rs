@@ -1,4 +1,4 @@
-//! `show bgp [l2vpn evpn] neighbors [X] [json]`: a neighbour at length. `text` and `json`
+//! `show bgp [l2vpn evpn|vrf V] neighbors [X] [json]`: a neighbour at length. `text` and `json`
 //! render what `peer_view` copied out of the core; FRR's words and keys.
 //!
 //! Left out, because Weft has no such fact: roles, last read and write, add-path, long-lived
@@ -8,42 +8,72 @@ mod json;
 mod text;
 
 use super::{
-    json::{JsonStream, document},
-    page::no_instance,
+    instance::{Instance, select},
+    json::JsonStream,
     peer_view::{self, PeerView},
     routes::no_such_neighbour,
 };
 use crate::{
-    command::{ExecError, Sink},
+    command::{ExecError, Sink, exec::VrfSelector},
     core::CoreHandle,
+    peer::PeerId,
     wire::{Capability, Family, capability::GracefulRestart},
 };
 use std::{collections::VecDeque, net::IpAddr};
 
-/// Carries out the command.
+/// Carries out the command for one instance, or for several.
 pub(super) fn show(
     core: &CoreHandle,
+    selector: VrfSelector,
     address: Option<IpAddr>,
     json: bool,
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
-    let mut ids = core.ask(move |core, _| {
-        no_instance(core)?;
-        let all = peer_view::ids(core, None).into_iter();
-        let meant = all.filter(|(_, other)| address.is_none_or(|address| address == *other));
-        Ok::<VecDeque<_>, ExecError>(meant.map(|(id, _)| id).collect())
-    })??;
-    if address.is_some() && ids.is_empty() {
-        return match json {
-            true => Ok(out.text(&document(&serde_json::json!({"bgpNoSuchNeighbor": true})))?),
-            false => Err(no_such_neighbour()),
-        };
-    }
+    let all = selector == VrfSelector::All;
+    let instances = core.ask(move |core, _| select(core, &selector))??;
     let mut stream = json.then(JsonStream::object);
+    let mut found = false;
+    for instance in instances {
+        let of = instance.clone();
+        let ids: VecDeque<PeerId> = core.ask(move |core, _| {
+            let meant = peer_view::ids(core, &of, None).into_iter();
+            meant.filter(|(_, other)| address.is_none_or(|address| address == *other)).map(|(id, _)| id).collect()
+        })?;
+        found |= !ids.is_empty();
+        match &mut stream {
+            Some(stream) if all => stream.begin_object(instance.name()),
+            None if all => out.text(&format!("\nInstance {}:\n", instance.name()))?,
+            _ => {}
+        }
+        one_instance(core, &instance, ids, stream.as_mut(), out)?;
+        if let (Some(stream), true) = (&mut stream, all) {
+            stream.end();
+        }
+    }
+    match (stream, address.is_some() && !found) {
+        (None, true) => Err(no_such_neighbour()),
+        (None, false) => Ok(()),
+        (Some(mut stream), missing) => {
+            if missing {
+                stream.member("bgpNoSuchNeighbor", true);
+            }
+            Ok(out.text(&stream.finish())?)
+        }
+    }
+}
+
+fn one_instance(
+    core: &CoreHandle,
+    instance: &Instance,
+    mut ids: VecDeque<PeerId>,
+    mut stream: Option<&mut JsonStream>,
+    out: &mut dyn Sink,
+) -> Result<(), ExecError> {
     while !ids.is_empty() {
-        let views;
+        let (views, of);
+        of = instance.clone();
         (ids, views) = core.ask(move |core, now| {
-            let views = peer_view::next(core, &mut ids, now);
+            let views = peer_view::next(core, &of, &mut ids, now);
             (ids, views)
         })?;
         match &mut stream {
@@ -56,10 +86,7 @@ pub(super) fn show(
             None => out.text(&views.iter().map(text::neighbour).collect::<String>())?,
         }
     }
-    match stream {
-        Some(stream) => Ok(out.text(&stream.finish())?),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// A capability on both sides.

@@ -9,7 +9,7 @@ use crate::{
     session::MessageCounts,
     show::{
         bench::{self, EPOCH},
-        peer_view::{FamilyView, no_session},
+        peer_view::{FamilyView, PolicyMissing, no_session},
         text::Clock,
     },
     wire::capability::GracefulRestartFamily,
@@ -78,12 +78,12 @@ fn silent() -> PeerView {
         version: 0,
         group: None,
         end_of_rib_sent: false,
+        policy_missing: PolicyMissing::default(),
     };
     PeerView {
         settings,
         status: no_session(start),
         families: vec![family],
-        policy_missing: false,
         held_down: false,
         clock: Clock::new(start + Duration::from_secs(51), UNIX_EPOCH + Duration::from_secs(EPOCH)),
     }
@@ -236,7 +236,7 @@ fn an_external_neighbour_without_policy_and_one_shut_down() {
     let mut peer = silent();
     peer.settings.remote_as = crate::peer::RemoteAs::Number(65_003);
     peer.settings.administrative = Administrative::Shutdown { message: None };
-    peer.policy_missing = true;
+    peer.families[0].policy_missing = PolicyMissing { inbound: true, outbound: true };
     let words = text::neighbour(&peer);
     assert!(words.contains("remote AS 65003, local AS 65000, external link\n"), "{words}");
     assert!(words.contains(" Administratively shut down\n"), "{words}");

@@ -201,10 +201,25 @@ fn about_family(peer: &PeerView, view: &FamilyView, out: &mut String) {
         AllowAsIn::Times(times) => *out += &format!("  Local AS allowed in path, {times} occurrences\n"),
         AllowAsIn::Origin => out.push_str("  Local AS allowed as path origin\n"),
     }
-    out.push_str("  NEXT_HOP is propagated unchanged to this neighbor\n");
+    if settings.next_hop_self {
+        out.push_str("  NEXT_HOP is always this router\n");
+    } else if !view.family.is_unicast() {
+        out.push_str("  NEXT_HOP is propagated unchanged to this neighbor\n");
+    }
     out.push_str("  Community attribute sent to this neighbor(all)\n");
-    if peer.policy_missing {
+    if settings.default_originate {
+        out.push_str("  Default information originate\n");
+    }
+    if settings.policy_import.is_some() {
+        out.push_str("  Inbound path policy configured\n");
+    }
+    if settings.policy_export.is_some() {
+        out.push_str("  Outbound path policy configured\n");
+    }
+    if view.policy_missing.inbound {
         out.push_str("  Inbound updates discarded due to missing policy\n");
+    }
+    if view.policy_missing.outbound {
         out.push_str("  Outbound updates discarded due to missing policy\n");
     }
     *out += &format!("  {} accepted prefixes\n", view.counters.accepted);

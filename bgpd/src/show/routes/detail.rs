@@ -1,17 +1,22 @@
 //! A route at length: every attribute of every path, in FRR's words.
 
-use super::entry::{Entry, EntryPath, Sender, as_path, origin};
+use super::entry::{Entry, EntryPath, Route, Sender, as_path, origin, unspecified};
 use crate::{
     rib::Reason,
     show::text::{Clock, date, words},
 };
+use std::net::Ipv4Addr;
 
-/// Appends `BGP routing table entry for …`, who has been told, and all paths.
-pub(super) fn entry(entry: &Entry, clock: &Clock, out: &mut String) {
+/// Appends `BGP routing table entry for …`, who has been told, and all paths. `vrf`: the
+/// instance that FRR names beside prefixes.
+pub(super) fn entry(entry: &Entry, vrf: Option<&str>, clock: &Clock, out: &mut String) {
     let rd = entry.rd.map(|rd| format!("{rd}:")).unwrap_or_default();
     *out += &format!("BGP routing table entry for {rd}{}\n", entry.prefix());
     let best = match entry.paths.iter().position(|path| path.view.best) {
-        Some(at) => format!("best #{}", at + 1),
+        Some(at) => {
+            let vrf = vrf.filter(|_| entry.is_unicast()).map(|vrf| format!(", vrf {vrf}"));
+            format!("best #{}{}", at + 1, vrf.unwrap_or_default())
+        }
         None => "no best path".to_owned(),
     };
     *out += &format!("Paths: ({} available, {best})\n", entry.paths.len());
@@ -35,17 +40,7 @@ pub(super) fn paths(entry: &Entry, clock: &Clock, out: &mut String) {
 fn path(prefix: &str, path: &EntryPath, reason: Option<Reason>, clock: &Clock, out: &mut String) {
     let view = &path.view;
     let attributes = &view.attributes;
-    let vnis = path.vnis().iter().map(u32::to_string).collect::<Vec<_>>().join("/");
-    let vnis = if vnis.is_empty() { String::new() } else { format!(" VNI {vnis}") };
-    *out += &format!("  Route {prefix}{vnis}");
-    if let Some(gateway) = path.gateway() {
-        *out += &format!(" Gateway IP {gateway}");
-    }
-    if let Some(rd) = path.imported_from {
-        *out += &format!(" Imported from {rd}:{prefix}");
-    }
-    out.push('\n');
-
+    what(prefix, path, out);
     let as_text = as_path(&attributes.as_path);
     *out += &format!("  {}", if as_text.is_empty() { "Local" } else { &as_text });
     if let Some(aggregator) = &attributes.aggregator {
@@ -59,16 +54,26 @@ fn path(prefix: &str, path: &EntryPath, reason: Option<Reason>, clock: &Clock, o
     }
     out.push('\n');
 
-    let next_hop = attributes.next_hop.map(|address| address.to_string()).unwrap_or_default();
+    let next_hop = path.next_hop().map(|address| address.to_string()).unwrap_or_default();
     let (from, router_id, kind) = match &path.sender {
-        Sender::Local { router_id, .. } => ("0.0.0.0".to_owned(), *router_id, "sourced, local"),
+        Sender::Local { router_id, aggregate, .. } => {
+            let from = match &path.route {
+                Route::Evpn(_) => Ipv4Addr::UNSPECIFIED.into(),
+                Route::Prefix(prefix) => unspecified(prefix),
+            };
+            (from.to_string(), *router_id, if *aggregate { "aggregated, local" } else { "sourced, local" })
+        }
         Sender::Peer { address, router_id, internal, .. } => (
             address.to_string(),
             attributes.originator_id.unwrap_or(*router_id),
             if *internal { "internal" } else { "external" },
         ),
     };
-    *out += &format!("    {next_hop} from {from} ({router_id})\n");
+    let leaked = if path.is_leaked() { " announce-nh-self" } else { "" };
+    *out += &format!("    {next_hop} from {from} ({router_id}){leaked}\n");
+    if let Some(link_local) = attributes.link_local_next_hop {
+        *out += &format!("    ({link_local})\n");
+    }
 
     let mut words_of = vec![format!("Origin {}", origin(attributes.origin))];
     words_of.extend(attributes.med.map(|med| format!("metric {med}")));
@@ -80,6 +85,9 @@ fn path(prefix: &str, path: &EntryPath, reason: Option<Reason>, clock: &Clock, o
     words_of.push(kind.to_owned());
     if attributes.atomic_aggregate {
         words_of.push("atomic-aggregate".to_owned());
+    }
+    if path.multipath {
+        words_of.push("multipath".to_owned());
     }
     if view.best {
         words_of.push(match reason {
@@ -94,9 +102,31 @@ fn path(prefix: &str, path: &EntryPath, reason: Option<Reason>, clock: &Clock, o
     more(path, clock, out);
 }
 
+/// The line above a path: the EVPN route itself, or the one that a prefix came from.
+fn what(prefix: &str, path: &EntryPath, out: &mut String) {
+    let from = path.imported_from.as_ref().map(|route| {
+        let rd = route.rd().map(|rd| format!("{rd}:")).unwrap_or_default();
+        format!("Imported from {rd}{route}")
+    });
+    let vnis = path.vnis();
+    let gateway = path.gateway().map(|gateway| format!(" Gateway IP {gateway}")).unwrap_or_default();
+    match (&path.route, from) {
+        (Route::Evpn(_), from) => {
+            let vnis = if vnis.is_empty() { vnis } else { format!(" VNI {vnis}") };
+            let from = from.map(|from| format!(" {from}")).unwrap_or_default();
+            *out += &format!("  Route {prefix}{vnis}{gateway}{from}\n");
+        }
+        (Route::Prefix(_), Some(from)) => {
+            let vnis = if vnis.is_empty() { vnis } else { format!(", VNI {vnis}") };
+            *out += &format!("  {from}{vnis}{gateway}\n");
+        }
+        (Route::Prefix(_), None) => {}
+    }
+}
+
 /// The lines that most paths have not, or only one of.
 fn more(path: &EntryPath, clock: &Clock, out: &mut String) {
-    let attributes = &path.view.attributes;
+    let attributes = &path.attributes;
     if let Some(esi) = path.esi() {
         *out += &format!("      ESI:{esi}\n");
     }
@@ -118,6 +148,9 @@ fn more(path: &EntryPath, clock: &Clock, out: &mut String) {
             .then(|| format!("Cluster list: {} ", words(&attributes.cluster_list)));
         let text: Vec<String> = originator.into_iter().chain(clusters).collect();
         *out += &format!("      {}\n", text.join(", "));
+    }
+    if let Some(d_path) = &attributes.d_path {
+        *out += &format!("      D-PATH: {d_path}\n");
     }
     for unknown in &attributes.unknown {
         *out += &format!("      Unknown attribute {}: {} octets\n", unknown.code, unknown.value.len());

@@ -1,20 +1,47 @@
 //! A route as it is shown: its text, and of each path whatever stands elsewhere (who sent it,
-//! to whom it was passed on).
+//! where it was imported from, to whom it was passed on). EVPN routes and prefixes alike.
 
 use crate::{
     peer::{PeerId, PeerKind},
-    rib::{PathSource, PathView, Reason, RouteView},
+    rib::{PathSource, PathView, Reason, Rib, RouteView},
     show::tables::Tables,
-    wire::attribute::{AsPath, AsSegmentKind, Origin},
+    wire::{
+        AttributeSet, Family,
+        attribute::{AsPath, AsSegmentKind, Origin},
+    },
 };
-use std::net::{IpAddr, Ipv4Addr};
+use ipnet::IpNet;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 use weft_evpn::{Esi, RouteDistinguisher, nlri::EvpnRoute};
+
+/// What a table holds.
+#[derive(Debug, Clone)]
+pub(super) enum Route {
+    /// Of EVPN.
+    Evpn(EvpnRoute),
+    /// Of a unicast family.
+    Prefix(IpNet),
+}
+
+/// `[2]:[0]:[48]:[02:00:00:00:00:01]`, `192.168.20.0/24`.
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Evpn(route) => route.fmt(f),
+            Self::Prefix(prefix) => prefix.fmt(f),
+        }
+    }
+}
 
 /// Who sent a path.
 #[derive(Debug, Clone)]
 pub(super) enum Sender {
-    /// This speaker originates it.
-    Local { router_id: Ipv4Addr, hostname: String },
+    /// This speaker originates it, as a route or as an aggregate of routes.
+    Local { router_id: Ipv4Addr, hostname: String, aggregate: bool },
     /// A neighbour.
     Peer {
         address: IpAddr,
@@ -27,24 +54,33 @@ pub(super) enum Sender {
 }
 
 impl Sender {
-    fn of(tables: &Tables<'_>, path: &PathView) -> Self {
-        let id = match path.source {
-            PathSource::Local | PathSource::Import(_) => {
-                let router_id = tables.rib.settings().router_id;
-                return Self::Local { router_id, hostname: tables.hostname.to_owned() };
-            }
-            PathSource::Peer(id) => id,
-        };
-        let peer = tables.rib.peer(id);
+    fn local(tables: &Tables<'_>, aggregate: bool) -> Self {
+        let (router_id, hostname) = (tables.rib.settings().router_id, tables.hostname.to_owned());
+        Self::Local { router_id, hostname, aggregate }
+    }
+
+    fn peer(tables: &Tables<'_>, rib: &Rib, family: Family, id: PeerId) -> Self {
+        let peer = rib.peer(id);
+        let internal = peer.is_some_and(|peer| peer.kind == PeerKind::Internal);
         Self::Peer {
             address: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address),
             router_id: peer.map_or(Ipv4Addr::UNSPECIFIED, |peer| peer.router_id),
-            internal: peer.is_some_and(|peer| peer.kind == PeerKind::Internal),
-            client: peer.is_some_and(|peer| {
-                peer.kind == PeerKind::Internal
-                    && peer.family(super::FAMILY).is_some_and(|row| row.settings.route_reflector_client)
-            }),
+            internal,
+            client: internal
+                && peer
+                    .and_then(|peer| peer.family(family))
+                    .is_some_and(|row| row.settings.route_reflector_client),
             hostname: tables.hostname_of(id).map(str::to_owned),
+        }
+    }
+
+    /// Who sent the EVPN route that a path was imported from.
+    fn of_evpn(tables: &Tables<'_>, route: &EvpnRoute) -> Self {
+        let view = tables.evpn_rib.route(Family::L2vpnEvpn, &route.to_wire()).ok().flatten();
+        let best = view.and_then(|view| view.paths.into_iter().find(|path| path.best));
+        match best.map(|path| path.source) {
+            Some(PathSource::Peer(id)) => Self::peer(tables, tables.evpn_rib, Family::L2vpnEvpn, id),
+            _ => Self::local(tables, false),
         }
     }
 
@@ -66,9 +102,13 @@ pub(super) struct EntryPath {
     pub view: PathView,
     pub sender: Sender,
     /// The route of this path, with its labels.
-    pub route: EvpnRoute,
-    /// In a MAC-VRF: the RD it was imported from.
-    pub imported_from: Option<RouteDistinguisher>,
+    pub route: Route,
+    /// In a MAC-VRF or IP-VRF: the EVPN route that it was imported from.
+    pub imported_from: Option<EvpnRoute>,
+    /// The attributes that it came with; in an IP-VRF's table they were EVPN's.
+    pub attributes: Arc<AttributeSet>,
+    /// Used together with others.
+    pub multipath: bool,
 }
 
 /// A neighbour that has been told.
@@ -92,27 +132,46 @@ impl Entry {
     /// The route with these of its paths; `None` if none is left, or if what the table holds is
     /// no route, which cannot be.
     pub fn new(tables: &Tables<'_>, view: RouteView, wanted: impl Fn(&PathView) -> bool) -> Option<Self> {
-        let route = |path: &PathView| Some(EvpnRoute::parse(&view.nlri(path)).ok()?.0);
+        let route = |path: &PathView| match view.prefix() {
+            Some(prefix) => Some(Route::Prefix(prefix)),
+            None => Some(Route::Evpn(EvpnRoute::parse(&view.nlri(path)).ok()?.0)),
+        };
         let paths: Vec<EntryPath> = view
             .paths
             .iter()
             .filter(|path| wanted(path))
-            .filter_map(|path| {
-                Some(EntryPath {
-                    route: route(path)?,
-                    sender: Sender::of(tables, path),
-                    view: path.clone(),
-                    imported_from: None,
-                })
-            })
+            .filter_map(|path| Some(EntryPath::new(tables, view.family, route(path)?, path)))
             .collect();
-        let first = &paths.first()?.route;
-        Some(Self { rd: first.rd(), reason: view.reason, told: Vec::new(), paths })
+        let rd = match &paths.first()?.route {
+            Route::Evpn(route) => route.rd(),
+            Route::Prefix(_) => None,
+        };
+        Some(Self { rd, reason: view.reason, told: Vec::new(), paths }.with_multipath(tables, &view))
+    }
+
+    /// Marks the paths that are used together. Only in unicast: in EVPN a route has one path.
+    fn with_multipath(mut self, tables: &Tables<'_>, view: &RouteView) -> Self {
+        let maximum = view.prefix().map_or(1, |prefix| tables.maximum_paths(&prefix));
+        if view.paths.len() < 2 || maximum < 2 {
+            return self;
+        }
+        let used = tables.rib.multipath(view.family, &view.key, maximum);
+        if used.len() > 1 {
+            for path in &mut self.paths {
+                path.multipath = used.iter().any(|best| best.source == path.view.source);
+            }
+        }
+        self
     }
 
     /// `[2]:[0]:[48]:[02:00:00:00:00:01]`.
     pub fn prefix(&self) -> String {
         self.paths.first().map(|path| path.route.to_string()).unwrap_or_default()
+    }
+
+    /// True if it is one of a unicast family.
+    pub fn is_unicast(&self) -> bool {
+        self.paths.first().is_some_and(|path| matches!(path.route, Route::Prefix(_)))
     }
 
     /// The same with the neighbours that have been told of it.
@@ -129,30 +188,59 @@ impl Entry {
     }
 }
 
+/// The VNIs in an EVPN route's labels, in all 24 bits; of type 3, that of its PMSI attribute.
+fn vnis_of(route: &EvpnRoute, attributes: Option<&AttributeSet>) -> Vec<u32> {
+    let number = |[a, b, c]: [u8; 3]| u32::from_be_bytes([0, a, b, c]);
+    let labels = match route {
+        EvpnRoute::EthernetAd(route) => vec![number(route.label)],
+        EvpnRoute::MacIp(route) => std::iter::once(route.label1).chain(route.label2).map(number).collect(),
+        EvpnRoute::IpPrefix(route) => vec![number(route.label)],
+        EvpnRoute::InclusiveMulticast(_) => {
+            let pmsi = attributes.and_then(|attributes| attributes.pmsi.as_ref());
+            pmsi.and_then(|pmsi| pmsi.vni()).map(|vni| vni.get()).into_iter().collect()
+        }
+        EvpnRoute::EthernetSegment(_) | EvpnRoute::Unknown(_) => Vec::new(),
+    };
+    labels.into_iter().filter(|label| *label != 0).collect()
+}
+
 impl EntryPath {
-    /// The VNIs in the route's labels, in all 24 bits; of type 3, that of its PMSI attribute.
-    pub fn vnis(&self) -> Vec<u32> {
-        let number = |[a, b, c]: [u8; 3]| u32::from_be_bytes([0, a, b, c]);
-        let labels = match &self.route {
-            EvpnRoute::EthernetAd(route) => vec![number(route.label)],
-            EvpnRoute::MacIp(route) => {
-                std::iter::once(route.label1).chain(route.label2).map(number).collect()
-            }
-            EvpnRoute::IpPrefix(route) => vec![number(route.label)],
-            EvpnRoute::InclusiveMulticast(_) => {
-                let pmsi = self.view.attributes.pmsi.as_ref();
-                pmsi.and_then(|pmsi| pmsi.vni()).map(|vni| vni.get()).into_iter().collect()
-            }
-            EvpnRoute::EthernetSegment(_) | EvpnRoute::Unknown(_) => Vec::new(),
+    fn new(tables: &Tables<'_>, family: Family, route: Route, view: &PathView) -> Self {
+        let import = match (view.source, &route) {
+            (PathSource::Import(id), Route::Prefix(prefix)) => tables.import(prefix, id),
+            _ => None,
         };
-        labels.into_iter().filter(|label| *label != 0).collect()
+        let sender = match (view.source, import) {
+            (PathSource::Peer(id), _) => Sender::peer(tables, tables.rib, family, id),
+            (PathSource::Local, _) => Sender::local(tables, false),
+            (PathSource::Import(_), Some(import)) => Sender::of_evpn(tables, &import.path.route),
+            (PathSource::Import(_), None) => Sender::local(tables, true),
+        };
+        Self {
+            view: view.clone(),
+            sender,
+            route,
+            imported_from: import.map(|import| import.path.route.clone()),
+            attributes: Arc::clone(import.map_or(&view.attributes, |import| &import.attributes)),
+            multipath: false,
+        }
+    }
+
+    /// The VNIs of the path, as `10`, or `10/5000` of two.
+    pub fn vnis(&self) -> String {
+        let vnis = match (&self.route, &self.imported_from) {
+            (Route::Evpn(route), _) => vnis_of(route, Some(&self.view.attributes)),
+            (Route::Prefix(_), Some(route)) => vnis_of(route, None),
+            (Route::Prefix(_), None) => Vec::new(),
+        };
+        vnis.iter().map(u32::to_string).collect::<Vec<_>>().join("/")
     }
 
     /// The Ethernet segment, if it is one of several links.
     pub fn esi(&self) -> Option<Esi> {
         let esi = match &self.route {
-            EvpnRoute::MacIp(route) => route.esi,
-            EvpnRoute::IpPrefix(route) => route.esi,
+            Route::Evpn(EvpnRoute::MacIp(route)) => route.esi,
+            Route::Evpn(EvpnRoute::IpPrefix(route)) => route.esi,
             _ => return None,
         };
         (!esi.is_zero()).then_some(esi)
@@ -160,10 +248,36 @@ impl EntryPath {
 
     /// The gateway of a type-5 route with an overlay index.
     pub fn gateway(&self) -> Option<IpAddr> {
-        match &self.route {
+        let route = match (&self.route, &self.imported_from) {
+            (Route::Evpn(route), _) | (Route::Prefix(_), Some(route)) => route,
+            (Route::Prefix(_), None) => return None,
+        };
+        match route {
             EvpnRoute::IpPrefix(route) => Some(route.gateway).filter(|gateway| !gateway.is_unspecified()),
             _ => None,
         }
+    }
+
+    /// The next hop as text; of our own prefixes FRR shows the unspecified address.
+    pub fn next_hop(&self) -> Option<IpAddr> {
+        let own = || match &self.route {
+            Route::Prefix(prefix) if matches!(self.sender, Sender::Local { .. }) => Some(unspecified(prefix)),
+            _ => None,
+        };
+        self.view.attributes.next_hop.or_else(own)
+    }
+
+    /// It came from EVPN into a unicast table: neighbours are told our own address as its next hop.
+    pub fn is_leaked(&self) -> bool {
+        matches!(self.route, Route::Prefix(_)) && self.imported_from.is_some()
+    }
+}
+
+/// `0.0.0.0` or `::`.
+pub(super) fn unspecified(prefix: &IpNet) -> IpAddr {
+    match prefix {
+        IpNet::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpNet::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which routes and paths of a table are meant. Type and RD are looked at once for all routes
 //! that share them; the rest, route by route.
 
+use super::entry::Route;
 use crate::{command::exec::RouteQuery, rib::PathView};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -32,8 +33,16 @@ impl Filter {
         self.route_type.is_none_or(by_type) && self.rd.is_none_or(by_rd)
     }
 
-    /// By the route.
-    pub fn route(&self, route: &EvpnRoute) -> bool {
+    /// By the route. Of prefixes all are meant: these are asked for one at a time.
+    pub fn route(&self, route: &Route) -> bool {
+        match route {
+            Route::Evpn(route) => self.evpn_route(route),
+            Route::Prefix(_) => true,
+        }
+    }
+
+    /// By an EVPN route.
+    pub fn evpn_route(&self, route: &EvpnRoute) -> bool {
         let host = |of: fn(&weft_evpn::nlri::MacIp, &Self) -> bool| match route {
             EvpnRoute::MacIp(host) => of(host, self),
             _ => false,

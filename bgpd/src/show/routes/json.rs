@@ -1,9 +1,10 @@
 //! Routes in JSON with FRR's keys. Left out: `prefixLen` (a size of FRR's structures),
-//! `version` of a path. Added: `stale`, `refused` (why a path may not be used).
+//! `version` of a path. Added: `stale`, `refused` (why a path may not be used), `dPath`,
+//! `importedRoute`.
 
 use super::{
     detail::community,
-    entry::{Entry, EntryPath, Sender, as_path, origin, origin_code},
+    entry::{Entry, EntryPath, Route, Sender, as_path, origin, origin_code, unspecified},
 };
 use crate::{
     rib::Reason,
@@ -11,7 +12,7 @@ use crate::{
     wire::attribute::AsSegmentKind,
 };
 use serde_json::{Map, Value, json};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 type Object = Map<String, Value>;
 
@@ -19,11 +20,20 @@ fn put(object: &mut Object, key: &str, value: impl Into<Value>) {
     object.insert(key.to_owned(), value.into());
 }
 
-/// The route's own fields: `routeType`, `mac`, `ip` …
-fn route_fields(path: &EntryPath) -> Object {
-    match json!(path.route) {
-        Value::Object(fields) => fields,
-        _ => Object::new(),
+/// The route's own fields: `routeType`, `mac`, `ip` …; of a prefix its parts.
+fn route_fields(path: &EntryPath, address: &str) -> Object {
+    match &path.route {
+        Route::Evpn(route) => match json!(route) {
+            Value::Object(fields) => fields,
+            _ => Object::new(),
+        },
+        Route::Prefix(prefix) => {
+            let mut json = Object::new();
+            put(&mut json, address, prefix.network().to_string());
+            put(&mut json, "prefixLen", prefix.prefix_len());
+            put(&mut json, "network", prefix.to_string());
+            json
+        }
     }
 }
 
@@ -47,8 +57,12 @@ impl Paths {
 
 /// A route with what tables show of its paths.
 pub(super) fn short(entry: &Entry, form: Paths) -> Value {
-    let paths = form.of(entry.paths.iter().map(|path| short_path(path, entry.reason)));
-    json!({"prefix": entry.prefix(), "paths": paths})
+    json!({"prefix": entry.prefix(), "paths": short_paths(entry, form)})
+}
+
+/// The paths alone, as unicast tables have them.
+pub(super) fn short_paths(entry: &Entry, form: Paths) -> Value {
+    form.of(entry.paths.iter().map(|path| short_path(path, entry.reason)))
 }
 
 fn short_path(path: &EntryPath, reason: Option<Reason>) -> Value {
@@ -60,6 +74,9 @@ fn short_path(path: &EntryPath, reason: Option<Reason>) -> Value {
     if view.eligible {
         put(&mut json, "valid", true);
     }
+    if path.multipath {
+        put(&mut json, "multipath", true);
+    }
     if view.best {
         put(&mut json, "bestpath", true);
         if let Some(reason) = reason {
@@ -67,7 +84,7 @@ fn short_path(path: &EntryPath, reason: Option<Reason>) -> Value {
         }
     }
     put(&mut json, "pathFrom", path_from(path));
-    json.extend(route_fields(path));
+    json.extend(route_fields(path, "prefix"));
     if let Some(med) = attributes.med {
         put(&mut json, "metric", med);
     }
@@ -85,7 +102,12 @@ fn short_path(path: &EntryPath, reason: Option<Reason>) -> Value {
     if let Some(esi) = path.esi() {
         put(&mut json, "esi", esi.to_string());
     }
-    extended_communities(path, &mut json);
+    if matches!(path.route, Route::Evpn(_)) {
+        extended_communities(path, &mut json);
+    }
+    if path.is_leaked() {
+        put(&mut json, "announceNexthopSelf", true);
+    }
     put(&mut json, "nexthops", next_hops(path, false));
     refused(path, &mut json);
     Value::Object(json)
@@ -100,7 +122,7 @@ fn path_from(path: &EntryPath) -> &'static str {
 }
 
 fn extended_communities(path: &EntryPath, json: &mut Object) {
-    let communities = &path.view.attributes.ext_communities;
+    let communities = &path.attributes.ext_communities;
     if !communities.is_empty() {
         put(json, "extendedCommunity", json!({"string": words(communities)}));
     }
@@ -113,18 +135,31 @@ fn refused(path: &EntryPath, json: &mut Object) {
 }
 
 fn next_hops(path: &EntryPath, detail: bool) -> Value {
-    let Some(next_hop) = path.view.attributes.next_hop else { return json!([]) };
-    let mut json = Object::new();
-    put(&mut json, "ip", next_hop.to_string());
-    if let Some(hostname) = path.sender.hostname() {
-        put(&mut json, "hostname", hostname);
-    }
-    put(&mut json, "afi", family_of(next_hop));
-    if detail {
-        put(&mut json, "accessible", path.view.eligible);
-    }
-    put(&mut json, "used", path.view.eligible);
-    json!([json])
+    let Some(next_hop) = path.next_hop() else { return json!([]) };
+    let link_local = path.view.attributes.link_local_next_hop;
+    let hop = |address: IpAddr, used: bool| {
+        let mut json = Object::new();
+        put(&mut json, "ip", address.to_string());
+        if let Some(hostname) = path.sender.hostname() {
+            put(&mut json, "hostname", hostname);
+        }
+        put(&mut json, "afi", family_of(address));
+        if address.is_ipv6() && matches!(path.route, Route::Prefix(_)) {
+            let scope = if Some(address) == link_local.map(IpAddr::V6) { "link-local" } else { "global" };
+            put(&mut json, "scope", scope);
+        }
+        if detail {
+            put(&mut json, "accessible", path.view.eligible);
+        }
+        if used {
+            put(&mut json, "used", path.view.eligible);
+        }
+        Value::Object(json)
+    };
+    // Of two addresses of a router the link-local one is used (RFC 2545 §3).
+    let mut hops = vec![hop(next_hop, link_local.is_none())];
+    hops.extend(link_local.map(|address| hop(address.into(), true)));
+    Value::Array(hops)
 }
 
 fn family_of(address: IpAddr) -> &'static str {
@@ -135,8 +170,10 @@ fn family_of(address: IpAddr) -> &'static str {
 pub(super) fn detail(entry: &Entry, clock: &Clock) -> Value {
     let mut json = Object::new();
     put(&mut json, "prefix", entry.prefix());
-    put(&mut json, "rd", entry.rd.map(|rd| rd.to_string()).unwrap_or_default());
-    json.extend(entry.paths.first().map(route_fields).unwrap_or_default());
+    if !entry.is_unicast() {
+        put(&mut json, "rd", entry.rd.map(|rd| rd.to_string()).unwrap_or_default());
+        json.extend(entry.paths.first().map(|path| route_fields(path, "prefix")).unwrap_or_default());
+    }
     if !entry.told.is_empty() {
         let told = entry.told.iter().map(|told| {
             let hostname = told.hostname.as_ref().map(|name| json!({"hostname": name}));
@@ -150,13 +187,14 @@ pub(super) fn detail(entry: &Entry, clock: &Clock) -> Value {
 
 /// The paths alone.
 pub(super) fn detail_paths(entry: &Entry, clock: &Clock) -> Value {
-    Paths::Nested.of(entry.paths.iter().map(|path| detail_path(path, entry.reason, clock)))
+    let form = if entry.is_unicast() { Paths::Flat } else { Paths::Nested };
+    form.of(entry.paths.iter().map(|path| detail_path(path, entry.reason, clock)))
 }
 
 fn detail_path(path: &EntryPath, reason: Option<Reason>, clock: &Clock) -> Value {
     let (view, attributes) = (&path.view, &path.view.attributes);
     let mut json = Object::new();
-    let vnis = path.vnis().iter().map(u32::to_string).collect::<Vec<_>>().join("/");
+    let vnis = path.vnis();
     if !vnis.is_empty() {
         put(&mut json, "VNI", vnis.as_str());
         put(&mut json, "vni", vnis.as_str());
@@ -164,8 +202,14 @@ fn detail_path(path: &EntryPath, reason: Option<Reason>, clock: &Clock) -> Value
     if let Some(gateway) = path.gateway() {
         put(&mut json, "gatewayIP", gateway.to_string());
     }
-    if let Some(rd) = path.imported_from {
-        put(&mut json, "importedFrom", rd.to_string());
+    if let Some(route) = &path.imported_from {
+        if let Some(rd) = route.rd() {
+            put(&mut json, "importedFrom", rd.to_string());
+        }
+        if path.is_leaked() {
+            put(&mut json, "importedRoute", route.to_string());
+            put(&mut json, "announceNexthopSelf", true);
+        }
     }
     put(&mut json, "aspath", as_path_json(path));
     if let Some(aggregator) = &attributes.aggregator {
@@ -191,12 +235,15 @@ fn detail_path(path: &EntryPath, reason: Option<Reason>, clock: &Clock) -> Value
     if view.eligible {
         put(&mut json, "valid", true);
     }
-    if matches!(path.sender, Sender::Local { .. }) {
-        put(&mut json, "sourced", true);
+    if let Sender::Local { aggregate, .. } = &path.sender {
+        put(&mut json, if *aggregate { "aggregated" } else { "sourced" }, true);
         put(&mut json, "local", true);
     }
     if attributes.atomic_aggregate {
         put(&mut json, "atomicAggregate", true);
+    }
+    if path.multipath {
+        put(&mut json, "multipath", true);
     }
     if view.best {
         let mut best = Object::new();
@@ -210,6 +257,9 @@ fn detail_path(path: &EntryPath, reason: Option<Reason>, clock: &Clock) -> Value
         put(&mut json, "esi", esi.to_string());
     }
     communities(path, &mut json);
+    if let Some(d_path) = &attributes.d_path {
+        put(&mut json, "dPath", d_path.to_string());
+    }
     refused(path, &mut json);
     let epoch = clock.epoch(view.since);
     put(&mut json, "lastUpdate", json!({"epoch": epoch, "string": format!("{} UTC", date(epoch))}));
@@ -224,7 +274,7 @@ fn detail_path(path: &EntryPath, reason: Option<Reason>, clock: &Clock) -> Value
 }
 
 fn communities(path: &EntryPath, json: &mut Object) {
-    let attributes = &path.view.attributes;
+    let attributes = &path.attributes;
     if !attributes.communities.is_empty() {
         let list: Vec<String> = attributes.communities.iter().map(|value| community(*value)).collect();
         put(json, "community", json!({"string": list.join(" "), "list": list}));
@@ -266,7 +316,13 @@ fn as_path_json(path: &EntryPath) -> Value {
 
 fn peer_json(path: &EntryPath) -> Value {
     match &path.sender {
-        Sender::Local { router_id, .. } => json!({"peerId": "0.0.0.0", "routerId": router_id.to_string()}),
+        Sender::Local { router_id, .. } => {
+            let own = match &path.route {
+                Route::Evpn(_) => Ipv4Addr::UNSPECIFIED.into(),
+                Route::Prefix(prefix) => unspecified(prefix),
+            };
+            json!({"peerId": own.to_string(), "routerId": router_id.to_string()})
+        }
         Sender::Peer { address, router_id, internal, hostname, .. } => {
             let mut json = Object::new();
             put(&mut json, "peerId", address.to_string());
@@ -284,8 +340,8 @@ fn peer_json(path: &EntryPath) -> Value {
 pub(super) fn advertised(entry: &Entry) -> Value {
     let Some(path) = entry.paths.first() else { return json!({}) };
     let attributes = &path.view.attributes;
-    let mut json = route_fields(path);
-    if let Some(next_hop) = attributes.next_hop {
+    let mut json = route_fields(path, "addrPrefix");
+    if let Some(next_hop) = path.next_hop() {
         put(&mut json, "nextHop", next_hop.to_string());
     }
     if let Some(med) = attributes.med {
@@ -297,7 +353,9 @@ pub(super) fn advertised(entry: &Entry) -> Value {
     put(&mut json, "weight", path.view.weight);
     put(&mut json, "path", as_path(&attributes.as_path));
     put(&mut json, "bgpOriginCode", origin_code(attributes.origin));
-    extended_communities(path, &mut json);
+    if matches!(path.route, Route::Evpn(_)) {
+        extended_communities(path, &mut json);
+    }
     let mut symbols = Object::new();
     put(&mut symbols, "*", true);
     put(&mut symbols, ">", true);

@@ -1,19 +1,25 @@
-//! `show bgp l2vpn evpn …`: routes of the tables. The global table, one neighbour's tables and
-//! the tables of the MAC-VRFs go through the same entries: `table` (two lines a path), `detail`
-//! and `json` render them, `list` and `vrf` walk.
+//! Routes of the tables: `show bgp l2vpn evpn …`, `show bgp vrf V …`. The global table, the tables
+//! of neighbours, of MAC-VRFs and of IP-VRFs go through the same entries: `table` (a line or two a
+//! path), `detail` and `json` render them, `frame` is what stands around a list of them; `list`,
+//! `vrf` and `unicast` find them.
 //!
 //! Where FRR differs: a path that may not be used says why; what a neighbour was sent shows its
-//! next hop; `mac M` without `ip` finds the MAC's routes with addresses, too.
+//! next hop; `mac M` without `ip` finds the MAC's routes with addresses, too; a prefix of a
+//! unicast table has no version of its own.
 
 mod detail;
 mod entry;
 mod filter;
+mod frame;
 mod json;
 mod list;
 mod table;
+mod unicast;
 mod vrf;
 
-use super::page::no_instance;
+pub(super) use unicast::show as unicast;
+
+use super::{instance::Instance, json::JsonStream};
 use crate::{
     command::{
         ExecError, Sink,
@@ -25,12 +31,13 @@ use crate::{
     wire::Family,
 };
 use filter::Filter;
-use list::{Form, List};
+use frame::Form;
+use list::List;
 use std::net::IpAddr;
-use weft_evpn::Vni;
+use weft_evpn::{Vni, VrfName};
 
-/// The family of all these commands.
-const FAMILY: Family = Family::L2vpnEvpn;
+/// The family of MAC-VRFs and prefix routes.
+const EVPN: Family = Family::L2vpnEvpn;
 
 /// `show bgp l2vpn evpn [route …]`.
 pub(super) fn show(core: &CoreHandle, query: &RouteQuery, out: &mut dyn Sink) -> Result<(), ExecError> {
@@ -43,32 +50,46 @@ pub(super) fn show(core: &CoreHandle, query: &RouteQuery, out: &mut dyn Sink) ->
         _ => Form::Routes,
     };
     let scope = if query.self_originate { Scope::Local } else { Scope::All };
-    let filter = Filter::new(query);
-    list::show(core, List { scope: Some(scope), filter, form, json: query.json }, out)
+    let (filter, json) = (Filter::new(query), query.json.then(JsonStream::object));
+    let list = List { family: EVPN, scope: Some(scope), filter, form, json };
+    finish(list::show(core, &Instance::default_instance(), list, out)?, out)
 }
 
-/// `show bgp l2vpn evpn neighbors X advertised-routes|routes|received-routes [json]`.
+fn finish(json: Option<JsonStream>, out: &mut dyn Sink) -> Result<(), ExecError> {
+    match json {
+        Some(json) => Ok(out.text(&json.finish())?),
+        None => Ok(()),
+    }
+}
+
+/// A neighbour's table of a family: `show bgp l2vpn evpn|vrf V [ipv4|ipv6 unicast] neighbors X
+/// advertised-routes|routes|received-routes [json]`.
 pub(super) fn neighbour(
     core: &CoreHandle,
+    (vrf, family): (Option<VrfName>, Family),
     address: IpAddr,
     table: NeighborTable,
     json: bool,
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
-    let peer = core.ask(move |core, _| find(core, address))??;
+    let instance = vrf.map_or_else(Instance::default_instance, Instance::of_vrf);
+    let of = instance.clone();
+    let peer = core.ask(move |core, _| find(core, &of, family, address))??;
     let Some(peer) = peer else {
         return if json { Ok(out.text("{}\n")?) } else { Err(no_such_neighbour()) };
     };
+    let received = if family.is_unicast() { Form::Received } else { Form::Neighbour };
     let (scope, form) = match table {
         NeighborTable::Advertised => (Scope::AdvertisedTo(peer.id), Form::Advertised),
         NeighborTable::Accepted => (Scope::ReceivedFrom(peer.id), Form::Neighbour),
-        NeighborTable::Received if peer.keeps_refused => (Scope::ReceivedFrom(peer.id), Form::Neighbour),
+        NeighborTable::Received if peer.keeps_refused => (Scope::ReceivedFrom(peer.id), received),
         NeighborTable::Received => (Scope::ReceivedFrom(peer.id), Form::ReceivedUsed),
     };
     let filter = Filter { eligible: table == NeighborTable::Accepted, ..Filter::default() };
     // Without a session there are no tables, unless its routes are kept over its restart.
     let scope = peer.has_tables.then_some(scope);
-    list::show(core, List { scope, filter, form, json }, out)
+    let list = List { family, scope, filter, form, json: json.then(JsonStream::object) };
+    finish(list::show(core, &instance, list, out)?, out)
 }
 
 /// A neighbour, as far as its tables are concerned.
@@ -80,15 +101,21 @@ struct Found {
     keeps_refused: bool,
 }
 
-fn find(core: &Core, address: IpAddr) -> Result<Option<Found>, ExecError> {
-    no_instance(core)?;
-    Ok(core.peers().by_key(&PeerKey { vrf: None, address }).map(|peer| Found {
+fn find(
+    core: &Core,
+    instance: &Instance,
+    family: Family,
+    address: IpAddr,
+) -> Result<Option<Found>, ExecError> {
+    let rib = instance.rib(core)?;
+    let key = PeerKey { vrf: instance.vrf().cloned(), address };
+    Ok(core.peers().by_key(&key).map(|peer| Found {
         id: peer.id,
-        has_tables: core.rib().peer(peer.id).is_some(),
+        has_tables: rib.peer(peer.id).is_some(),
         keeps_refused: peer
             .settings
             .families
-            .get(&FAMILY)
+            .get(&family)
             .is_some_and(|family| family.soft_reconfiguration_inbound),
     }))
 }

@@ -1,7 +1,7 @@
-//! Two lines a path, as in every table of FRR: status, route, next hop, metric, local
-//! preference, weight, AS path; below, the extended communities.
+//! A path's line, as in every table of FRR: status, route, next hop, metric, local preference,
+//! weight, AS path; in EVPN below it the extended communities.
 
-use super::entry::{Entry, EntryPath, as_path, origin_code};
+use super::entry::{Entry, EntryPath, Route, as_path, origin_code};
 use crate::show::text::words;
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ const INDENT: usize = 20;
 /// The width of the column of next hops.
 const NEXT_HOP: usize = 16;
 
-/// What the letters mean, and what a route's text consists of. FRR's, with what Weft adds.
+/// What the letters mean in EVPN, and what a route's text consists of. FRR's, with what Weft adds.
 pub(super) fn legend(version: u64, router_id: std::net::Ipv4Addr) -> String {
     format!(
         "BGP table version is {version}, local router ID is {router_id}\n\
@@ -18,6 +18,13 @@ pub(super) fn legend(version: u64, router_id: std::net::Ipv4Addr) -> String {
          Origin codes: i - IGP, e - EGP, ? - incomplete\n{PREFIXES}\n"
     )
 }
+
+/// What the letters mean in unicast families, without what Weft never marks (RPKI).
+pub(super) const UNICAST_LEGEND: &str =
+    "Status codes:  s suppressed, d damped, h history, * valid, > best, = multipath,\n               \
+     i internal, r RIB-failure, S Stale, R Removed\n\
+     Nexthop codes: @NNN nexthop's vrf id, < announce-nh-self\n\
+     Origin codes:  i - IGP, e - EGP, ? - incomplete\n\n";
 
 /// The forms of the route types.
 pub(super) const PREFIXES: &str = "EVPN type-1 prefix: [1]:[EthTag]:[ESI]:[IPlen]:[VTEP-IP]:[Frag-id]\n\
@@ -50,7 +57,10 @@ pub(super) fn entry(entry: &Entry, out: &mut String) {
 
 fn line(path: &EntryPath, out: &mut String) {
     let attributes = &path.view.attributes;
-    let next_hop = attributes.next_hop.map(|address| address.to_string()).unwrap_or_default();
+    let mut next_hop = path.next_hop().map(|address| address.to_string()).unwrap_or_default();
+    if path.is_leaked() {
+        next_hop.push('<');
+    }
     let _ = write!(out, "{next_hop:<NEXT_HOP$}");
     if next_hop.len() >= NEXT_HOP {
         let _ = write!(out, "\n{:36}", "");
@@ -69,7 +79,7 @@ fn line(path: &EntryPath, out: &mut String) {
     if let Some(esi) = path.esi() {
         let _ = writeln!(out, "{:INDENT$}ESI:{esi}", "");
     }
-    if !attributes.ext_communities.is_empty() {
+    if !attributes.ext_communities.is_empty() && matches!(path.route, Route::Evpn(_)) {
         let _ = writeln!(out, "{:INDENT$}{}", "", words(&attributes.ext_communities));
     }
     for reason in &path.view.refused {
@@ -85,7 +95,11 @@ fn status(path: &EntryPath) -> String {
         (false, true) => '*',
         (false, false) => ' ',
     };
-    let best = if view.best { '>' } else { ' ' };
+    let best = match (view.best, path.multipath) {
+        (true, _) => '>',
+        (false, true) => '=',
+        (false, false) => ' ',
+    };
     let internal = if path.sender.is_internal() { 'i' } else { ' ' };
     [valid, best, internal].into_iter().collect()
 }

@@ -5,14 +5,18 @@ use super::{
     entry::Entry,
     filter::Filter,
     json,
-    list::{Form, List, ListPages},
+    frame::Form,
+    list::{List, ListPages},
     table, vrf,
 };
 use crate::{
     command::{Sink, SinkClosed, exec::RouteQuery},
     peer::PeerId,
     rib::Scope,
-    show::bench::{Bench, EPOCH, attributes, host, imet, mac_ip, pmsi, rd, reflected, vni, vtep},
+    show::{
+        bench::{Bench, EPOCH, attributes, host, imet, mac_ip, pmsi, rd, reflected, vni, vtep},
+        json::JsonStream,
+    },
     wire::{
         AttributeSet, Family,
         attribute::{AsPath, AsSegment, AsSegmentKind},
@@ -43,15 +47,26 @@ fn table_of(bench: &Bench, route: &EvpnRoute) -> String {
 
 fn detail_of(bench: &Bench, route: &EvpnRoute) -> String {
     let mut text = String::new();
-    detail::entry(&entry_of(bench, route), &bench.tables().clock, &mut text);
+    detail::entry(&entry_of(bench, route), None, &bench.tables().clock, &mut text);
     text
 }
 
 fn list_of(bench: &Bench, scope: Scope, filter: Filter, form: Form, json: bool) -> String {
-    let pages = ListPages::begin(&bench.rib, List { scope: Some(scope), filter, form, json });
+    let pages = begin(bench, scope, filter, form, json);
     let mut out = String::new();
     let (pages, _) = bench.stream(pages, &mut out);
-    out + &pages.unwrap().end()
+    out + &end(pages.unwrap())
+}
+
+fn begin(bench: &Bench, scope: Scope, filter: Filter, form: Form, json: bool) -> ListPages {
+    let json = json.then(JsonStream::object);
+    let list = List { family: EVPN, scope: Some(scope), filter, form, json };
+    ListPages::begin(&bench.rib, ("default".to_owned(), Some(0)), list)
+}
+
+fn end(pages: ListPages) -> String {
+    let (foot, json) = pages.end();
+    json.map_or(foot, JsonStream::finish)
 }
 
 fn json_of(bench: &Bench, scope: Scope, form: Form) -> Value {
@@ -377,21 +392,18 @@ fn large() -> Bench {
 #[test]
 fn a_large_table_comes_in_pages_and_is_one_document() {
     let bench = large();
-    let begin = |json| {
-        let (scope, filter) = (Some(Scope::All), Filter::default());
-        ListPages::begin(&bench.rib, List { scope, filter, form: Form::Routes, json })
-    };
+    let begin = |json| begin(&bench, Scope::All, Filter::default(), Form::Routes, json);
     let mut out = String::new();
     let (pages, asked) = bench.stream(begin(true), &mut out);
     assert_eq!(asked, 5000_usize.div_ceil(256));
-    let json: Value = serde_json::from_str(&(out + &pages.unwrap().end())).unwrap();
+    let json: Value = serde_json::from_str(&(out + &end(pages.unwrap()))).unwrap();
     assert_eq!(json["numPrefix"], 5000);
     // The routes of an RD, and `rd` itself.
     assert!((2..7).all(|n| json[&format!("10.255.0.{n}:3")].as_object().unwrap().len() == 1001));
 
     let mut out = String::new();
     let (pages, _) = bench.stream(begin(false), &mut out);
-    assert!(pages.unwrap().end().ends_with("\nDisplayed 5000 prefixes (5000 paths)\n"));
+    assert!(end(pages.unwrap()).ends_with("\nDisplayed 5000 prefixes (5000 paths)\n"));
     assert_eq!(out.lines().filter(|line| line.starts_with("*>i[2]")).count(), 5000);
     assert_eq!(out.matches("Route Distinguisher: ").count(), 5);
 }
@@ -410,8 +422,7 @@ impl Sink for Closing {
 fn nothing_is_asked_for_a_reader_that_is_gone() {
     let bench = large();
     for json in [false, true] {
-        let (scope, filter) = (Some(Scope::All), Filter::default());
-        let pages = ListPages::begin(&bench.rib, List { scope, filter, form: Form::Routes, json });
+        let pages = begin(&bench, Scope::All, Filter::default(), Form::Routes, json);
         let (result, asked) = bench.stream(pages, &mut Closing(3));
         assert_eq!(result.unwrap_err().to_string(), "the reader is gone");
         assert_eq!(asked, 4, "three pages were taken, the fourth was not");
@@ -421,8 +432,7 @@ fn nothing_is_asked_for_a_reader_that_is_gone() {
 #[test]
 fn routes_that_come_and_go_between_pages_do_no_harm() {
     let mut bench = large();
-    let (scope, filter) = (Some(Scope::All), Filter::default());
-    let mut pages = ListPages::begin(&bench.rib, List { scope, filter, form: Form::Routes, json: true });
+    let mut pages = begin(&bench, Scope::All, Filter::default(), Form::Routes, true);
     let mut text = String::new();
     let mut turn = 0;
     loop {
@@ -439,6 +449,6 @@ fn routes_that_come_and_go_between_pages_do_no_harm() {
             bench.rib.peer_down(PeerId(100), None);
         }
     }
-    let json: Value = serde_json::from_str(&(text + &pages.end())).unwrap();
+    let json: Value = serde_json::from_str(&(text + &end(pages))).unwrap();
     assert_eq!(json["numPrefix"], 512);
 }

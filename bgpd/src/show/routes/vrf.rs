@@ -6,8 +6,8 @@
 //! route. `>` marks the path that the MAC-VRF follows, by mobility and all.
 
 use super::{
-    FAMILY, detail,
-    entry::{Entry, Sender},
+    EVPN, detail,
+    entry::{Entry, Route, Sender},
     filter::Filter,
     json, table,
 };
@@ -171,7 +171,7 @@ impl SearchPages {
         let scope = if query.self_originate { Scope::Local } else { Scope::All };
         let filter = Filter::new(query);
         let head = filter.clone();
-        let listing = rib.listing(FAMILY, scope, move |octets| head.head(octets)).ok()?;
+        let listing = rib.listing(EVPN, scope, move |octets| head.head(octets)).ok()?;
         Some(Self { listing: Some(listing), vrf, filter, keys: Vec::new() })
     }
 
@@ -187,7 +187,7 @@ impl Pages for SearchPages {
         for _ in 0..SEARCH {
             let Some(view) = tables.rib.next_route(&mut listing) else { break };
             let meant = view.paths.first().is_some_and(|path| {
-                EvpnRoute::parse(&view.nlri(path)).is_ok_and(|(route, _)| self.filter.route(&route))
+                EvpnRoute::parse(&view.nlri(path)).is_ok_and(|(route, _)| self.filter.evpn_route(&route))
             });
             if meant && self.vrf.takes(&view) {
                 self.keys.push(view.key);
@@ -277,16 +277,18 @@ impl VrfPages {
 
     fn entry(&self, tables: &Tables<'_>, key: &NlriKey) -> Option<Entry> {
         let mut wire = Vec::new();
-        (FAMILY.row().join)(key, &[], &mut wire);
-        let view = tables.rib.route(FAMILY, &wire).ok()??;
+        (EVPN.row().join)(key, &[], &mut wire);
+        let view = tables.rib.route(EVPN, &wire).ok()??;
         let id = view.id;
         let mut entry = Entry::new(tables, view, |path| path.best && self.filter.path(path))?;
-        let rd = entry.rd;
         for path in &mut entry.paths {
-            path.imported_from = rd.filter(|_| !matches!(path.sender, Sender::Local { .. }));
+            path.imported_from = match (&path.sender, &path.route) {
+                (Sender::Peer { .. }, Route::Evpn(route)) => Some(route.clone()),
+                _ => None,
+            };
         }
         if self.form == Form::Entry {
-            entry = entry.with_told(tables, &tables.rib.advertised_to(FAMILY, id));
+            entry = entry.with_told(tables, &tables.rib.advertised_to(EVPN, id));
         }
         Some(entry)
     }
@@ -303,9 +305,9 @@ impl VrfPages {
 }
 
 /// True if the label, all 24 bits, is the VNI: a MAC-VRF can use no other.
-fn is_of_label(vni: Vni, route: &EvpnRoute) -> bool {
+fn is_of_label(vni: Vni, route: &Route) -> bool {
     match route {
-        EvpnRoute::MacIp(route) => Vni::from_label(route.label1) == Some(vni),
+        Route::Evpn(EvpnRoute::MacIp(route)) => Vni::from_label(route.label1) == Some(vni),
         _ => true,
     }
 }
@@ -314,12 +316,12 @@ fn is_of_label(vni: Vni, route: &EvpnRoute) -> bool {
 fn follows(
     tables: &Tables<'_>,
     vni: Vni,
-    route: &EvpnRoute,
+    route: &Route,
     next_hop: Option<IpAddr>,
     sender: &Sender,
 ) -> bool {
     let local = matches!(sender, Sender::Local { .. });
-    let EvpnRoute::MacIp(host) = route else { return true };
+    let Route::Evpn(EvpnRoute::MacIp(host)) = route else { return true };
     if host.ip.is_some_and(|ip| {
         let neighbour = tables.evpn.neighbour(vni, ip);
         neighbour.is_none_or(|view| view.mac != host.mac || view.place == NeighbourPlace::Held)
@@ -336,7 +338,7 @@ fn follows(
 
 impl Pages for VrfPages {
     fn page(&mut self, tables: &Tables<'_>, _out: &mut String) -> bool {
-        self.facts = Some((tables.rib.version(FAMILY), tables.rib.settings().router_id, tables.clock));
+        self.facts = Some((tables.rib.version(EVPN), tables.rib.settings().router_id, tables.clock));
         for _ in 0..PAGE {
             let Some(entry) = self.next(tables) else { break };
             self.page.extend(entry);
@@ -361,7 +363,7 @@ impl Pages for VrfPages {
                 }
                 (None, Form::Table) => table::entry(&entry, out),
                 (None, Form::Detail) => detail::paths(&entry, &clock, out),
-                (None, Form::Entry) => detail::entry(&entry, &clock, out),
+                (None, Form::Entry) => detail::entry(&entry, None, &clock, out),
             }
         }
         if let Some(json) = &mut self.json {

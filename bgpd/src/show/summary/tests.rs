@@ -7,7 +7,7 @@ use crate::{
     session::MessageCounts,
     show::{
         bench::{self, EPOCH},
-        peer_view::{FamilyView, no_session},
+        peer_view::{FamilyView, PolicyMissing, no_session},
         text::Clock,
     },
 };
@@ -17,6 +17,8 @@ const FAMILY: Family = Family::L2vpnEvpn;
 
 fn head() -> Head {
     Head {
+        instance: "default".to_owned(),
+        vrf_id: Some(0),
         family: FAMILY,
         router_id: Ipv4Addr::new(10, 255, 0, 100),
         asn: 65_000,
@@ -35,12 +37,11 @@ fn head() -> Head {
 fn silent(settings: PeerSettings) -> PeerView {
     let start = Instant::now();
     let view =
-        |counters| FamilyView { family: FAMILY, counters, version: 0, group: None, end_of_rib_sent: false };
+        |counters| FamilyView { family: FAMILY, counters, version: 0, group: None, end_of_rib_sent: false, policy_missing: PolicyMissing::default() };
     PeerView {
         settings,
         status: no_session(start),
         families: vec![view(PeerCounters::default())],
-        policy_missing: false,
         held_down: false,
         clock: Clock::new(start + Duration::from_secs(71), UNIX_EPOCH + Duration::from_secs(EPOCH)),
     }
@@ -73,7 +74,7 @@ fn the_columns_are_frrs() {
          RIB entries 30, using 1344 bytes of memory\nPeers 5\nPeer groups 1\n\n"
     );
     let mut policy = established(bench::settings(3, 65_003));
-    policy.policy_missing = true;
+    policy.families[0].policy_missing = PolicyMissing { inbound: true, outbound: true };
     let mut shut = silent(bench::settings(10, 65_010));
     shut.settings.administrative = Administrative::Shutdown { message: None };
     let mut active = silent(bench::settings(9, 65_000));
@@ -135,7 +136,7 @@ fn the_json_has_frrs_keys() {
         })
     );
     let mut policy = established(bench::settings(3, 65_003));
-    policy.policy_missing = true;
+    policy.families[0].policy_missing = PolicyMissing { inbound: true, outbound: true };
     assert_eq!(peer_json(FAMILY, SessionFilter::Any, &policy)["peerState"], "Policy");
     let mut held = silent(bench::settings(4, 65_000));
     held.held_down = true;

@@ -21,8 +21,6 @@ mod settle;
 mod wiring;
 
 pub(super) use paths::PATHS_PER_PREFIX;
-#[cfg(test)]
-pub(super) use paths::PrefixEntry;
 pub(super) use refusal::is_link_local;
 pub use refusal::{Refusal, Refusals};
 
@@ -85,6 +83,12 @@ impl IpVrfs {
     /// True if the configuration has this VNI for an IP-VRF: then it is no L2VNI.
     pub(super) fn is_l3vni(&self, vni: Vni) -> bool {
         self.l3vnis.contains_key(&vni)
+    }
+
+    /// How many sources are held, and RDs with routes: at most one for each path.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.sources.len(), self.holders.len())
     }
 
     /// What the MAC/IP routes of a MAC-VRF in this IP-VRF carry.

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use std::net::IpAddr;
 
 /// Paths kept for one prefix. A subnet is advertised by every leaf that has it.
-pub(in crate::engine) const PATHS_PER_PREFIX: usize = 4096;
+pub(in crate::engine) const PATHS_PER_PREFIX: usize = 2048;
 
 /// What the paths of one advertiser have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

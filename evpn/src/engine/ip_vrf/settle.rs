@@ -20,6 +20,7 @@ use crate::nlri::{EvpnRoute, IpPrefix, MacIp};
 use crate::{EthernetTag, MacAddr, RouteDistinguisher, Vni};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 /// The one address of a prefix with all bits.
 pub(super) fn host_of(prefix: IpNet) -> Option<IpAddr> {
@@ -77,6 +78,7 @@ impl IpVrf {
             new.set(Flag::Sticky, host.sticky);
             new.set(Flag::Gateway, host.gateway);
         }
+        let at = found.unwrap_or(paths.len());
         match found.and_then(|at| paths.get_mut(at)) {
             Some(place) => {
                 self.make_stale(place, turn);
@@ -95,7 +97,9 @@ impl IpVrf {
                 self.use_gateway(gateway, prefix, turn);
             }
         }
-        self.settle(prefix, paths, turn);
+        // Paths to a prefix do not look at one another, those to a host do.
+        let changed = if host_of(prefix).is_some() { 0..paths.len() } else { at..at + 1 };
+        self.settle(prefix, paths, changed, turn);
     }
 
     /// A route is gone, or no longer usable.
@@ -112,7 +116,8 @@ impl IpVrf {
         let mut path = paths.swap_remove(at);
         self.make_stale(&mut path, turn);
         self.let_go(prefix, path, turn);
-        self.settle(prefix, paths, turn);
+        let changed = if host_of(prefix).is_some() { 0..paths.len() } else { 0..0 };
+        self.settle(prefix, paths, changed, turn);
         self.resolve_gateway_at(prefix, turn);
     }
 
@@ -144,7 +149,8 @@ impl IpVrf {
                 self.make_stale(&mut path, turn);
                 self.let_go(prefix, path, turn);
             }
-            self.settle(prefix, kept, turn);
+            let all = 0..kept.len();
+            self.settle(prefix, kept, all, turn);
             self.resolve_gateway_at(prefix, turn);
         }
     }
@@ -152,7 +158,7 @@ impl IpVrf {
     /// Decides every path anew.
     pub(super) fn revisit(&mut self, turn: &mut VrfTurn<'_>) {
         for prefix in self.paths.prefixes() {
-            self.settle(prefix, self.paths.of(prefix), turn);
+            self.settle_prefix(prefix, turn);
         }
     }
 
@@ -160,18 +166,20 @@ impl IpVrf {
     pub(super) fn settle_prefix(&mut self, prefix: IpNet, turn: &mut VrfTurn<'_>) {
         let paths = self.paths.of(prefix);
         if !paths.is_empty() {
-            self.settle(prefix, paths, turn);
+            let all = 0..paths.len();
+            self.settle(prefix, paths, all, turn);
         }
     }
 
-    /// Brings what is given of a prefix to what should be, and writes its paths down.
-    pub(super) fn settle(&mut self, prefix: IpNet, mut paths: FewPaths, turn: &mut VrfTurn<'_>) {
+    /// Brings what is given of some of the paths to a prefix to what should be, and writes all of
+    /// them down.
+    fn settle(&mut self, prefix: IpNet, mut paths: FewPaths, some: Range<usize>, turn: &mut VrfTurn<'_>) {
         let host = host_of(prefix);
         let is_local = host.is_some_and(|ip| self.local.contains_key(&ip));
         let is_own = host.is_some_and(|ip| self.own.contains_key(&ip));
-        let newest = self.newest_claim(&paths, turn);
+        let newest = host.and_then(|_| self.newest_claim(&paths, turn));
         let mut hosts_changed = false;
-        for path in &mut paths {
+        for path in paths.get_mut(some).unwrap_or_default() {
             let source = path.remote_source(turn.sources, turn.own).filter(|_| !is_own);
             let next_hop = source.and_then(|source| self.next_hop(source));
             let wanted = next_hop.filter(|_| match path.is(Flag::Host) {

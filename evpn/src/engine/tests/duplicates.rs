@@ -171,3 +171,48 @@ fn other_settings_let_all_duplicates_go() {
     assert!(is_cleared(&leaf));
     assert_eq!(leaf.remote(mac(1)), Some(vtep(2)));
 }
+
+#[test]
+fn a_mac_frozen_at_a_peer_is_asserted_again_whenever_the_bridge_learns_it_here() {
+    let mut leaf = with(Freeze::Permanent);
+    leaf.update(&peer(2).mac_ip(mac(1), None));
+    leaf.mac(mac(1));
+    flap(&mut leaf, 2);
+    leaf.update(&peer(2).sequence(4).mac_ip(mac(1), None));
+    let asserted = Output::Forward(ForwardingChange::Mac {
+        vni: vni(VNI),
+        mac: mac(1),
+        wanted: Some(RemoteMac { vtep: vtep(2), sticky: true }),
+    });
+    // The fifth move, to here: the bridge has replaced our entry by what it learned.
+    assert!(leaf.mac(mac(1)).contains(&asserted));
+    assert_eq!(leaf.mac(mac(1)), [asserted], "and does so again");
+    assert_eq!(leaf.remote(mac(1)), Some(vtep(2)));
+    leaf.mac_gone(mac(1));
+    assert_eq!(leaf.remote(mac(1)), Some(vtep(2)));
+    let mut out = vec![];
+    leaf.evpn.clear_duplicates(None, DuplicateFilter::All, leaf.now, &mut out);
+    leaf.note(&out);
+    assert_eq!(leaf.desired.macs[&(vni(VNI), mac(1))], (vtep(2), false), "it may move again");
+}
+
+#[test]
+fn an_address_frozen_at_a_peer_is_asserted_again_when_the_kernel_has_it_here() {
+    let mut leaf = with(Freeze::Permanent);
+    let address = "10.0.0.1";
+    leaf.mac(mac(1));
+    for round in 0..3 {
+        leaf.update(&peer(2).sequence(2 * round).mac_ip(mac(2), Some(ip(address))));
+        leaf.neighbour(address, mac(1));
+    }
+    assert_eq!(leaf.evpn.duplicates().count(), 1);
+    assert_eq!(leaf.remote_neighbour(address), Some(mac(2)));
+    let asserted = Output::Forward(ForwardingChange::Neighbour {
+        vni: vni(VNI),
+        ip: ip(address),
+        wanted: Some(RemoteNeighbour { mac: mac(2), router: false }),
+    });
+    assert_eq!(leaf.neighbour(address, mac(1)), [], "our entry still stands");
+    assert_eq!(leaf.kernel_neighbour(address, mac(1)), [asserted]);
+    assert_eq!(leaf.sequence(mac(1), Some(address)), None);
+}

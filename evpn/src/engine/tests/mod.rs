@@ -4,6 +4,7 @@ mod bounds;
 mod duplicates;
 mod flooding;
 mod imports;
+mod ip_vrf;
 mod macs;
 mod neighbours;
 mod order;
@@ -14,7 +15,10 @@ use super::*;
 use crate::forwarding::{ForwardingChange, RemoteMac, RemoteNeighbour};
 use crate::local::NeighbourSource;
 use crate::pmsi::PmsiTunnel;
-use crate::{Esi, EthernetTag, ExtendedCommunity, MacAddr, RouteTarget};
+use crate::{
+    Esi, EthernetTag, ExtendedCommunity, MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, VrfName,
+};
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -138,6 +142,7 @@ pub(super) struct Desired {
     pub(super) macs: BTreeMap<(Vni, MacAddr), (IpAddr, bool)>,
     pub(super) neighbours: BTreeMap<(Vni, IpAddr), (MacAddr, bool)>,
     pub(super) floods: BTreeSet<(Vni, IpAddr)>,
+    pub(super) proxies: BTreeSet<(Vni, IpAddr)>,
 }
 
 impl Desired {
@@ -157,10 +162,10 @@ impl Desired {
             }
             ForwardingChange::Flood { vni, vtep, wanted: true } => assert!(self.floods.insert((vni, vtep))),
             ForwardingChange::Flood { vni, vtep, wanted: false } => assert!(self.floods.remove(&(vni, vtep))),
-            ForwardingChange::Probe { .. }
-            | ForwardingChange::Announce { .. }
-            | ForwardingChange::Proxy { .. }
-            | ForwardingChange::Route { .. } => {}
+            ForwardingChange::Proxy { vni, ip, wanted: true } => assert!(self.proxies.insert((vni, ip))),
+            ForwardingChange::Proxy { vni, ip, wanted: false } => assert!(self.proxies.remove(&(vni, ip))),
+            ForwardingChange::Probe { .. } | ForwardingChange::Announce { .. } => {}
+            ForwardingChange::Route { .. } => panic!("the speaker's"),
         }
     }
 }
@@ -176,6 +181,10 @@ pub(super) struct Leaf {
     pub(super) notices: Vec<Notice>,
     pub(super) probes: Vec<(IpAddr, Option<MacAddr>)>,
     pub(super) imports: Vec<RouteTargetMatch>,
+    pub(super) announces: Vec<(IpAddr, Option<MacAddr>)>,
+    /// What the tables of IP-VRFs are given.
+    pub(super) paths: BTreeMap<(VrfName, IpNet, VrfPathSource), VrfPath>,
+    pub(super) active: BTreeMap<VrfName, VrfActive>,
 }
 
 impl Leaf {
@@ -190,6 +199,9 @@ impl Leaf {
             notices: vec![],
             probes: vec![],
             imports: vec![],
+            announces: vec![],
+            paths: BTreeMap::new(),
+            active: BTreeMap::new(),
         }
     }
 
@@ -226,12 +238,24 @@ impl Leaf {
                     self.routes.remove(&key(route)).expect("withdrew what was not there");
                 }
                 Output::Forward(change) => {
-                    if let ForwardingChange::Probe { ip, mac, .. } = change {
-                        self.probes.push((*ip, *mac));
+                    match change {
+                        ForwardingChange::Probe { ip, mac, .. } => self.probes.push((*ip, *mac)),
+                        ForwardingChange::Announce { ip, mac, .. } => self.announces.push((*ip, *mac)),
+                        _ => {}
                     }
                     self.desired.apply(change);
                 }
-                Output::VrfPath { .. } | Output::VrfActive { .. } => {}
+                Output::VrfPath { vrf, prefix, source, path } => {
+                    let key = (vrf.clone(), *prefix, *source);
+                    match path {
+                        Some(path) => drop(self.paths.insert(key, path.clone())),
+                        None => drop(self.paths.remove(&key).expect("took back what was not given")),
+                    }
+                }
+                Output::VrfActive { vrf, active: Some(active) } => {
+                    assert_ne!(self.active.insert(vrf.clone(), active.clone()).as_ref(), Some(active));
+                }
+                Output::VrfActive { vrf, active: None } => drop(self.active.remove(vrf).unwrap()),
                 Output::Import(matches) => self.imports.extend(matches),
                 Output::Notice(notice) => {
                     assert!(!notice.to_string().is_empty());

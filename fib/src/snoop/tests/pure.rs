@@ -231,3 +231,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_announcement_says_where_the_address_is() {
+    use super::super::announce;
+    let (bridge, mac) = (MacAddr(OTHER), MacAddr(HOST));
+    for ip in ["192.0.2.7", "2001:db8::7"] {
+        let frame = announce::frame(bridge, ip.parse().unwrap(), mac).unwrap();
+        assert_eq!(read(&frame), host(ip));
+        assert_eq!(frame[6..12], OTHER, "not from the host's own MAC: it is not here");
+        assert!(frame[0] & 1 == 1, "to all");
+    }
+}

@@ -1,6 +1,6 @@
 //! Addresses against what FRR 8.4 printed.
 
-use super::*;
+use super::{list::ListPages, *};
 use crate::show::bench::{Bench, host, imet, mac_ip, reflected, vni, vtep};
 use serde_json::json;
 
@@ -20,8 +20,8 @@ fn ips(texts: &[&str]) -> Vec<IpAddr> {
 }
 
 fn pages(bench: &Bench, addresses: &[&str], detail: bool, width: usize) -> String {
-    let ips = ips(addresses).into_iter();
-    let pages = NeighbourPages { vni: vni(10), ips, detail, width, json: None };
+    let kind = Neighbours { filter: NeighFilter::All, detail };
+    let pages = ListPages { kind, vni: vni(10), keys: ips(addresses).into_iter(), width, json: None };
     let mut out = String::new();
     bench.stream(pages, &mut out).0.unwrap();
     out

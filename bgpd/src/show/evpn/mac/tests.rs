@@ -1,6 +1,6 @@
 //! MACs against what FRR 8.4 printed.
 
-use super::*;
+use super::{list::ListPages, *};
 use crate::show::bench::{Bench, host, imet, mac_ip, reflected, vni, vtep};
 use weft_evpn::{ExtendedCommunity, community::MacMobility, engine::DuplicateView};
 
@@ -19,7 +19,8 @@ fn bench() -> Bench {
 }
 
 fn pages(bench: &Bench, macs: &[MacAddr], detail: bool) -> String {
-    let pages = MacPages { vni: vni(10), macs: Vec::from(macs).into_iter(), detail, json: None };
+    let kind = Macs { filter: MacFilter::All, detail };
+    let pages = ListPages { kind, vni: vni(10), keys: Vec::from(macs).into_iter(), width: 0, json: None };
     let mut out = String::new();
     bench.stream(pages, &mut out).0.unwrap();
     out

@@ -1,0 +1,232 @@
+//! Hosts that are here, elsewhere, or between; what the SVI answers for; the anycast gateway.
+
+use super::*;
+
+const HOST: &str = "10.0.0.1";
+
+fn here() -> Leaf {
+    let mut leaf = Leaf::routed(1);
+    leaf.mac(mac(1));
+    leaf.neighbour(HOST, mac(1));
+    leaf
+}
+
+fn is_advertised(leaf: &Leaf) -> bool {
+    leaf.sequence(mac(1), Some(HOST)).is_some()
+}
+
+#[test]
+fn no_path_leads_away_from_a_host_that_is_here() {
+    let mut leaf = here();
+    // An older claim than ours, so the MAC-VRF keeps its host.
+    leaf.update(&host(2, mac(1), HOST));
+    assert_eq!(leaf.via("10.0.0.1/32"), [], "lowest VTEP wins");
+    assert!(is_advertised(&leaf));
+    let mut newer = host(2, mac(1), HOST);
+    newer.ext_communities.push(peer(2).sequence(1).communities[0]);
+    leaf.update(&newer);
+    assert_eq!(leaf.via("10.0.0.1/32"), [to(2)], "its mobility decides");
+    assert!(!is_advertised(&leaf));
+    leaf.mac(mac(1));
+    leaf.neighbour(HOST, mac(1));
+    assert_eq!(leaf.via("10.0.0.1/32"), []);
+}
+
+#[test]
+fn a_prefix_route_for_a_host_that_is_here_is_followed_at_once_and_the_host_is_asked() {
+    let mut leaf = here();
+    let away = prefix(9, "10.0.0.1/32");
+    leaf.update(&away);
+    assert_eq!(leaf.via("10.0.0.1/32"), [to(9)]);
+    assert!(!is_advertised(&leaf));
+    assert_eq!(leaf.probes, [(ip(HOST), Some(mac(1)))]);
+    assert_eq!(leaf.desired.proxies, BTreeSet::from([(vni(VNI), ip(HOST))]));
+    assert_eq!(leaf.announces, [(ip(HOST), None)], "the other hosts may have its MAC");
+    // It does not answer, and its MAC ages out.
+    leaf.neighbour_gone(HOST);
+    leaf.mac_gone(mac(1));
+    assert_eq!(leaf.via("10.0.0.1/32"), [to(9)]);
+    leaf.withdraw(&away);
+    assert!(leaf.has_no_paths() && leaf.desired.proxies.is_empty());
+    assert_eq!(leaf.evpn.neighbours(vni(VNI)).count(), 0, "nothing is left of it");
+}
+
+#[test]
+fn a_host_that_answers_is_here_again_and_the_route_is_overruled() {
+    let mut leaf = here();
+    let away = prefix(9, "10.0.0.1/32");
+    leaf.update(&away);
+    leaf.neighbour(HOST, mac(1));
+    assert_eq!(leaf.via("10.0.0.1/32"), []);
+    assert!(is_advertised(&leaf) && leaf.desired.proxies.is_empty());
+    assert_eq!(leaf.announces.last(), Some(&(ip(HOST), Some(mac(1)))));
+    leaf.probes.clear();
+    leaf.update(&away);
+    assert_eq!(leaf.via("10.0.0.1/32"), [], "the same route again is no news");
+    assert_eq!(leaf.probes, []);
+    // From another gateway it is.
+    let mut other = away.clone();
+    other.next_hop = vtep(8);
+    leaf.update(&other);
+    assert_eq!(leaf.paths.len(), 1);
+    assert_eq!(leaf.probes.len(), 1);
+}
+
+#[test]
+fn a_host_that_goes_is_reached_by_the_route_that_was_overruled() {
+    let mut leaf = here();
+    leaf.update(&prefix(9, "10.0.0.1/32"));
+    leaf.neighbour(HOST, mac(1));
+    leaf.mac_gone(mac(1));
+    assert_eq!(leaf.via("10.0.0.1/32"), [to(9)]);
+    leaf.mac(mac(1));
+    leaf.neighbour(HOST, mac(1));
+    assert_eq!(leaf.via("10.0.0.1/32"), []);
+}
+
+#[test]
+fn a_host_that_comes_home_is_here_and_what_the_kernel_alone_says_is_checked() {
+    let mut leaf = Leaf::routed(1);
+    leaf.update(&prefix(9, "10.0.0.1/32"));
+    leaf.mac(mac(1));
+    leaf.neighbour(HOST, mac(1));
+    assert_eq!(leaf.via("10.0.0.1/32"), []);
+    assert_eq!(leaf.probes, [], "it has just spoken");
+    // After a restart the kernel's table may be older than the route.
+    let mut leaf = Leaf::routed(1);
+    leaf.update(&prefix(9, "10.0.0.1/32"));
+    leaf.mac(mac(1));
+    leaf.kernel_neighbour(HOST, mac(1));
+    assert_eq!(leaf.probes, [(ip(HOST), Some(mac(1)))]);
+    leaf.neighbour_gone(HOST);
+    assert_eq!(leaf.via("10.0.0.1/32"), [to(9)]);
+}
+
+#[test]
+fn two_hosts_with_one_address_in_two_domains_do_not_chase_each_other_for_ever() {
+    let mut leaf = here();
+    let mut asked = 0;
+    for round in 0..20 {
+        // The other side takes it back each time, by another gateway.
+        let mut away = prefix(9, "10.0.0.1/32");
+        away.next_hop = vtep(8 + round % 2);
+        leaf.update(&away);
+        if leaf.probes.is_empty() {
+            break;
+        }
+        asked += leaf.probes.len();
+        leaf.probes.clear();
+        leaf.neighbour(HOST, mac(1));
+    }
+    assert!(asked < 5, "{asked}");
+    let found = |notice: &Notice| matches!(notice, Notice::DuplicateFound { address: Address::Ip(_), .. });
+    assert_eq!(leaf.notices.iter().filter(|notice| found(notice)).count(), 1);
+}
+
+#[test]
+fn a_frozen_or_sticky_host_stays() {
+    let mut leaf = Leaf::routed(1);
+    leaf.sticky_mac(mac(1));
+    leaf.neighbour(HOST, mac(1));
+    leaf.update(&prefix(9, "10.0.0.1/32"));
+    assert_eq!(leaf.via("10.0.0.1/32"), []);
+    assert!(is_advertised(&leaf));
+    let mut leaf = here();
+    let duplicate_detection =
+        DuplicateDetection { freeze: Freeze::Permanent, ..DuplicateDetection::default() };
+    leaf.configure(EvpnConfig { duplicate_detection, ..routed_config(1) });
+    for round in 0..6 {
+        let mut away = prefix(9, "10.0.0.1/32");
+        away.next_hop = vtep(8 + round % 2);
+        leaf.update(&away);
+        leaf.neighbour(HOST, mac(1));
+    }
+    assert!(is_advertised(&leaf));
+    assert_eq!((leaf.via("10.0.0.1/32"), leaf.evpn.duplicates().count()), (vec![], 1));
+}
+
+#[test]
+fn the_svi_answers_for_routed_hosts_of_its_subnets_only() {
+    let mut leaf = Leaf::routed(1);
+    for text in ["10.0.0.77/32", "fd00::77/128", "10.5.0.1/32", "10.0.0.64/26", "10.0.0.0/24"] {
+        leaf.update(&prefix(9, text));
+    }
+    let both = BTreeSet::from([(vni(VNI), ip("10.0.0.77")), (vni(VNI), ip("fd00::77"))]);
+    assert_eq!(leaf.desired.proxies, both);
+    assert_eq!(leaf.announces.len(), 2);
+    // A host that a MAC-VRF has as a neighbour answers for itself, through ARP suppression.
+    let bridged = host(2, mac(7), "10.0.0.77");
+    leaf.update(&bridged);
+    assert_eq!(leaf.desired.proxies.len(), 1);
+    assert_eq!(leaf.announces.last(), Some(&(ip("10.0.0.77"), Some(mac(7)))));
+    leaf.withdraw(&bridged);
+    assert_eq!(leaf.desired.proxies, both);
+    // Subnets that go, and come.
+    let only_v6 = VniDevices { svi_subnets: vec![net("fd00::/64")], ..routed_devices(1) };
+    leaf.local(LocalEvent::VniUp { vni: vni(VNI), devices: only_v6 });
+    assert_eq!(leaf.desired.proxies.len(), 1);
+    leaf.local(vni_up(1));
+    assert_eq!(leaf.desired.proxies, both);
+    leaf.local(LocalEvent::VniDown { vni: vni(VNI) });
+    assert!(leaf.desired.proxies.is_empty());
+}
+
+#[test]
+fn a_failover_address_is_announced_with_its_new_mac() {
+    let mut leaf = Leaf::routed(1);
+    let address = "10.0.0.100";
+    leaf.update(&peer(2).mac_ip(mac(2), Some(ip(address))));
+    assert_eq!(leaf.announces, [], "nobody had another one");
+    leaf.update(&peer(3).sequence(1).mac_ip(mac(3), Some(ip(address))));
+    assert_eq!(leaf.announces, [(ip(address), Some(mac(3)))]);
+    // From a local host to a remote one.
+    leaf.mac(mac(4));
+    leaf.neighbour(address, mac(4));
+    leaf.announces.clear();
+    leaf.update(&peer(2).sequence(7).mac_ip(mac(2), Some(ip(address))));
+    assert_eq!(leaf.announces, [(ip(address), Some(mac(2)))]);
+    // The same MAC at another place is no news to hosts.
+    leaf.announces.clear();
+    leaf.update(&peer(3).sequence(8).mac_ip(mac(2), Some(ip(address))));
+    assert_eq!(leaf.announces, []);
+}
+
+#[test]
+fn the_anycast_gateway_is_nobodys_host_and_never_a_duplicate() {
+    let mut leaf = Leaf::routed(1);
+    leaf.configure(EvpnConfig { advertise_default_gw: true, ..routed_config(1) });
+    let ours = leaf.routes.len();
+    for n in 2..20 {
+        // Other leaves advertise the same MAC and addresses, plain and as gateways.
+        leaf.update(&peer(n).mac_ip(GATEWAY_MAC, None));
+        leaf.update(&peer(n).sequence(u32::from(n)).mac_ip(GATEWAY_MAC, Some(ip("10.0.0.254"))));
+        leaf.update(
+            &peer(n).with(ExtendedCommunity::DEFAULT_GATEWAY).mac_ip(GATEWAY_MAC, Some(ip("fd00::254"))),
+        );
+        leaf.update(&host(n, GATEWAY_MAC, "10.0.0.254"));
+        leaf.update(&prefix(n, "10.0.0.254/32"));
+        // And the kernel reports them on a local port, or as somebody's neighbour.
+        leaf.mac(GATEWAY_MAC);
+        leaf.neighbour("10.0.0.254", GATEWAY_MAC);
+        leaf.mac_gone(GATEWAY_MAC);
+        leaf.mac(mac(1));
+        leaf.neighbour("10.0.0.254", mac(1));
+        leaf.kernel_neighbour("10.0.0.7", GATEWAY_MAC);
+    }
+    assert_eq!((leaf.notices.len(), leaf.evpn.duplicates().count()), (0, 0));
+    assert_eq!(leaf.desired, Desired::default());
+    assert!(leaf.paths.is_empty() && leaf.probes.is_empty() && leaf.announces.is_empty());
+    assert_eq!(leaf.routes.len(), ours + 1, "but for the MAC of the host that claims the address");
+}
+
+#[test]
+fn a_bridge_that_becomes_a_gateway_lets_its_mac_and_addresses_go() {
+    let mut leaf = Leaf::routed(1);
+    leaf.local(LocalEvent::VniUp { vni: vni(VNI), devices: VniDevices { vrf: Some(red()), ..devices(1) } });
+    leaf.update(&host(2, GATEWAY_MAC, "10.0.0.254"));
+    assert_eq!((leaf.desired.macs.len(), leaf.paths.len()), (1, 1));
+    leaf.local(vni_up(1));
+    assert_eq!(leaf.desired, Desired::default());
+    assert!(leaf.paths.is_empty());
+    assert_eq!(leaf.notices, []);
+}

@@ -1,0 +1,24 @@
+//! IP-VRFs as VRF devices, made by Weft and by an operator. The machine's kernel may have none; then these tests pass
+//! here, saying so, and `uml` runs them in a kernel that has.
+
+use crate::lab::*;
+use crate::vrf_lab::*;
+use weft_evpn::vrf::VrfForm;
+
+/// Runs a test in a namespace, if this kernel has VRF devices.
+fn with_vrf_devices(test: impl FnOnce() + Send + 'static) {
+    in_namespace(|| {
+        let (made, words) = try_run("ip link add probe type vrf table 9");
+        if !made {
+            eprintln!("skipped here, run in UML: this kernel makes no VRF device ({})", words.trim());
+            return;
+        }
+        run("ip link del probe");
+        test();
+    });
+}
+
+#[test]
+fn tenants_with_equal_addresses_are_kept_apart() {
+    with_vrf_devices(|| tenants_are_kept_apart(VrfForm::Device));
+}
