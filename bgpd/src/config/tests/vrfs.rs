@@ -3,7 +3,7 @@
 use super::*;
 use weft_evpn::DomainId;
 
-const L3_LEAF: &str = include_str!("../fixtures/l3leaf.conf");
+pub(super) const L3_LEAF: &str = include_str!("../fixtures/l3leaf.conf");
 
 #[test]
 fn an_frr_leaf_with_tenants_is_read_and_written_again() {
