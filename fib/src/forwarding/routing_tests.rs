@@ -43,6 +43,12 @@ fn via(lasts: &[u8]) -> Option<VrfForward> {
     Some(VrfForward::Via(lasts.iter().copied().map(through).collect()))
 }
 
+/// In rule form an IPv6 VTEP is named by another address.
+fn stand_in(vtep: IpAddr) -> IpAddr {
+    let text = vtep.to_string();
+    text.strip_prefix("2001:").map_or(vtep, |rest| format!("4001:{rest}").parse().unwrap())
+}
+
 fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
@@ -455,7 +461,7 @@ impl World {
             .iter()
             .filter_map(|hop| match *hop {
                 VrfNextHop::Vtep { vtep: IpAddr::V4(vtep), .. } if ipv6 => Some(vtep.to_ipv6_mapped().into()),
-                VrfNextHop::Vtep { vtep, .. } => Some(vtep),
+                VrfNextHop::Vtep { vtep, .. } => Some(stand_in(vtep)),
                 VrfNextHop::Gateway(gateway) if ipv6 && gateway.is_ipv4() => None,
                 VrfNextHop::Gateway(gateway) => {
                     let on = |net: &&IpNet| net.contains(&gateway);
@@ -495,7 +501,7 @@ impl World {
                 if let VrfNextHop::Vtep { vtep, router_mac } = *hop {
                     let gateway = match vtep {
                         IpAddr::V4(vtep) if prefix.addr().is_ipv6() => vtep.to_ipv6_mapped().into(),
-                        vtep => vtep,
+                        vtep => stand_in(vtep),
                     };
                     neighbours.insert(gateway, router_mac);
                     vteps.insert(router_mac, vtep);
