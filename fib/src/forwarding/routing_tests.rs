@@ -114,8 +114,12 @@ impl FakeKernel {
                 self.events.push(Event::Route(route, RouteNews::Gone));
             }
         }
-        let groups: Vec<u32> =
-            self.nexthops.values().filter(|nexthop| nexthop.members.contains(&id)).map(|nexthop| nexthop.id).collect();
+        let groups: Vec<u32> = self
+            .nexthops
+            .values()
+            .filter(|nexthop| nexthop.members.contains(&id))
+            .map(|nexthop| nexthop.id)
+            .collect();
         for group in groups {
             let nexthop = self.nexthops.get_mut(&group).unwrap();
             nexthop.members.retain(|member| *member != id);
@@ -326,7 +330,10 @@ impl World {
 
     /// Another daemon in the same kernel.
     fn after(kernel: FakeKernel) -> Self {
-        World { kernel: FakeKernel { events: Vec::new(), writes: 0, route_writes: 0, ..kernel }, ..World::new() }
+        World {
+            kernel: FakeKernel { events: Vec::new(), writes: 0, route_writes: 0, ..kernel },
+            ..World::new()
+        }
     }
 
     fn wish(&mut self, prefix: IpNet, wanted: Option<VrfForward>) {
@@ -466,7 +473,8 @@ impl World {
                 VrfNextHop::Gateway(gateway) => {
                     let on = |net: &&IpNet| net.contains(&gateway);
                     let interfaces = &self.attached.as_ref()?.interfaces;
-                    let known = interfaces.iter().flat_map(|interface| &interface.addresses).any(|net| on(&net));
+                    let known =
+                        interfaces.iter().flat_map(|interface| &interface.addresses).any(|net| on(&net));
                     known.then_some(gateway)
                 }
             })
@@ -744,13 +752,12 @@ fn a_gateway_is_found_on_the_interfaces_and_waited_for() {
     world.wish(net("2001:db8:3::/64"), Some(VrfForward::Via(vec![gateway("172.16.0.9")])));
     world.settle();
     assert_eq!(world.kernel.routes.len(), 2);
-    let nexthops: Vec<_> = world.kernel.nexthops.values().filter(|nexthop| nexthop.gateway.is_some()).collect();
+    let nexthops: Vec<_> =
+        world.kernel.nexthops.values().filter(|nexthop| nexthop.gateway.is_some()).collect();
     assert!(nexthops.iter().all(|nexthop| nexthop.device == Some(TENANT) && !nexthop.onlink), "{nexthops:?}");
     let mut more = devices(true);
-    more.interfaces.push(VrfInterface {
-        device: (8, "br11".to_owned()),
-        addresses: vec![net("172.17.0.254/16")],
-    });
+    more.interfaces
+        .push(VrfInterface { device: (8, "br11".to_owned()), addresses: vec![net("172.17.0.254/16")] });
     world.attach(more);
     world.settle();
     assert_eq!(world.gateways(host(2)), Some(vec!["172.17.0.9".parse().unwrap()]));
@@ -816,7 +823,8 @@ fn routes_of_others_are_told_left_alone_and_noted() {
     // Beside the one, not in the place of the other.
     assert_eq!(world.gateways(host(1)), Some(vec![vtep(2)]));
     assert_eq!(world.gateways(host(2)), None);
-    let noted = world.notices.iter().filter(|notice| matches!(notice, FibNotice::ForeignRoute { .. })).count();
+    let noted =
+        world.notices.iter().filter(|notice| matches!(notice, FibNotice::ForeignRoute { .. })).count();
     assert_eq!((noted, world.notices.len()), (2, 2), "{:?}", world.notices);
     let told: BTreeMap<IpNet, Option<(LocalRouteKind, u32)>> = world
         .locals
@@ -867,7 +875,9 @@ fn drift_is_repaired_at_once_and_a_fight_is_spaced_out() {
     let deeds: Vec<Box<dyn Fn(&mut FakeKernel)>> = vec![
         Box::new(|kernel| kernel.delete_route(host(1), 20).unwrap()),
         Box::new(|kernel| kernel.add_route(foreign(host(1), RTPROT_BOOT, 20))),
-        Box::new(|kernel| kernel.add_route(RouteMessage { nexthop: Some(7), ..our_route(host(1), RTN_UNICAST, None) })),
+        Box::new(|kernel| {
+            kernel.add_route(RouteMessage { nexthop: Some(7), ..our_route(host(1), RTN_UNICAST, None) })
+        }),
         Box::new(move |kernel| kernel.delete_nexthop(member, false).unwrap()),
         Box::new(move |kernel| kernel.delete_nexthop(group, false).unwrap()),
         Box::new(move |kernel| {
