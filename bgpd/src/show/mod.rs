@@ -27,6 +27,8 @@ mod policy;
 mod routes;
 mod summary;
 mod tables;
+#[cfg(test)]
+mod tenant;
 mod text;
 mod version;
 mod vrf;

@@ -189,7 +189,7 @@ mod tests {
                     ip prefix-list TEN seq 10 deny 0.0.0.0/0 le 32\n\
                     route-map RM permit 10\n description hello\n match ip address prefix-list TEN\n \
                     set metric 50\n on-match next\nexit\nroute-map RM deny 20\nexit\n";
-        parse(text).unwrap()
+        parse("weft.conf", text).unwrap()
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn names_come_from_every_line_that_has_one() {
                 neighbor 10.0.0.2 remote-as 65000\n address-family l2vpn evpn\n  domain site1 id 65000:1\n  \
                 neighbor 10.0.0.1 activate\n  neighbor 10.0.0.2 activate\n  \
                 neighbor 10.0.0.2 domain core\n exit-address-family\nexit\n";
-    let names = domain_names(&config::parse(text).unwrap());
+    let names = domain_names(&config::parse("weft.conf", text).unwrap());
     let core = DomainId::of_name("core");
     assert_eq!(
         names.into_iter().collect::<Vec<_>>(),
