@@ -81,6 +81,10 @@ impl RoutePolicy for Filter {
         }
     }
 
+    fn gateway(&self, family: Family, nlri: &[u8], attributes: &AttributeSet) -> Option<IpAddr> {
+        self.travel(family, nlri, attributes)?.gateway
+    }
+
     fn ignores_nlri(&self) -> bool {
         self.prefix_list.is_none() && self.route_map.as_ref().is_none_or(|map| map.ignores_nlri())
     }
@@ -157,37 +161,16 @@ impl Policies {
         self.route_maps.get(name).unwrap_or(&self.nothing).reference.clone()
     }
 
-    /// What judges the routes that come in from a neighbour.
-    pub fn import(&self, family: &NeighborFamily) -> Option<PolicyRef> {
-        self.filter(&family.prefix_list_in, &family.route_map_in)
-    }
-
-    /// What judges the routes that go out to a neighbour.
-    pub fn export(&self, family: &NeighborFamily) -> Option<PolicyRef> {
-        self.filter(&family.prefix_list_out, &family.route_map_out)
-    }
-
-    fn filter(&self, prefix_list: &Option<String>, route_map: &Option<String>) -> Option<PolicyRef> {
-        match (prefix_list, route_map) {
+    /// What judges the routes of a neighbour in one direction: `prefix-list`, then `route-map`.
+    pub fn direction(&self, route_map: Option<&str>, prefix_list: Option<&str>) -> Option<PolicyRef> {
+        match (route_map, prefix_list) {
             (None, None) => None,
-            (None, Some(name)) => Some(self.route_map(name)),
-            _ => {
-                let names = (prefix_list.clone(), route_map.clone());
+            (Some(name), None) => Some(self.route_map(name)),
+            (route_map, prefix_list) => {
+                let names = (prefix_list.map(str::to_owned), route_map.map(str::to_owned));
                 Some(self.filters.get(&names).unwrap_or(&self.nothing).reference.clone())
             }
         }
-    }
-
-    /// The overlay index that `set evpn gateway-ip` of this route-map gives a type-5 route of a unicast route
-    /// (RFC 9136 §3.1): the gateway is part of the NLRI, so a verdict cannot carry it.
-    pub fn gateway(
-        &self,
-        name: &str,
-        family: Family,
-        nlri: &[u8],
-        attributes: &AttributeSet,
-    ) -> Option<IpAddr> {
-        self.route_maps.get(name)?.filter.travel(family, nlri, attributes)?.gateway
     }
 }
 

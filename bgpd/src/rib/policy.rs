@@ -9,6 +9,7 @@ use crate::wire::{AttributeSet, Family};
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -27,6 +28,13 @@ pub enum Verdict {
 pub trait RoutePolicy: fmt::Debug + Send + Sync {
     /// Judges a route: one NLRI in wire form, without path identifier, and its attributes.
     fn judge(&self, family: Family, nlri: &[u8], attributes: &AttributeSet) -> Verdict;
+
+    /// The overlay index that a route which passes gets when it is originated as type 5 (RFC 9136 §3.1): it is
+    /// part of that route's NLRI, so no verdict can carry it.
+    fn gateway(&self, family: Family, nlri: &[u8], attributes: &AttributeSet) -> Option<IpAddr> {
+        let _ = (family, nlri, attributes);
+        None
+    }
 
     /// The verdict depends on the family and the attributes alone: then it is asked for once
     /// for all routes that share them.

@@ -414,6 +414,13 @@ impl VrfTable {
         }
         let policy = advertise.and_then(|line| line.policy.as_ref());
         let mut attributes = judge(policy, prefix, AttributeSet::clone(&best.attributes))?;
+        if matches!(kind, ExportKind::Route)
+            && let Some(policy) = policy
+        {
+            // `set evpn gateway-ip` goes before what `gateway-ip` takes from the route.
+            let (family, nlri) = (unicast::family(prefix), unicast::nlri(prefix));
+            gateway = policy.gateway(family, &nlri, &best.attributes).or(gateway);
+        }
         match kind {
             ExportKind::Domain(from) => leave(&mut attributes, from),
             _ => attributes.d_path = None,
