@@ -3,7 +3,10 @@
 
 use super::vrfs;
 use crate::{
-    command::{ExecError, exec::{Afi, VrfSelector}},
+    command::{
+        ExecError,
+        exec::{Afi, VrfSelector},
+    },
     config::Bgp,
     core::Core,
     rib::Rib,

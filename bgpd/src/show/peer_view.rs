@@ -5,7 +5,8 @@ use super::{instance::Instance, text::Clock};
 use crate::{
     core::{Core, Peer},
     peer::{
-        Administrative, FsmState, Negotiated, PeerFamily, PeerId, PeerKind, PeerOrigin, PeerSettings, RemoteAs, Sender,
+        Administrative, FsmState, Negotiated, PeerFamily, PeerId, PeerKind, PeerOrigin, PeerSettings,
+        RemoteAs, Sender,
     },
     rib::{GroupView, PeerCounters, Rib},
     session::PeerStatus,

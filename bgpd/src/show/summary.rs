@@ -52,13 +52,7 @@ struct Head {
 }
 
 impl Head {
-    fn of(
-        core: &Core,
-        instance: &Instance,
-        rib: &Rib,
-        family: Family,
-        peers: &[(PeerId, IpAddr)],
-    ) -> Self {
+    fn of(core: &Core, instance: &Instance, rib: &Rib, family: Family, peers: &[(PeerId, IpAddr)]) -> Self {
         let settings = rib.settings();
         let table = rib.table_use(family);
         let configured = instance.configured(core);
@@ -296,7 +290,8 @@ fn row(columns: usize, family: Family, filter: SessionFilter, peer: &PeerView) -
     let view = peer.family(family);
     let (received, sent) = match view {
         Some(view) if peer.is_established() => {
-            let or_policy = |missing, count: u32| if missing { "(Policy)".to_owned() } else { count.to_string() };
+            let or_policy =
+                |missing, count: u32| if missing { "(Policy)".to_owned() } else { count.to_string() };
             let missing = view.policy_missing;
             (
                 or_policy(missing.inbound, view.counters.accepted),

@@ -100,7 +100,8 @@ fn is_configured(core: &Core, name: &VrfName) -> bool {
 /// All IP-VRFs that are configured or found, in order.
 pub(super) fn names(core: &Core) -> Vec<VrfName> {
     let config = core.config();
-    let configured = config.vrfs.keys().chain(config.bgp_vrfs.keys()).map(|name| VrfName::from(name.as_str()));
+    let configured =
+        config.vrfs.keys().chain(config.bgp_vrfs.keys()).map(|name| VrfName::from(name.as_str()));
     let names: BTreeSet<VrfName> =
         core.evpn().ip_vrfs().map(|view| view.name.clone()).chain(configured).collect();
     names.into_iter().collect()
@@ -131,7 +132,8 @@ pub(super) fn all(core: &Core) -> Vec<VrfFacts> {
 
 /// Those that have an L3VNI, in its order.
 pub(super) fn with_l3vni(core: &Core) -> Vec<(Vni, VrfFacts)> {
-    let mut vrfs: Vec<(Vni, VrfFacts)> = all(core).into_iter().filter_map(|vrf| Some((vrf.vni?, vrf))).collect();
+    let mut vrfs: Vec<(Vni, VrfFacts)> =
+        all(core).into_iter().filter_map(|vrf| Some((vrf.vni?, vrf))).collect();
     vrfs.sort_by_key(|(vni, _)| *vni);
     vrfs
 }

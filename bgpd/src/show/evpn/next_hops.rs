@@ -8,11 +8,7 @@ use super::{
 use crate::{
     command::{ExecError, Sink},
     core::{Core, CoreHandle},
-    show::{
-        json::document,
-        tables::Tables,
-        vrfs,
-    },
+    show::{json::document, tables::Tables, vrfs},
 };
 use ipnet::IpNet;
 use serde_json::{Value, json};

@@ -134,7 +134,8 @@ mod tests {
             "MAC: 02:00:00:00:ff:02\n Remote VTEP: 10.255.0.2\n"
         );
         let json: Value = serde_json::from_str(&RouterMacs::render(one, true)).unwrap();
-        let frr = json!({"routerMac": "02:00:00:00:ff:02", "vtepIp": "10.255.0.2", "nexthops": ["10.255.0.2"]});
+        let frr =
+            json!({"routerMac": "02:00:00:00:ff:02", "vtepIp": "10.255.0.2", "nexthops": ["10.255.0.2"]});
         assert_eq!(json, frr);
     }
 }

@@ -37,7 +37,10 @@ pub(super) fn show(
         let of = instance.clone();
         let ids: VecDeque<PeerId> = core.ask(move |core, _| {
             let meant = peer_view::ids(core, &of, None).into_iter();
-            meant.filter(|(_, other)| address.is_none_or(|address| address == *other)).map(|(id, _)| id).collect()
+            meant
+                .filter(|(_, other)| address.is_none_or(|address| address == *other))
+                .map(|(id, _)| id)
+                .collect()
         })?;
         found |= !ids.is_empty();
         match &mut stream {

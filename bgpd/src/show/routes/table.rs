@@ -20,8 +20,7 @@ pub(super) fn legend(version: u64, router_id: std::net::Ipv4Addr) -> String {
 }
 
 /// What the letters mean in unicast families, without what Weft never marks (RPKI).
-pub(super) const UNICAST_LEGEND: &str =
-    "Status codes:  s suppressed, d damped, h history, * valid, > best, = multipath,\n               \
+pub(super) const UNICAST_LEGEND: &str = "Status codes:  s suppressed, d damped, h history, * valid, > best, = multipath,\n               \
      i internal, r RIB-failure, S Stale, R Removed\n\
      Nexthop codes: @NNN nexthop's vrf id, < announce-nh-self\n\
      Origin codes:  i - IGP, e - EGP, ? - incomplete\n\n";

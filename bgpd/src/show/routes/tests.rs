@@ -4,8 +4,8 @@ use super::{
     detail,
     entry::Entry,
     filter::Filter,
-    json,
     frame::Form,
+    json,
     list::{List, ListPages},
     table, vrf,
 };

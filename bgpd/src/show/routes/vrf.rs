@@ -313,13 +313,7 @@ fn is_of_label(vni: Vni, route: &Route) -> bool {
 }
 
 /// True if the MAC-VRF follows this path.
-fn follows(
-    tables: &Tables<'_>,
-    vni: Vni,
-    route: &Route,
-    next_hop: Option<IpAddr>,
-    sender: &Sender,
-) -> bool {
+fn follows(tables: &Tables<'_>, vni: Vni, route: &Route, next_hop: Option<IpAddr>, sender: &Sender) -> bool {
     let local = matches!(sender, Sender::Local { .. });
     let Route::Evpn(EvpnRoute::MacIp(host)) = route else { return true };
     if host.ip.is_some_and(|ip| {

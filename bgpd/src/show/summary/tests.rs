@@ -36,8 +36,14 @@ fn head() -> Head {
 /// A neighbour of which nothing is known but its settings.
 fn silent(settings: PeerSettings) -> PeerView {
     let start = Instant::now();
-    let view =
-        |counters| FamilyView { family: FAMILY, counters, version: 0, group: None, end_of_rib_sent: false, policy_missing: PolicyMissing::default() };
+    let view = |counters| FamilyView {
+        family: FAMILY,
+        counters,
+        version: 0,
+        group: None,
+        end_of_rib_sent: false,
+        policy_missing: PolicyMissing::default(),
+    };
     PeerView {
         settings,
         status: no_session(start),
