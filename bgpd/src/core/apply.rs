@@ -34,6 +34,7 @@ struct Plan {
 
 impl Core {
     fn plan(&self, config: &Config) -> Result<Plan, settings::NoRouterId> {
+        // What means the same as before keeps its reference, so that nothing is judged anew for it.
         let policies = self.policies.recompiled(config);
         Ok(Plan {
             peers: self.wanted_peers(config, &policies)?,

@@ -187,10 +187,12 @@ impl Rib {
             if inbound(was) == inbound(is) && same_rules {
                 continue;
             }
-            // What has been kept only as the policy made it is not asked of a policy again.
-            let begins_to_keep = is.is_some_and(|row| keeps(row) && row.policy_in)
-                && was.is_some_and(|row| !keeps(row) && row.policy_import.is_some());
-            if begins_to_keep || self.reconsider(slot, family) == ClearIn::AskPeer {
+            let begins_to_keep = is.is_some_and(keeps) && was.is_some_and(|row| !keeps(row));
+            // What has been kept only as a policy made it is not given to a policy again.
+            let as_made = begins_to_keep
+                && is.is_some_and(|row| row.policy_in)
+                && was.is_some_and(|row| row.policy_import.is_some());
+            if as_made || self.reconsider(slot, family) == ClearIn::AskPeer || begins_to_keep {
                 ask.push(family);
             }
         }

@@ -66,12 +66,14 @@ impl PathFlags {
     pub(super) const OWN_CLUSTER: u16 = 32;
     /// From an eBGP peer without a policy (RFC 8212).
     pub(super) const NO_POLICY: u16 = 64;
-    /// There is no way to the next hop.
+    /// The next hop is none that anybody could be reached by.
     pub(super) const UNREACHABLE: u16 = 128;
     /// The import policy denies it.
     pub(super) const FILTERED: u16 = 256;
     /// The AS_PATH does not begin with the neighbour's AS.
     pub(super) const FIRST_AS: u16 = 512;
+    /// There is no way to the next hop at the moment (`next_hop`).
+    pub(super) const NO_WAY: u16 = 1024;
     /// Any reason not to use a path.
     pub(super) const REFUSED: u16 = !(Self::STALE | Self::REFRESHING | Self::BEST);
 

@@ -14,12 +14,6 @@ use crate::peer::{AllowAsIn, PeerKind};
 use crate::wire::{AttributeSet, Family, NlriBlock, unicast};
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
-/// Whether there is a way to a next hop. Next hops are not tracked yet; whoever adds that,
-/// here is where a path loses or gains its right to be used.
-fn resolvable(_next_hop: IpAddr) -> bool {
-    true
-}
-
 /// An address that no neighbour can be reached by, or one of our own.
 fn is_martian(next_hop: IpAddr, row: &RibPeerFamily) -> bool {
     let own = match row.next_hop {
@@ -55,9 +49,7 @@ pub(super) fn refuse(shared: &Shared, peer: &RibPeer, family: Family, set: &Attr
         }
     }
     refuse_if(!row.policy_in, PathFlags::NO_POLICY);
-    let unreachable = set
-        .next_hop
-        .is_some_and(|next_hop| !resolvable(next_hop) || (family.is_unicast() && is_martian(next_hop, row)));
+    let unreachable = set.next_hop.is_some_and(|next_hop| family.is_unicast() && is_martian(next_hop, row));
     refuse_if(unreachable, PathFlags::UNREACHABLE);
     refused
 }

@@ -29,6 +29,7 @@ mod adj_in;
 mod adjacency;
 mod advertise;
 mod attributes;
+mod changes;
 mod decision;
 mod destination;
 mod export;
@@ -39,6 +40,7 @@ mod listing;
 mod loc_rib;
 mod maximum_prefix;
 mod multipath;
+mod next_hop;
 mod octets;
 mod peers;
 pub mod policy;
@@ -51,12 +53,13 @@ mod update_group;
 mod view;
 
 pub use adj_in::{ClearIn, UpdateVerdict};
+pub use changes::{BestPath, Change};
 pub use decision::{BestpathSettings, Candidate, LOCAL_WEIGHT, Reason, compare, reason, select};
 pub use destination::PathSource;
 pub use export::{GroupKey, Origin, Origination, Speaker, may_send, outbound};
 pub use import::{ImportId, ImportInfo};
 pub use listing::{Listing, Scope};
-pub use loc_rib::{BestPath, Change};
+
 pub use maximum_prefix::PrefixWarning;
 pub use peers::{NextHopRule, RibPeer, RibPeerFamily};
 pub use policy::{PolicyRef, RoutePolicy, Verdict};
@@ -73,7 +76,11 @@ use loc_rib::Table;
 use octets::OctetInterner;
 use peers::Peers;
 use restart::Deferral;
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::IpAddr,
+    time::Instant,
+};
 
 /// Why the RIB refuses something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +115,8 @@ struct Shared {
     rests: OctetInterner,
     peers: Peers,
     deferral: Option<Deferral>,
+    /// Next hops of unicast neighbours that there is no way to.
+    no_way: BTreeSet<IpAddr>,
     /// When the RIB began; paths count their age from here.
     epoch: Instant,
 }
@@ -147,6 +156,7 @@ impl Rib {
                 rests: OctetInterner::new(),
                 peers: Peers::new(settings.asn, settings.router_id),
                 deferral: None,
+                no_way: BTreeSet::new(),
                 epoch: now,
                 settings,
             },

@@ -174,12 +174,13 @@ impl MemoryUse {
     }
 }
 
-const REFUSALS: [(u16, &str); 7] = [
+const REFUSALS: [(u16, &str); 8] = [
     (PathFlags::AS_LOOP, "as-path contains our own AS"),
     (PathFlags::OWN_ORIGINATOR, "originator-id is our own"),
     (PathFlags::OWN_CLUSTER, "cluster-list contains our own cluster-id"),
     (PathFlags::NO_POLICY, "no policy for eBGP (RFC 8212)"),
     (PathFlags::UNREACHABLE, "next hop is not reachable"),
+    (PathFlags::NO_WAY, "there is no way to the next hop"),
     (PathFlags::FILTERED, "denied by the import policy"),
     (PathFlags::FIRST_AS, "as-path does not begin with the neighbor's AS"),
 ];

@@ -13,19 +13,25 @@
 #[cfg(test)]
 mod bench;
 mod bgp_vni;
+mod bgp_vrf_vni;
 mod consistency;
 mod evpn;
 mod instance;
+mod ip_route;
 mod json;
 mod memory;
 mod neighbors;
 mod page;
 mod peer_view;
+mod policy;
 mod routes;
 mod summary;
 mod tables;
+#[cfg(test)]
+mod tenant;
 mod text;
 mod version;
+mod vrf;
 mod vrfs;
 
 pub use consistency::consistency;
@@ -77,17 +83,17 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowEvpnArpCache { vni, filter, detail, json } => {
             evpn::arp_cache(core, vni, filter, detail, json, out)
         }
+        ExecCommand::ShowBgpVrfVni { vrf, json } => bgp_vrf_vni::show(core, vrf, json, out),
+        ExecCommand::ShowVrf { json } => vrf::show(core, json, out),
+        ExecCommand::ShowVrfVni { vrf, json } => vrf::vni(core, vrf, json, out),
         ExecCommand::ShowEvpnRmac { vni, mac, json } => evpn::rmac(core, vni, mac, json, out),
         ExecCommand::ShowEvpnNextHops { vni, ip, json } => evpn::next_hops(core, vni, ip, json, out),
-        ExecCommand::ShowBgpVrfVni { .. }
-        | ExecCommand::ShowRouteVrf { .. }
-        | ExecCommand::ShowVrf { .. }
-        | ExecCommand::ShowVrfVni { .. }
-        | ExecCommand::ShowEvpnDomain { .. }
-        | ExecCommand::ShowRouteMap { .. }
-        | ExecCommand::ShowPrefixList { .. } => {
-            Err(ExecError("this build of weftd cannot show that".to_owned()))
+        ExecCommand::ShowRouteVrf { vrf, afi, prefix, json } => {
+            ip_route::show(core, vrf, afi.into(), prefix, json, out)
         }
+        ExecCommand::ShowRouteMap { name, json } => policy::route_maps(core, name, json, out),
+        ExecCommand::ShowPrefixList { afi, name, json } => policy::prefix_lists(core, afi, name, json, out),
+        ExecCommand::ShowEvpnDomain { domain, json } => evpn::domain(core, domain, json, out),
         // What changes something, and what asks the kernel, is the backend's.
         ExecCommand::ShowEvpnConsistency { .. }
         | ExecCommand::ClearBgp { .. }

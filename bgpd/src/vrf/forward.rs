@@ -3,13 +3,16 @@
 
 use super::{
     import::{AGGREGATE, Imports},
-    prefixes::longest_match,
+    prefixes::supernets,
 };
 use crate::rib::{BestPath, PathSource, Rib};
 use crate::wire::unicast;
 use ipnet::IpNet;
 use smallvec::SmallVec;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 use weft_evpn::{
     forwarding::{VrfForward, VrfNextHop},
     vrf::LocalRoute,
@@ -24,6 +27,8 @@ pub(super) struct Tables<'a> {
     pub rib: &'a Rib,
     pub imports: &'a Imports,
     pub locals: &'a BTreeMap<IpNet, LocalRoute>,
+    /// The subnets of gateways: connected, whether or not the kernel has said so.
+    pub subnets: &'a BTreeSet<IpNet>,
 }
 
 impl Tables<'_> {
@@ -31,7 +36,7 @@ impl Tables<'_> {
     /// from EVPN goes before the subnet that the router is of: it has moved to another leaf.
     pub fn resolve(self, next_hop: IpAddr) -> Ways {
         let host = IpNet::from(next_hop);
-        let local = longest_match(self.locals, next_hop);
+        let local = self.local(next_hop);
         if local.is_none_or(|(prefix, _)| prefix != host) {
             let paths = self.rib.multipath(unicast::family(&host), &unicast::key(&host), usize::MAX);
             if let Some(PathSource::Import(first)) = paths.first().map(|path| path.source)
@@ -42,8 +47,17 @@ impl Tables<'_> {
                 return ways;
             }
         }
-        let Some((_, route)) = local else { return Ways::new() };
-        std::iter::once(VrfNextHop::Gateway(route.gateway.unwrap_or(next_hop))).collect()
+        let Some((_, gateway)) = local else { return Ways::new() };
+        std::iter::once(VrfNextHop::Gateway(gateway.unwrap_or(next_hop))).collect()
+    }
+
+    /// The longest prefix of the kernel's own that holds an address, and the gateway there.
+    fn local(self, address: IpAddr) -> Option<(IpNet, Option<IpAddr>)> {
+        let host = IpNet::from(address);
+        std::iter::once(host).chain(supernets(host)).find_map(|prefix| {
+            let route = self.locals.get(&prefix).map(|route| route.gateway);
+            Some((prefix, route.or(self.subnets.contains(&prefix).then_some(None))?))
+        })
     }
 
     fn import(self, prefix: &IpNet, path: &BestPath) -> Option<VrfNextHop> {
@@ -55,7 +69,7 @@ impl Tables<'_> {
 
     /// What the kernel shall do.
     pub fn forward(self, prefix: &IpNet, paths: &[BestPath]) -> Option<VrfForward> {
-        if self.locals.contains_key(prefix) {
+        if self.locals.contains_key(prefix) || self.subnets.contains(prefix) {
             return None;
         }
         match paths.first()?.source {

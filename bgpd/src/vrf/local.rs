@@ -42,17 +42,21 @@ pub(super) fn origination(
         return None;
     }
     let family = settings.family(prefix);
+    // A gateway's subnet is connected, whether or not the kernel has said so.
+    let kind = match route {
+        Some(route) => route.kind,
+        None if settings.gateway_subnets.contains(prefix) => LocalRouteKind::Connected,
+        None => return None,
+    };
     let attributes = |origin| AttributeSet {
         origin,
         next_hop: route.and_then(|route| route.gateway),
-        med: route.map(|route| if route.kind == LocalRouteKind::Connected { 0 } else { route.metric }),
+        med: Some(route.filter(|_| kind != LocalRouteKind::Connected).map_or(0, |route| route.metric)),
         ..AttributeSet::default()
     };
-    if let Some(policy) = family.networks.get(prefix)
-        && (route.is_some() || settings.gateway_subnets.contains(prefix))
-    {
+    if let Some(policy) = family.networks.get(prefix) {
         return judge(policy.as_ref(), prefix, attributes(Origin::Igp));
     }
-    let policy = family.redistribute.get(&route?.kind)?;
+    let policy = family.redistribute.get(&kind)?;
     judge(policy.as_ref(), prefix, attributes(Origin::Incomplete))
 }

@@ -1,12 +1,7 @@
-//! Questions about prefixes in ordered maps: what covers one, what lies inside one, the longest
-//! match of an address.
+//! Questions about prefixes in ordered maps: what covers one, what lies inside one.
 
 use ipnet::IpNet;
-use std::{
-    collections::BTreeMap,
-    net::IpAddr,
-    ops::{Bound, RangeBounds},
-};
+use std::ops::{Bound, RangeBounds};
 
 /// The prefixes that cover this one, the longest first, without itself.
 pub(super) fn supernets(prefix: IpNet) -> impl Iterator<Item = IpNet> {
@@ -19,15 +14,10 @@ pub(super) fn inside(prefix: IpNet) -> impl RangeBounds<IpNet> {
     (Bound::Included(prefix.trunc()), Bound::Included(last))
 }
 
-/// The longest prefix of the map that holds the address.
-pub(super) fn longest_match<T>(map: &BTreeMap<IpNet, T>, address: IpAddr) -> Option<(IpNet, &T)> {
-    let host = IpNet::from(address);
-    std::iter::once(host).chain(supernets(host)).find_map(|prefix| Some((prefix, map.get(&prefix)?)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     fn net(text: &str) -> IpNet {
         text.parse().unwrap()
@@ -53,8 +43,5 @@ mod tests {
         assert_eq!(values("::/0"), [6]);
         assert_eq!(supernets(net("10.1.0.0/16")).count(), 16);
         assert_eq!(supernets(net("10.1.0.0/16")).next(), Some(net("10.0.0.0/15")));
-        let of = |text: &str| longest_match(&map, text.parse().unwrap()).map(|(_, n)| *n);
-        assert_eq!((of("10.1.0.9"), of("10.1.9.9"), of("192.0.2.1")), (Some(3), Some(2), Some(0)));
-        assert_eq!((of("2001:db8::1"), of("fe80::1")), (Some(6), None));
     }
 }

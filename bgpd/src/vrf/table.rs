@@ -178,6 +178,7 @@ impl VrfTable {
         prefixes.extend(old.gateway_subnets.iter().chain(&self.settings.gateway_subnets));
         for prefix in &prefixes {
             self.originate(prefix, now);
+            self.mark_dependents(prefix);
         }
         self.dirty.extend(prefixes);
         self.apply_aggregates(now);
@@ -268,7 +269,7 @@ impl VrfTable {
         if effect.changed {
             self.dirty.insert(prefix);
         }
-        if effect.known && prefix.prefix_len() < prefix.max_prefix_len() && self.is_covered(&prefix) {
+        if effect.known && self.is_covered(&prefix) {
             self.dirty.extend(self.routes.range(inside(prefix)).map(|(prefix, _)| *prefix));
         }
     }
@@ -286,9 +287,10 @@ impl VrfTable {
     }
 
     /// By longest match the aggregate would not draw the traffic to a prefix in this domain,
-    /// which has something between the two.
+    /// which has something between the two, or the prefix itself.
     fn is_exempt(&self, prefix: IpNet, aggregate: IpNet, domain: DomainId) -> bool {
-        supernets(prefix)
+        std::iter::once(prefix)
+            .chain(supernets(prefix))
             .take_while(|between| between.prefix_len() > aggregate.prefix_len())
             .any(|between| self.imports.is_known(domain, &between))
     }
@@ -370,7 +372,8 @@ impl VrfTable {
     // What may go into a domain.
 
     pub(super) fn tables(&self) -> Tables<'_> {
-        Tables { rib: &self.rib, imports: &self.imports, locals: &self.locals }
+        let subnets = &self.settings.gateway_subnets;
+        Tables { rib: &self.rib, imports: &self.imports, locals: &self.locals, subnets }
     }
 
     /// The best path of a prefix and those as good.
@@ -471,6 +474,22 @@ impl VrfTable {
     fn mark_dependents(&mut self, prefix: &IpNet) {
         let range = prefix.network()..=prefix.broadcast();
         self.dirty.extend(self.next_hops.range(range).flat_map(|(_, prefixes)| prefixes));
+        let lost = self.rib.unreachable_next_hops().filter(|next_hop| prefix.contains(next_hop));
+        let back: Vec<IpAddr> = lost.filter(|lost| !self.tables().resolve(*lost).is_empty()).collect();
+        for next_hop in back {
+            self.rib.set_next_hop(next_hop, true);
+        }
+    }
+
+    /// What has no way to its next hop is not used.
+    fn check_next_hops(&mut self, paths: &[BestPath]) {
+        for path in paths.iter().filter(|path| matches!(path.source, PathSource::Peer(_))) {
+            if let Some(next_hop) = path.attributes.next_hop
+                && self.tables().resolve(next_hop).is_empty()
+            {
+                self.rib.set_next_hop(next_hop, false);
+            }
+        }
     }
 
     fn take_changes(&mut self) {
@@ -528,6 +547,7 @@ impl VrfTable {
             for prefix in std::mem::take(&mut self.dirty) {
                 let paths = self.paths(&prefix);
                 self.depend(prefix, &paths);
+                self.check_next_hops(&paths);
                 self.contribute(prefix, &paths, &mut aggregates, now);
                 let is_host = prefix.prefix_len() == prefix.max_prefix_len();
                 if self.touched.insert(prefix) && is_host {
@@ -566,7 +586,8 @@ impl VrfTable {
         }
         let old = std::mem::replace(&mut said.sent, sent);
         for (domain, route) in &said.sent {
-            if !old.iter().any(|(of, sent)| (of, sent) == (domain, route)) {
+            let same = |sent: &PrefixRoute| sent.route == route.route && sent.attributes == route.attributes;
+            if !old.iter().any(|(of, sent)| of == domain && same(sent)) {
                 let (domain, attributes) = (*domain, route.attributes.clone());
                 outbox.originate.push(VrfOutput::Originate { domain, route: route.evpn(), attributes });
             }

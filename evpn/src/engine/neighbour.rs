@@ -437,13 +437,18 @@ impl MacVrf {
         true
     }
 
-    /// A host was heard here that prefix routes say is elsewhere. What only the kernel's table
-    /// says may be old: the host is asked.
+    /// A host was heard here that prefix routes say is elsewhere. If we gave it up for them before,
+    /// its routes carry a higher number, as others may not have noticed that they were gone
+    /// (RFC 9135 §7.1). What only the kernel's table says may be old: the host is asked.
     pub(super) fn return_ip(&mut self, ip: IpAddr, turn: &mut Turn<'_>) {
         let Some(entry) = self.ips.get_mut(ip) else { return };
         let Some(binding) = entry.binding() else { return };
-        entry.rare_mut().away = true;
+        let was_given_up = std::mem::replace(&mut entry.rare_mut().away, true);
         self.record_ip_move(ip, turn);
+        let number = self.macs.get(binding.mac).and_then(|entry| entry.local()).map(|local| local.sequence);
+        if let Some(number) = number.filter(|_| was_given_up) {
+            self.outdo(binding.mac, number, turn);
+        }
         if binding.kernel {
             self.ask_host(ip, binding.mac, turn);
         }

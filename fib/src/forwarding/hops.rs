@@ -61,6 +61,8 @@ enum Object {
 struct Seen {
     object: Object,
     marked: bool,
+    /// Somebody wanted it, or what it held, since we are here: it need not wait to be pruned.
+    asked: bool,
     stale: bool,
 }
 
@@ -155,7 +157,7 @@ impl Hops {
             return *id;
         }
         let id = self.choose_id(FIRST_HOP, hop, |seen| seen.object == Object::Hop(hop));
-        let held = self.seen.contains_key(&id);
+        let held = self.ask(id);
         self.singles.insert(id, Single { hop, sets: 0, held });
         self.ids.insert(hop, id);
         id
@@ -175,6 +177,14 @@ impl Hops {
             set.wanted += 1;
         }
         id
+    }
+
+    /// Somebody has asked for the object at an id. Whether there is one.
+    fn ask(&mut self, id: u32) -> bool {
+        self.seen.get_mut(&id).is_some_and(|seen| {
+            seen.asked = true;
+            true
+        })
     }
 
     fn insert_set(&mut self, members: Arc<[u32]>) -> SetId {
@@ -197,6 +207,7 @@ impl Hops {
             .map(|(id, _)| *id)
             .collect();
         for group in &adopted {
+            self.ask(*group);
             self.groups.insert(*group, Group { set: id, held: true });
         }
         self.by_members.insert(Arc::clone(&members), id);
@@ -317,7 +328,7 @@ impl Hops {
     }
 
     fn bind(&mut self, group: u32, set: SetId) {
-        let held = self.seen.contains_key(&group);
+        let held = self.ask(group);
         let old = self.groups.insert(group, Group { set, held }).map(|old| old.set);
         if let Some(set) = self.set_mut(set) {
             set.groups.push(group);
@@ -398,7 +409,8 @@ impl Hops {
                     && (self.users(*group) > 0 || self.groups.contains_key(group))
             })
         };
-        self.pruned && marked && self.users(id) == 0 && !in_use()
+        let asked = self.seen.get(&id).is_some_and(|seen| seen.asked);
+        (self.pruned || asked) && marked && self.users(id) == 0 && !in_use()
     }
 
     /// Objects that nobody has asked for may go from now on.
@@ -445,7 +457,8 @@ impl Hops {
             _ => Object::Other,
         };
         let marked = message.protocol == RTPROT_BGP && !message.fdb;
-        self.see(id, Some(Seen { object, marked, stale: false }));
+        let asked = self.seen.get(&id).is_some_and(|seen| seen.asked);
+        self.see(id, Some(Seen { object, marked, asked, stale: false }));
         Some(self.changed(id))
     }
 
@@ -485,7 +498,7 @@ impl Hops {
 
     /// What a message that the kernel accepted changed.
     pub fn written(&mut self, op: &Op) {
-        let mut record = |id, object| _ = self.see(id, Some(Seen { object, marked: true, stale: false }));
+        let mut record = |id, object| _ = self.see(id, Some(Seen { object, marked: true, asked: true, stale: false }));
         match op {
             Op::HopSet { id, device, gateway, onlink, .. } => {
                 record(*id, Object::Hop(Hop { device: *device, gateway: *gateway, onlink: *onlink }));

@@ -115,6 +115,7 @@ impl Kernel {
                         self.links_changed |= self.links.set(link);
                     }
                     Ok(LinkNews::Gone(index)) => {
+                        self.routes_doubtful = true;
                         self.ask_links.remove(&index);
                         self.links_changed |= self.links.remove(index);
                     }

@@ -31,7 +31,7 @@ const ATTEMPTS: usize = 4;
 
 /// Runs `disturb` and measures from its end until `right`: how long the command itself takes on a busy machine says
 /// nothing about the repair.
-fn repaired(disturb: &str, mut right: impl FnMut() -> bool) {
+pub fn repaired(disturb: &str, mut right: impl FnMut() -> bool) {
     let mut took = Vec::new();
     for _ in 0..ATTEMPTS {
         run(disturb);

@@ -54,6 +54,21 @@ pub fn try_run(line: &str) -> (bool, String) {
     (output.status.success(), text)
 }
 
+/// Runs a command line that reads what to do.
+pub fn batch(line: &str, input: &str) -> String {
+    let mut words = line.split_whitespace();
+    let mut process = Command::new(words.next().unwrap())
+        .args(words)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut process.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success(), "{line}: {input}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Waits until `found` gives something.
 #[track_caller]
 pub fn wait_for<T>(what: impl Debug, mut found: impl FnMut() -> Option<T>) -> T {
@@ -207,14 +222,19 @@ impl Service {
     pub fn wait_consistent(&self) -> usize {
         let until = Instant::now() + PATIENCE;
         loop {
-            let (reply, answer) = tokio::sync::oneshot::channel();
-            self.fib.send(FibRequest::Consistency(reply));
-            let report = answer.blocking_recv().unwrap();
+            let report = self.consistency();
             if report.is_consistent() {
                 return report.checked;
             }
             assert!(Instant::now() < until, "still not consistent: {report:?}");
         }
+    }
+
+    /// The service's own read-back.
+    pub fn consistency(&self) -> weft_fib::ConsistencyReport {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.fib.send(FibRequest::Consistency(reply));
+        answer.blocking_recv().unwrap()
     }
 
     /// Ends it as `kill -9` would: nothing is removed.
@@ -392,6 +412,14 @@ impl Host {
     /// Runs a command line in the host.
     pub fn try_run(&self, line: &str) -> (bool, String) {
         try_run(&format!("nsenter -n -t {} {line}", self.process.id()))
+    }
+
+    /// Starts a command line in the host.
+    pub fn spawn(&self, line: &str) -> std::process::Child {
+        let line = format!("nsenter -n -t {} {line}", self.process.id());
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).stdout(std::process::Stdio::piped()).spawn().unwrap()
     }
 
     /// Waits until a ping is answered.

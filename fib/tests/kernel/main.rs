@@ -15,4 +15,5 @@ mod programming;
 mod uml;
 mod vrf_device;
 mod vrf_lab;
+mod vrf_routes;
 mod vrf_rule;

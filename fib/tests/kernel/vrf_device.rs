@@ -2,7 +2,7 @@
 //! here, saying so, and `uml` runs them in a kernel that has.
 
 use crate::lab::*;
-use crate::vrf_lab::*;
+use crate::vrf_lab::{self, *};
 use weft_evpn::vrf::VrfForm;
 
 /// Runs a test in a namespace, if this kernel has VRF devices.
@@ -21,4 +21,14 @@ fn with_vrf_devices(test: impl FnOnce() + Send + 'static) {
 #[test]
 fn tenants_with_equal_addresses_are_kept_apart() {
     with_vrf_devices(|| tenants_are_kept_apart(VrfForm::Device));
+}
+
+#[test]
+fn drift_is_repaired() {
+    with_vrf_devices(|| vrf_lab::drift_is_repaired(VrfForm::Device));
+}
+
+#[test]
+fn an_l3vni_that_changes_leaves_nothing() {
+    with_vrf_devices(|| vrf_lab::an_l3vni_that_changes_leaves_nothing(VrfForm::Device));
 }

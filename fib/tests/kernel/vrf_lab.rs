@@ -7,7 +7,7 @@ use weft_evpn::VrfName;
 use weft_evpn::local::LocalEvent;
 use weft_evpn::vrf::{VrfDevices, VrfForm};
 use weft_fib::config::Vrf;
-use weft_fib::{BridgeDomain, FibConfig, FibOptions, Serve};
+use weft_fib::{BridgeDomain, FibConfig, FibNotice, FibOptions, FibRequest, Serve};
 
 pub fn options(form: VrfForm) -> FibOptions {
     FibOptions { vrf_form: Some(form), ..FibOptions::default() }
@@ -73,12 +73,12 @@ pub fn wait_vrf(service: &mut Service, name: &str, mut right: impl FnMut(&VrfDev
 
 /// All that could be left behind: links, rules, addresses, routes.
 pub fn everything() -> String {
-    let mut all: Vec<String> = ["ip -4 rule", "ip -6 rule", "ip -4 route show table all", "ip -br link"]
-        .iter()
-        .map(|line| run(line))
-        .collect();
-    all.push(run("ip -6 route show table all"));
-    all.push(run("ip -br addr"));
+    // Starting a process takes long in UML, so each does several things.
+    let all = [
+        batch("ip -4 -batch -", "rule\nroute show table all\n"),
+        batch("ip -6 -batch -", "rule\nroute show table all\n"),
+        batch("ip -br -batch -", "link\naddr\n"),
+    ];
     // Addresses that devices make themselves come when they have been checked.
     let shown = all.join("\n");
     // And the kernel keeps its rule for VRF devices.
@@ -123,4 +123,129 @@ pub fn tenants_are_kept_apart(form: VrfForm) {
     assert_eq!((l3vni.vni, l3vni.vtep), (vni(5001), ip("10.0.0.1")));
     service.shutdown(true);
     assert_eq!(everything(), before);
+}
+
+/// What somebody deletes or changes is put right.
+pub fn drift_is_repaired(form: VrfForm) {
+    underlay();
+    let host = Host::new("pa1", "192.168.10.1/24", "192.168.10.254");
+    let far = Host::new("pa2", "192.168.20.1/24", "192.168.20.254");
+    let mut service = Service::start_with(options(form), two_tenants());
+    let a = wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 2);
+    host.reaches("192.168.20.1");
+    let table = a.table;
+    let before = everything();
+    let mut deeds = vec![
+        "ip addr del 192.168.20.254/24 dev br-a2".to_owned(),
+        "ip -6 addr del 2001:db8:10::254/64 dev br-a1".to_owned(),
+        "ip link set br-a2 down".to_owned(),
+        "ip link set br-a2 address 02:00:00:00:00:99".to_owned(),
+        "ip link set vx5001 down".to_owned(),
+        "ip link set vx5001 address 02:00:00:00:00:99".to_owned(),
+        "ip link del br-a2".to_owned(),
+        "ip link del vx5001".to_owned(),
+    ];
+    deeds.extend(match form {
+        VrfForm::Rule => vec![
+            format!("ip route del 192.168.20.0/24 table {table}"),
+            format!("ip route del local 192.168.20.254 table {table}"),
+            "ip rule del pref 5 iif br-a1".to_owned(),
+            "ip -6 rule del pref 6 iif br-a1".to_owned(),
+            format!("ip rule del pref 3 fwmark {table}"),
+            "ip rule add pref 0 lookup local".to_owned(),
+        ],
+        VrfForm::Device => vec![
+            "ip link set br-a2 nomaster".to_owned(),
+            format!("ip route del unreachable default table {table} metric 4278198272"),
+            "ip link set vx5001 nomaster".to_owned(),
+            "ip link del dev a".to_owned(),
+        ],
+    });
+    for deed in deeds {
+        run(&deed);
+        wait_same(&deed, &before, &service);
+        host.reaches("192.168.20.1");
+        far.reaches("192.168.10.254");
+    }
+    service.stop();
+}
+
+/// Waits until all is as it was.
+#[track_caller]
+fn wait_same(after: &str, before: &str, service: &Service) {
+    let until = Instant::now() + PATIENCE;
+    let right = names_only(before);
+    loop {
+        let is = names_only(&everything());
+        if is == right {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+        if Instant::now() > until {
+            let missing: Vec<_> = right.iter().filter(|line| !is.contains(line)).collect();
+            let surplus: Vec<_> = is.iter().filter(|line| !right.contains(line)).collect();
+            panic!("after {after}: missing {missing:#?}, surplus {surplus:#?}; {:?}", service.notices);
+        }
+    }
+}
+
+/// Without the MACs that the kernel chooses by chance, and in one order.
+fn names_only(all: &str) -> Vec<String> {
+    let mac = |word: &&str| !(word.len() == 17 && word.matches(':').count() == 5);
+    let mut lines: Vec<String> =
+        all.lines().map(|line| line.split_whitespace().filter(mac).collect::<Vec<_>>().join(" ")).collect();
+    lines.sort();
+    lines
+}
+
+/// One that changes ten times ends as if it had not, and one that was an L2VNI in between, too.
+pub fn an_l3vni_that_changes_leaves_nothing(form: VrfForm) {
+    underlay();
+    run("ip link add pa1 type veth peer name ha1");
+    let tenant = |number| config(&[("a", number, &[("a1", 11, "pa1", GATEWAYS)])]);
+    let mut bridged = config(&[("a", 5000, &[("a1", 11, "pa1", GATEWAYS)])]);
+    bridged.vrfs.get_mut(&VrfName::from("a")).unwrap().vni = None;
+    bridged.bridge_domains.insert("c".to_owned(), BridgeDomain::new(vni(5000), Vec::new()));
+    let mut service = Service::start_with(options(form), tenant(5000));
+    let whole = |number| {
+        move |devices: &VrfDevices| {
+            devices.interfaces.len() == 1
+                && devices.l3vni.as_ref().is_some_and(|l3vni| l3vni.vni == vni(number))
+        }
+    };
+    let first = wait_vrf(&mut service, "a", whole(5000));
+    let before = everything();
+    for round in 1..=10 {
+        service.fib.send(FibRequest::Config(tenant(5000 + round)));
+        // Not every time is there time for it to be done.
+        if round % 3 == 0 {
+            wait_vrf(&mut service, "a", whole(5000 + round));
+        }
+    }
+    service.fib.send(FibRequest::Config(tenant(5000)));
+    let last = wait_vrf(&mut service, "a", whole(5000));
+    assert_eq!(last.l3vni.unwrap().router_mac, first.l3vni.unwrap().router_mac);
+    wait_same("many changes", &before, &service);
+    // An L2VNI, and back.
+    service.fib.send(FibRequest::Config(bridged));
+    wait_vrf(&mut service, "a", |devices| devices.l3vni.is_none() && devices.interfaces.len() == 1);
+    service.wait_up(5000);
+    assert!(run("ip -d link show vx5000").contains("master br-c"));
+    service.fib.send(FibRequest::Config(tenant(5000)));
+    wait_vrf(&mut service, "a", whole(5000));
+    wait_same("many changes", &before, &service);
+    assert!(
+        !service.notices.iter().any(|notice| matches!(notice, FibNotice::Device { .. })),
+        "{:?}",
+        service.notices
+    );
+    service.stop();
+    // Lines that went while nobody was there.
+    let service = Service::start_with(options(form), config(&[]));
+    wait_for("everything to go", || {
+        let left = everything();
+        (!left.contains("vx5000") && !left.contains("br-a1") && !left.contains("lookup local\\n7"))
+            .then_some(())
+    });
+    service.stop();
 }

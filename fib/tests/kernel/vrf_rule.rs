@@ -1,13 +1,23 @@
 //! IP-VRFs in rule form, with packets: two tenants with the same addresses, hosts in namespaces of their own.
 
 use crate::lab::*;
-use crate::vrf_lab::*;
+use crate::vrf_lab::{self, *};
 use weft_evpn::vrf::VrfForm;
 use weft_fib::netlink::nftables::Nftables;
 
 #[test]
 fn tenants_with_equal_addresses_are_kept_apart() {
     in_namespace(|| tenants_are_kept_apart(VrfForm::Rule));
+}
+
+#[test]
+fn drift_is_repaired() {
+    in_namespace(|| vrf_lab::drift_is_repaired(VrfForm::Rule));
+}
+
+#[test]
+fn an_l3vni_that_changes_leaves_nothing() {
+    in_namespace(|| vrf_lab::an_l3vni_that_changes_leaves_nothing(VrfForm::Rule));
 }
 
 /// Whether a TCP connection from a host comes about.

@@ -15,3 +15,4 @@ mod restart;
 mod shows;
 mod smoke;
 mod unicast;
+mod unicast_property;

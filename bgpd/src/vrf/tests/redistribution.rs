@@ -94,6 +94,7 @@ fn nothing_goes_out_without_advertise_but_gateways_subnets_into_our_own_domain()
     // Silent hosts are found through them: they go also before the kernel has the route.
     assert_eq!(lab.advertised(SITE), ["192.168.10.0/24", "2001:db8:10::/64"]);
     assert_eq!(lab.local("192.168.10.0/24", Some(connected())), []);
+    assert_eq!(lab.local("192.168.10.0/24", None), []);
     assert_eq!(lab.local("172.16.0.0/24", Some(connected())), []);
     assert!(lab.advertised(CORE).is_empty());
     let kinds: Vec<_> = lab.table.sent(SITE).map(|route| route.kind).collect();

@@ -6,6 +6,9 @@
 //!   port (RFC 9135 §7.1's rule across domains); when the host is heard, it is here again and
 //!   the route is overruled, until it comes from another VTEP. Each time is a move, so two
 //!   hosts with one address end as duplicates and not in an endless chase.
+//! - On a gateway a prefix route of another domain that was overruled stays known for a while after
+//!   it is gone: the specific route that the other domain needs to hear must not go before all
+//!   there have let go of the host.
 //! - While a prefix route alone leads to a host of a subnet that is here, the SVI answers for it
 //!   (proxy), and the hosts on the local ports are told once, as they may have its MAC.
 
@@ -125,7 +128,7 @@ impl IpVrf {
         }
         let is_local = self.local.contains_key(&ip);
         if was_local != is_local {
-            if self.overrule(ip, is_local, turn) && is_local {
+            if is_local && self.overrule(ip, turn) {
                 turn.asks.push(Ask::Returned(vni, ip));
             }
             self.settle_prefix(IpNet::from(ip), turn);
@@ -136,23 +139,24 @@ impl IpVrf {
         }
     }
 
-    /// The prefix routes for a host count for nothing (or again). True if one changed by that.
-    pub(super) fn overrule(&mut self, ip: IpAddr, overruled: bool, turn: &VrfTurn<'_>) -> bool {
+    /// The host is here: prefix routes for it count for nothing until there is a newer one. True
+    /// if packets went where one of them leads.
+    pub(super) fn overrule(&mut self, ip: IpAddr, turn: &VrfTurn<'_>) -> bool {
         if !self.away.contains(&ip) {
             return false;
         }
         let prefix = IpNet::from(ip);
         let mut paths = self.paths.of(prefix);
-        let mut changed = false;
+        let mut was_followed = false;
         for path in paths.iter_mut().filter(|path| !path.is(Flag::Host)) {
-            let is_remote = path.remote_source(turn.sources, turn.own).is_some();
-            if is_remote && path.is(Flag::Overruled) != overruled {
-                path.set(Flag::Overruled, overruled);
-                changed = true;
+            was_followed |= path.is_used();
+            // One of our own VTEP says nothing; it may be another's later.
+            if path.remote_source(turn.sources, turn.own).is_some() {
+                path.set(Flag::Overruled, true);
             }
         }
         self.paths.put(prefix, &paths);
-        changed
+        was_followed
     }
 
     /// Prefix routes name this host, or do not.
@@ -170,7 +174,7 @@ impl IpVrf {
     pub(super) fn settle_proxy(&mut self, ip: IpAddr, turn: &mut VrfTurn<'_>) {
         let is_routed = !self.local.contains_key(&ip) && {
             let paths = self.paths.of(IpNet::from(ip));
-            paths.iter().any(|path| !path.is(Flag::Host) && path.is(Flag::Given))
+            paths.iter().any(|path| !path.is(Flag::Host) && path.is_used())
         };
         let mut wanted: SmallVec<[Vni; 2]> = SmallVec::new();
         if is_routed && !self.own.contains_key(&ip) {

@@ -4,31 +4,22 @@ use super::*;
 use proptest::prelude::*;
 
 /// A leaf with the RIB that stands before it.
-struct Node {
-    leaf: Leaf,
-    rib: Vec<Origination>,
+pub(super) struct Node {
+    pub(super) leaf: Leaf,
+    pub(super) rib: Vec<Origination>,
 }
 
 #[derive(Debug, Clone)]
-enum Event {
-    Config,
+pub(super) enum Event {
+    Config(Box<EvpnConfig>),
     Local(LocalEvent),
     Route(Box<Origination>),
 }
 
 impl Node {
-    fn take(&mut self, event: Event) {
+    pub(super) fn take(&mut self, event: Event) {
         let out = match event {
-            Event::Config => {
-                let block = VniConfig {
-                    import: vec!["*:10".parse().unwrap(), "65000:77".parse().unwrap()],
-                    ..VniConfig::default()
-                };
-                let vnis = BTreeMap::from([(vni(VNI), block), (vni(20), VniConfig::default())]);
-                let config =
-                    EvpnConfig { advertise_all_vni: false, advertise_svi_ip: true, vnis, ..config(1) };
-                self.leaf.configure(config)
-            }
+            Event::Config(config) => self.leaf.configure(*config),
             Event::Local(event) => self.leaf.local(event),
             Event::Route(route) => {
                 let out = self.leaf.update(&route);
@@ -50,7 +41,13 @@ impl Node {
 
 /// Everything that can be told without one host being at two places.
 fn events() -> Vec<Event> {
-    let mut all = vec![Event::Config];
+    let block = VniConfig {
+        import: vec!["*:10".parse().unwrap(), "65000:77".parse().unwrap()],
+        ..VniConfig::default()
+    };
+    let vnis = BTreeMap::from([(vni(VNI), block), (vni(20), VniConfig::default())]);
+    let config = EvpnConfig { advertise_all_vni: false, advertise_svi_ip: true, vnis, ..config(1) };
+    let mut all = vec![Event::Config(Box::new(config))];
     let mut local = |event| all.push(Event::Local(event));
     for number in [VNI, 20] {
         let svi_addresses = vec![ip("10.0.0.254"), ip("fd00::254")];

@@ -1,15 +1,22 @@
 //! A fabric of leaves and a reflector, with hosts that talk, move, hand addresses over, and
 //! with leaves that restart, all in a random order with random delays. Once it is quiet,
 //! every leaf must agree with the truth: each host is programmed at all other leaves towards
-//! the right VTEP, advertised by its own leaf only, and nothing stale is left anywhere.
+//! the right VTEP, advertised by its own leaf only, and nothing stale is left anywhere. The
+//! hosts are in two subnets of one IP-VRF, of which some leaves have only one: each leaf must
+//! route to every host's actual place, and to nowhere else.
 //!
 //! The kernel of a leaf is modelled as far as it matters: a bridge that learns a MAC on a
 //! port says so once; a remote entry that the engine programs replaces what was learned,
 //! without a word; a host that is asked answers if it is there. Sessions keep order, the
 //! reflector is level-triggered like any RIB, everything else may overtake everything else.
 
+use super::ip_vrf::{net, red, routed_config, to, vrf_up};
 use super::*;
+use crate::forwarding::VrfNextHop;
 use std::collections::VecDeque;
+
+/// The L2VNI of the second subnet.
+const OTHER: u32 = 20;
 
 /// SplitMix64: small, seeded, the same everywhere.
 struct Random(u64);
@@ -34,6 +41,17 @@ impl Random {
     }
 }
 
+fn up(n: usize, number: u32) -> LocalEvent {
+    let gateway = if number == VNI { "10.0.0.254/24" } else { "10.0.1.254/24" };
+    let devices = VniDevices {
+        svi_addresses: vec![net(gateway).addr()],
+        svi_subnets: vec![net(gateway).trunc()],
+        vrf: Some(red()),
+        ..devices(n as u8 + 1)
+    };
+    LocalEvent::VniUp { vni: vni(number), devices }
+}
+
 #[derive(Debug, Clone)]
 enum Message {
     Update(Origination),
@@ -42,6 +60,7 @@ enum Message {
 
 #[derive(Debug)]
 struct Host {
+    vni: u32,
     mac: MacAddr,
     ips: Vec<IpAddr>,
     at: Option<usize>,
@@ -50,10 +69,11 @@ struct Host {
 #[derive(Debug)]
 struct Node {
     leaf: Leaf,
+    vnis: Vec<u32>,
     /// The leaf's own RIB: best routes of others.
     rib: BTreeMap<Key, Origination>,
     /// MACs that the bridge has learned on a port.
-    bridge: BTreeSet<MacAddr>,
+    bridge: BTreeSet<(u32, MacAddr)>,
     events: VecDeque<LocalEvent>,
     to_reflector: VecDeque<Message>,
     from_reflector: VecDeque<Message>,
@@ -77,8 +97,11 @@ impl Fabric {
             log: vec![],
         };
         for n in 0..leaves {
+            // Two leaves have both subnets, so every host can move.
+            let has_other = n < 2 || fabric.random.below(2) == 0;
             fabric.nodes.push(Node {
                 leaf: Leaf::bare(n as u8 + 1),
+                vnis: if has_other { vec![VNI, OTHER] } else { vec![VNI] },
                 rib: BTreeMap::new(),
                 bridge: BTreeSet::new(),
                 events: VecDeque::new(),
@@ -93,19 +116,34 @@ impl Fabric {
                 ip(if (h + i) % 2 == 0 { &v4 } else { &v6 })
             });
             let ips = ips.collect();
-            let at = Some(fabric.random.below(leaves));
-            fabric.hosts.push(Host { mac: mac(h as u8 + 1), ips, at });
+            let vni = if fabric.random.below(3) == 0 { OTHER } else { VNI };
+            let at = Some(fabric.place_for(vni));
+            fabric.hosts.push(Host { vni, mac: mac(h as u8 + 1), ips, at });
         }
         fabric
+    }
+
+    /// A leaf that has the VNI.
+    fn place_for(&mut self, vni: u32) -> usize {
+        let has: Vec<usize> = (0..self.nodes.len()).filter(|n| self.nodes[*n].vnis.contains(&vni)).collect();
+        has[self.random.below(has.len())]
+    }
+
+    /// A host other than this one in the same subnet, or itself if there is none.
+    fn other_than(&mut self, h: usize) -> usize {
+        let vni = self.hosts[h].vni;
+        let others: Vec<usize> =
+            (0..self.hosts.len()).filter(|other| *other != h && self.hosts[*other].vni == vni).collect();
+        if others.is_empty() { h } else { others[self.random.below(others.len())] }
     }
 
     /// Configuration, devices and what the kernel has, in any order.
     fn start(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        let up = LocalEvent::VniUp { vni: vni(VNI), devices: devices(n as u8 + 1) };
-        let mut events = vec![up];
-        events.extend(node.bridge.iter().map(|mac| LocalEvent::Mac {
-            vni: vni(VNI),
+        let mut events = vec![vrf_up(n as u8 + 1)];
+        events.extend(node.vnis.iter().map(|number| up(n, *number)));
+        events.extend(node.bridge.iter().map(|(number, mac)| LocalEvent::Mac {
+            vni: vni(*number),
             mac: *mac,
             port: (3, "eth1".into()),
             sticky: false,
@@ -114,14 +152,14 @@ impl Fabric {
         node.events.extend(events);
         let configured_first = self.random.below(2) == 0;
         if configured_first {
-            let out = node.leaf.configure(config(n as u8 + 1));
+            let out = node.leaf.configure(routed_config(n as u8 + 1));
             self.outputs(n, out);
         } else {
             while let Some(event) = self.nodes[n].events.pop_front() {
                 let out = self.nodes[n].leaf.local(event);
                 self.outputs(n, out);
             }
-            let out = self.nodes[n].leaf.configure(config(n as u8 + 1));
+            let out = self.nodes[n].leaf.configure(routed_config(n as u8 + 1));
             self.outputs(n, out);
         }
     }
@@ -147,12 +185,18 @@ impl Fabric {
         self.start(n);
     }
 
-    fn bounce_vni(&mut self, n: usize) {
+    fn bounce_vni(&mut self, n: usize, number: u32) {
         let node = &mut self.nodes[n];
-        node.bridge.clear();
-        node.events.clear();
-        node.events.push_back(LocalEvent::VniDown { vni: vni(VNI) });
-        node.events.push_back(LocalEvent::VniUp { vni: vni(VNI), devices: devices(n as u8 + 1) });
+        node.bridge.retain(|(other, _)| *other != number);
+        node.events.retain(|event| match event {
+            LocalEvent::Mac { vni, .. }
+            | LocalEvent::MacGone { vni, .. }
+            | LocalEvent::Neighbour { vni, .. }
+            | LocalEvent::VniUp { vni, .. } => vni.get() != number,
+            _ => true,
+        });
+        node.events.push_back(LocalEvent::VniDown { vni: vni(number) });
+        node.events.push_back(up(n, number));
     }
 
     fn reflect(&mut self, from: usize, message: Message) {
@@ -176,19 +220,22 @@ impl Fabric {
                         self.outputs(n, out);
                     }
                 }
-                Output::Forward(ForwardingChange::Mac { mac, wanted: Some(_), .. }) => {
-                    node.bridge.remove(&mac);
+                Output::Forward(ForwardingChange::Mac { vni, mac, wanted: Some(_) }) => {
+                    node.bridge.remove(&(vni.get(), mac));
                 }
-                Output::Forward(ForwardingChange::Mac { mac, wanted: None, .. }) => {
+                Output::Forward(ForwardingChange::Mac { vni, mac, wanted: None }) => {
                     // Level-triggered, as the fib side must be: what was learned may have been
                     // replaced by our own entry while the event about it was on its way.
-                    if !node.bridge.contains(&mac) {
-                        node.events.push_back(LocalEvent::MacGone { vni: vni(VNI), mac });
+                    if !node.bridge.contains(&(vni.get(), mac)) {
+                        node.events.push_back(LocalEvent::MacGone { vni, mac });
                     }
                 }
-                Output::Forward(ForwardingChange::Probe { ip, mac, .. }) => {
+                Output::Forward(ForwardingChange::Probe { vni, ip, mac }) => {
                     let asked = |host: &Host| {
-                        host.at == Some(n) && mac.is_none_or(|mac| mac == host.mac) && host.ips.contains(&ip)
+                        host.at == Some(n)
+                            && host.vni == vni.get()
+                            && mac.is_none_or(|mac| mac == host.mac)
+                            && host.ips.contains(&ip)
                     };
                     if let Some(h) = self.hosts.iter().position(asked) {
                         self.say(h, ip);
@@ -206,9 +253,13 @@ impl Fabric {
     fn send(&mut self, h: usize) {
         let host = &self.hosts[h];
         let Some(n) = host.at else { return };
-        if self.nodes[n].bridge.insert(host.mac) {
-            let event =
-                LocalEvent::Mac { vni: vni(VNI), mac: host.mac, port: (3, "eth1".into()), sticky: false };
+        if self.nodes[n].bridge.insert((host.vni, host.mac)) {
+            let event = LocalEvent::Mac {
+                vni: vni(host.vni),
+                mac: host.mac,
+                port: (3, "eth1".into()),
+                sticky: false,
+            };
             self.nodes[n].events.push_back(event);
         }
     }
@@ -218,7 +269,8 @@ impl Fabric {
     fn say(&mut self, h: usize, ip: IpAddr) {
         let Some(n) = self.hosts[h].at else { return };
         let source = NeighbourSource::Snooped;
-        let event = LocalEvent::Neighbour { vni: vni(VNI), ip, mac: self.hosts[h].mac, source };
+        let host = &self.hosts[h];
+        let event = LocalEvent::Neighbour { vni: vni(host.vni), ip, mac: host.mac, source };
         if self.random.below(2) == 0 {
             self.nodes[n].events.push_back(event);
             self.send(h);
@@ -239,8 +291,8 @@ impl Fabric {
         let host = &mut self.hosts[h];
         let Some(n) = host.at.take() else { return };
         let told = self.random.below(2) == 0;
-        if told && self.nodes[n].bridge.remove(&host.mac) {
-            self.nodes[n].events.push_back(LocalEvent::MacGone { vni: vni(VNI), mac: host.mac });
+        if told && self.nodes[n].bridge.remove(&(host.vni, host.mac)) {
+            self.nodes[n].events.push_back(LocalEvent::MacGone { vni: vni(host.vni), mac: host.mac });
         }
     }
 
@@ -251,6 +303,7 @@ impl Fabric {
             0..=3 => self.send(h),
             4..=7 => self.announce(h),
             8..=12 => {
+                let n = self.place_for(self.hosts[h].vni);
                 self.log.push(format!("host {h} moves to {n}"));
                 self.unplug(h);
                 self.hosts[h].at = Some(n);
@@ -261,7 +314,7 @@ impl Fabric {
                 }
             }
             13..=15 => {
-                let other = self.random.below(self.hosts.len());
+                let other = self.other_than(h);
                 if let Some(ip) = self.hosts[h].ips.pop() {
                     self.log.push(format!("{ip} goes from host {h} to {other}"));
                     self.hosts[other].ips.push(ip);
@@ -273,8 +326,17 @@ impl Fabric {
                 self.restart(n);
             }
             17 => {
-                self.log.push(format!("leaf {n} loses its devices for a moment"));
-                self.bounce_vni(n);
+                let what = self.random.below(3);
+                self.log.push(format!("leaf {n} loses its devices for a moment ({what})"));
+                match what {
+                    0 => self.bounce_vni(n, VNI),
+                    1 if self.nodes[n].vnis.contains(&OTHER) => self.bounce_vni(n, OTHER),
+                    _ => {
+                        let events = &mut self.nodes[n].events;
+                        events.push_back(LocalEvent::VrfDown { vrf: red() });
+                        events.push_back(vrf_up(n as u8 + 1));
+                    }
+                }
             }
             _ => {
                 let time = Duration::from_millis(self.random.next() % 2000);
@@ -352,7 +414,7 @@ impl Fabric {
         }
         for h in 0..self.hosts.len() {
             if self.hosts[h].at.is_none() {
-                self.hosts[h].at = Some(self.random.below(self.nodes.len()));
+                self.hosts[h].at = Some(self.place_for(self.hosts[h].vni));
             }
         }
         for _ in 0..3 {
@@ -371,37 +433,60 @@ impl Fabric {
     }
 
     fn check(&self) -> Result<(), String> {
-        let v = vni(VNI);
         let mut advertised = BTreeSet::new();
         for (n, node) in self.nodes.iter().enumerate() {
             let mut truth = Desired::default();
+            let mut ways: BTreeMap<IpNet, Vec<VrfNextHop>> = BTreeMap::new();
             for other in (0..self.nodes.len()).filter(|other| *other != n) {
-                truth.floods.insert((v, vtep(other as u8 + 1)));
+                let shared = node.vnis.iter().filter(|number| self.nodes[other].vnis.contains(number));
+                truth.floods.extend(shared.map(|number| (vni(*number), vtep(other as u8 + 1))));
             }
             for host in &self.hosts {
-                let at = host.at.unwrap();
-                if at != n {
-                    truth.macs.insert((v, host.mac), (vtep(at as u8 + 1), false));
-                    truth.neighbours.extend(host.ips.iter().map(|ip| ((v, *ip), (host.mac, false))));
-                } else {
-                    let rd = peer(n as u8 + 1).rd();
+                let (at, v) = (host.at.unwrap(), vni(host.vni));
+                if at == n {
+                    let rd = Peer { n: n as u8 + 1, vni: host.vni, communities: vec![] }.rd();
                     let addresses = host.ips.iter().copied().map(Some).chain([None]);
                     advertised.extend(addresses.map(|ip| (2, rd, EthernetTag::ZERO, host.mac, ip)));
+                    continue;
+                }
+                ways.extend(host.ips.iter().map(|ip| (IpNet::from(*ip), vec![to(at as u8 + 1)])));
+                if node.vnis.contains(&host.vni) {
+                    truth.macs.insert((v, host.mac), (vtep(at as u8 + 1), false));
+                    truth.neighbours.extend(host.ips.iter().map(|ip| ((v, *ip), (host.mac, false))));
                 }
             }
             if node.leaf.desired != truth {
                 return Err(format!("leaf {n}: wants {:#?}\ntruth {truth:#?}", node.leaf.desired));
             }
+            let mut routed: BTreeMap<IpNet, Vec<VrfNextHop>> = BTreeMap::new();
+            for ((_, prefix, _), path) in &node.leaf.paths {
+                routed.entry(*prefix).or_default().push(path.next_hop);
+            }
+            if routed != ways {
+                return Err(format!("leaf {n}: routes {routed:#?}\ntruth {ways:#?}"));
+            }
+            let view = node.leaf.evpn.ip_vrf(&red()).unwrap();
             let ours = |host: &&Host| host.at == Some(n);
-            let macs = self.hosts.iter().filter(ours).count();
-            let ips: usize = self.hosts.iter().filter(ours).map(|host| host.ips.len()).sum();
-            let view = node.leaf.evpn.instance(v).unwrap();
-            let counted = (view.local_macs, view.remote_macs, view.local_neighbours, view.remote_neighbours);
-            if counted != (macs, truth.macs.len(), ips, truth.neighbours.len()) {
-                return Err(format!("leaf {n} counts {counted:?}"));
+            let here: usize = self.hosts.iter().filter(ours).map(|host| host.ips.len()).sum();
+            if (view.host_paths, view.prefix_paths, view.local_hosts) != (ways.len(), 0, here) {
+                return Err(format!("leaf {n} counts {view:?}"));
+            }
+            for number in &node.vnis {
+                let v = vni(*number);
+                let ours = |host: &&Host| host.at == Some(n) && host.vni == *number;
+                let macs = self.hosts.iter().filter(ours).count();
+                let ips: usize = self.hosts.iter().filter(ours).map(|host| host.ips.len()).sum();
+                let remote_macs = truth.macs.keys().filter(|(other, _)| *other == v).count();
+                let remote_ips = truth.neighbours.keys().filter(|(other, _)| *other == v).count();
+                let view = node.leaf.evpn.instance(v).unwrap();
+                let counted =
+                    (view.local_macs, view.remote_macs, view.local_neighbours, view.remote_neighbours);
+                if counted != (macs, remote_macs, ips, remote_ips) {
+                    return Err(format!("leaf {n} counts {counted:?} in {v}"));
+                }
             }
             let imet = |key: &&Key| key.0 == 3;
-            if node.leaf.routes.keys().filter(imet).count() != 1 {
+            if node.leaf.routes.keys().filter(imet).count() != node.vnis.len() {
                 return Err(format!("leaf {n}: IMET"));
             }
         }
@@ -452,16 +537,16 @@ impl Fabric {
     /// Steps until quiet; meanwhile no leaf but the two concerned may lose the host.
     fn settle_watched(&mut self, h: usize, from: usize, to: usize) -> Result<(), String> {
         let host = &self.hosts[h];
-        let (mac, ips) = (host.mac, host.ips.clone());
+        let (number, mac, ips) = (host.vni, host.mac, host.ips.clone());
         while self.step() {
             for (n, node) in self.nodes.iter().enumerate() {
-                if n == from || n == to {
+                if n == from || n == to || !node.vnis.contains(&number) {
                     continue;
                 }
                 let lost = ips.iter().any(|ip| {
-                    node.leaf.desired.neighbours.get(&(vni(VNI), *ip)).map(|(mac, _)| *mac) != Some(mac)
+                    node.leaf.desired.neighbours.get(&(vni(number), *ip)).map(|(mac, _)| *mac) != Some(mac)
                 });
-                if lost || !node.leaf.desired.macs.contains_key(&(vni(VNI), mac)) {
+                if lost || !node.leaf.desired.macs.contains_key(&(vni(number), mac)) {
                     return Err(format!("leaf {n} loses host {h} while it moves"));
                 }
             }
@@ -481,9 +566,12 @@ impl Fabric {
         ];
         let what = all[self.random.below(all.len())];
         let h = self.random.below(self.hosts.len());
-        let other = (h + 1 + self.random.below(self.hosts.len() - 1)) % self.hosts.len();
-        let from = self.hosts[h].at.unwrap();
-        let to = (from + 1 + self.random.below(self.nodes.len() - 1)) % self.nodes.len();
+        let other = self.other_than(h);
+        let (from, number) = (self.hosts[h].at.unwrap(), self.hosts[h].vni);
+        let mut to = self.place_for(number);
+        while to == from {
+            to = self.place_for(number);
+        }
         let told = Err(format!("{what:?} of host {h} (other {other}) from {from} to {to}"));
         match what {
             CleanMove::Silent | CleanMove::Announced => {
@@ -513,11 +601,11 @@ impl Fabric {
             }
             CleanMove::PortDown | CleanMove::AgedOut => {
                 let mac = self.hosts[h].mac;
-                self.nodes[from].bridge.remove(&mac);
-                self.nodes[from].events.push_back(LocalEvent::MacGone { vni: vni(VNI), mac });
+                self.nodes[from].bridge.remove(&(number, mac));
+                self.nodes[from].events.push_back(LocalEvent::MacGone { vni: vni(number), mac });
                 self.settle();
                 let known = self.nodes.iter().any(|node| {
-                    node.leaf.evpn.mac(vni(VNI), mac).is_some_and(|view| view.place != MacPlace::Unknown)
+                    node.leaf.evpn.mac(vni(number), mac).is_some_and(|view| view.place != MacPlace::Unknown)
                 });
                 if known || self.reflector.keys().any(|key| key.3 == mac) {
                     return told.map_err(|told: String| told + ": not forgotten");

@@ -1,0 +1,62 @@
+//! Next hops that there is a way to, or not (RFC 4271 §9.1.2.1): who owns the RIB knows the
+//! ways and says so. For neighbours' unicast routes only: EVPN reaches its VTEPs by the
+//! underlay, which finds its own ways. A path whose next hop has none is kept and not used.
+
+use super::{
+    Rib, Shared,
+    attributes::AttributeId,
+    destination::{Path, PathFlags, PeerSlot},
+    loc_rib::Table,
+};
+use smallvec::SmallVec;
+use std::net::IpAddr;
+
+impl Table {
+    /// `PathFlags::NO_WAY` if there is no way to the next hop of a neighbour's path.
+    pub(super) fn no_way(&self, shared: &Shared, source: PeerSlot, attributes: AttributeId) -> u16 {
+        let is_peer = !matches!(source, PeerSlot::LOCAL | PeerSlot::IMPORT);
+        if !is_peer || shared.no_way.is_empty() || !self.family.is_unicast() {
+            return 0;
+        }
+        let next_hop = shared.attributes.get(attributes).next_hop;
+        let none = next_hop.is_some_and(|next_hop| shared.no_way.contains(&next_hop));
+        if none { PathFlags::NO_WAY } else { 0 }
+    }
+}
+
+impl Rib {
+    /// There is a way to this next hop, or not. Every next hop has one until told otherwise.
+    /// A change walks the neighbours' unicast routes.
+    pub fn set_next_hop(&mut self, next_hop: IpAddr, reachable: bool) {
+        let changed = match reachable {
+            true => self.shared.no_way.remove(&next_hop),
+            false => self.shared.no_way.insert(next_hop),
+        };
+        if !changed {
+            return;
+        }
+        for table in self.tables.iter_mut().filter(|table| table.family.is_unicast()) {
+            let slots = self.shared.peers.iter().filter(|(_, peer)| peer.id.is_some());
+            let ids: Vec<(PeerSlot, u32)> = slots
+                .filter_map(|(slot, peer)| Some((slot, peer.tables.get(table.place)?)))
+                .flat_map(|(slot, own)| own.routes.iter().map(move |id| (slot, id)))
+                .collect();
+            for (slot, id) in ids {
+                let has = |path: &&Path| {
+                    path.source == slot
+                        && self.shared.attributes.get(path.attributes).next_hop == Some(next_hop)
+                };
+                let paths: SmallVec<[Path; 2]> = table.routes.paths(id).filter(has).copied().collect();
+                for path in paths {
+                    let other = path.flags.0 & PathFlags::REFUSED & !PathFlags::NO_WAY;
+                    table.judge(&mut self.shared, id, slot, path.path_id, other, 0);
+                }
+            }
+        }
+    }
+
+    /// The next hops that there is no way to.
+    pub fn unreachable_next_hops(&self) -> impl Iterator<Item = IpAddr> {
+        self.shared.no_way.iter().copied()
+    }
+}
