@@ -240,18 +240,21 @@ impl Imports {
     }
 }
 
-/// Puts the paths that count into the RIB and takes the others out.
+/// Puts the paths that count into the RIB and takes the others out. One that is overruled does not
+/// count, but its domain has the prefix.
 fn write(rib: &mut Rib, prefix: &IpNet, held: &mut [Held], now: Instant) {
-    let highest = held.iter().filter_map(rank).max();
-    let hosts = || held.iter().filter(|held| highest.is_some() && rank(held) == highest);
+    let usable = || held.iter().filter(|held| !held.path.path.overruled);
+    let highest = usable().filter_map(rank).max();
+    let hosts = || usable().filter(|held| highest.is_some() && rank(held) == highest);
     let newest = hosts().map(|held| held.age).max().unwrap_or_default();
     let at_home = |domain: DomainId| hosts().any(|held| held.path.path.domain == domain);
     let is_elsewhere =
         |held: &Held| held.source.mac.is_none() && highest.is_some() && !at_home(held.path.path.domain);
-    let moved = held.iter().any(|held| is_elsewhere(held) && held.age > newest);
+    let moved = usable().any(|held| is_elsewhere(held) && held.age > newest);
     let counting: SmallVec<[bool; 4]> = held
         .iter()
         .map(|held| match rank(held) {
+            _ if held.path.path.overruled => false,
             Some(rank) => Some(rank) == highest && !moved,
             None => !is_elsewhere(held) || held.age > newest,
         })

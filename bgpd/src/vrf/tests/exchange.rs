@@ -205,7 +205,7 @@ impl Router {
             let next_hop = VrfNextHop::Vtep { vtep, router_mac };
             let attributes = AttributeSet { local_pref: Some(100), ..set.clone() };
             EvpnPath {
-                path: VrfPath { route: EvpnRoute::IpPrefix(*route), next_hop, domain },
+                path: VrfPath { route: EvpnRoute::IpPrefix(*route), next_hop, domain, overruled: false },
                 attributes: Arc::new(attributes),
                 router_id: match vtep {
                     std::net::IpAddr::V4(vtep) => vtep,
