@@ -55,7 +55,7 @@ impl Tenant {
         let reflector = bench.up(100, ASN, |_| {});
         let mut table = VrfTable::new(VrfName::from("red"), bench.now);
         let mut settings = VrfSettings::new(ASN, Ipv4Addr::new(10, 255, 0, 1));
-        settings.rib.bestpath.as_path_multipath_relax = true;
+        settings.rib.bestpath.multipath_relax = true;
         settings.ipv4.redistribute.insert(LocalRouteKind::Connected, None);
         settings.ipv6.redistribute.insert(LocalRouteKind::Connected, None);
         let aggregate = AggregateSettings { summary_only: true, ..AggregateSettings::default() };
@@ -128,7 +128,7 @@ impl Tenant {
             esi: Esi::ZERO,
             ethernet_tag: EthernetTag::ZERO,
             prefix,
-            gateway: crate::show::routes::unspecified(&prefix),
+            gateway: if prefix.addr().is_ipv4() { [0; 4].into() } else { [0; 16].into() },
             label: vni(5000).to_label(),
         });
         let attributes = AttributeSet {
