@@ -272,10 +272,11 @@ fn execute_vrf(op: &VrfOp, connection: &mut Connection) -> Result<(), RequestErr
 fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestError> {
     match op {
         // rtnetlink's builders switch on; a device must not work before it is marked and set up.
-        DeviceOp::AddBridge { name, mac } => {
-            create(connection, &LinkBridge::new(name).address(mac.0.to_vec()).down().build())
+        DeviceOp::AddBridge { name, alias, mac } => {
+            create(connection, &LinkBridge::new(name).address(mac.0.to_vec()).down().build())?;
+            mark(connection, name, alias)
         }
-        DeviceOp::AddVxlan { name, vni, local, mtu, master, mac } => {
+        DeviceOp::AddVxlan { name, alias, vni, local, mtu, master, mac } => {
             let mut link = with_local(LinkVxlan::new(name, vni.get()), *local)
                 .learning(false)
                 .port(VXLAN_PORT)
@@ -287,9 +288,13 @@ fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestErro
             if let Some(mac) = mac {
                 link = link.address(mac.0.to_vec());
             }
-            create(connection, &link.build())
+            create(connection, &link.build())?;
+            mark(connection, name, alias)
         }
-        DeviceOp::AddVrf { name, table } => create(connection, &LinkVrf::new(name, *table).down().build()),
+        DeviceOp::AddVrf { name, alias, table } => {
+            create(connection, &LinkVrf::new(name, *table).down().build())?;
+            mark(connection, name, alias)
+        }
         DeviceOp::Mac { index, mac, .. } => {
             change(connection, &LinkUnspec::new_with_index(*index).address(mac.0.to_vec()).build())
         }
@@ -353,6 +358,12 @@ fn with_local(
         IpAddr::V4(local) => link.local(local),
         IpAddr::V6(local) => link.local6(local),
     }
+}
+
+/// Marks a device as ours at once, before anything else can happen to the lines that ask for it. (A creation cannot
+/// carry the mark: the kernel does not look at it there.)
+fn mark(connection: &mut Connection, name: &str, alias: &str) -> Result<(), RequestError> {
+    change(connection, &LinkUnspec::new_with_name(name).alias(alias).build())
 }
 
 fn create(connection: &mut Connection, link: &LinkMessage) -> Result<(), RequestError> {
