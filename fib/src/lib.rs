@@ -17,7 +17,7 @@
 //! Ownership: protocol `bgp` on nexthops and neighbours, `NTF_EXT_LEARNED` on FDB entries of devices that are
 //! served, an alias that starts with `weft: ` on devices. Nothing without the mark is changed or deleted.
 //!
-//! Does not do: routes, rules and VRFs (IP-VRF), VLAN-aware bundles, one vxlan device for many VNIs.
+//! Does not do: routes of the main table, one L2VNI on two bridges, tagged hosts' probes on bridges that keep VLANs apart.
 
 pub mod config;
 pub mod consistency;

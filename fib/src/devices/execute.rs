@@ -71,6 +71,8 @@ pub struct DeviceKeeper {
     histories: BTreeMap<String, History>,
     /// What the log was told, by device.
     told: BTreeMap<String, String>,
+    /// Devices that got a mark; the kernel does not tell of that while they are switched off.
+    marked: Vec<String>,
 }
 
 impl DeviceKeeper {
@@ -109,6 +111,11 @@ impl DeviceKeeper {
             };
             match done {
                 Ok(()) => {
+                    if let Step::Device(op) = &step
+                        && op.marks()
+                    {
+                        self.marked.push(subject.clone());
+                    }
                     if self.count_step(&subject, now) {
                         let error = "its settings are undone again and again; trying more slowly".to_owned();
                         self.tell(subject, error, &mut notices);
@@ -135,6 +142,12 @@ impl DeviceKeeper {
             }
         }
         notices
+    }
+
+    /// Devices to be asked for, by index: they have changed, and the kernel may not have said so.
+    pub fn take_marked(&mut self) -> impl Iterator<Item = u32> + use<> {
+        let index = |name: String| nix::net::if_::if_nametoindex(name.as_str()).ok();
+        std::mem::take(&mut self.marked).into_iter().filter_map(index)
     }
 
     /// When something that failed is to be tried again.

@@ -77,6 +77,19 @@ impl DeviceOp {
     }
 }
 
+impl DeviceOp {
+    /// Whether it sets an alias.
+    pub fn marks(&self) -> bool {
+        matches!(
+            self,
+            DeviceOp::AddBridge { .. }
+                | DeviceOp::AddVxlan { .. }
+                | DeviceOp::AddVrf { .. }
+                | DeviceOp::Alias { .. }
+        )
+    }
+}
+
 /// What to do, and what the operator has to do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
