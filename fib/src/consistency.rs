@@ -27,6 +27,12 @@ pub enum EntryKind {
     RouterMacFdb,
     /// An address that the SVI answers ARP and ND for.
     Proxy,
+    /// A rule that leads to the table of an IP-VRF, or behind those.
+    Rule,
+    /// A gateway address on a bridge.
+    Gateway,
+    /// A subnet, a router's own address, or the end, in the table of an IP-VRF.
+    TableRoute,
 }
 
 impl fmt::Display for EntryKind {
@@ -42,6 +48,9 @@ impl fmt::Display for EntryKind {
             EntryKind::RouterMacNeighbour => "router MAC neighbour",
             EntryKind::RouterMacFdb => "router MAC FDB entry",
             EntryKind::Proxy => "proxy entry",
+            EntryKind::Rule => "rule",
+            EntryKind::Gateway => "gateway address",
+            EntryKind::TableRoute => "table route",
         })
     }
 }

@@ -515,6 +515,7 @@ impl Service {
         }
         self.kernel.forwarding.report_vrfs(&self.kernel.links, &mut report);
         self.kernel.forwarding.report_nexthops(&mut report);
+        self.routed.report(&self.kernel.links, &self.kernel.routing, &mut report);
         for (_, reply) in self.reports.drain(..) {
             let _ = reply.send(report.clone());
         }

@@ -1,14 +1,16 @@
 //! IP-VRFs in the service's turn: worked out, set up, and told to the core when they come, change or go.
 
 use crate::config::{FibConfig, FibOptions};
+use crate::consistency::{ConsistencyReport, Difference, EntryKind};
 use crate::event::FibNotice;
 use crate::model::Links;
 use crate::netlink::constants::*;
 use crate::netlink::rule::Rule;
 use crate::netlink::socket::{Connection, RequestError};
 use crate::vrf::marks::MarkKeeper;
+use crate::vrf::plan::VrfPlan;
 use crate::vrf::sysctl::SysctlKeeper;
-use crate::vrf::{Routing, ServedVrf, Tenants, Wanted, served, tenants, want};
+use crate::vrf::{Routing, ServedVrf, Tenants, VrfOp, Wanted, plan, served, tenants, want};
 use nix::errno::Errno;
 use rtnetlink::LinkVrf;
 use std::collections::BTreeMap;
@@ -60,6 +62,32 @@ impl Routed {
         let leftover = routing.rules.iter().any(Rule::is_ours);
         notices.extend(self.marks.keep(&self.wanted.marks, leftover, now));
         notices
+    }
+
+    /// Adds what differs of rules, gateway addresses and the routes that follow from these.
+    pub(super) fn report(&self, links: &Links, routing: &Routing, report: &mut ConsistencyReport) {
+        let gateways: usize = self.wanted.addresses.values().map(Vec::len).sum();
+        report.checked += self.wanted.rules.len() + self.wanted.routes.len() + gateways;
+        let VrfPlan { before, after } = plan(&self.wanted, links, routing);
+        for op in before.iter().chain(&after) {
+            let (kind, missing) = match op {
+                VrfOp::AddRule(_) => (EntryKind::Rule, true),
+                VrfOp::DeleteRule(_) => (EntryKind::Rule, false),
+                VrfOp::AddAddress { .. } => (EntryKind::Gateway, true),
+                VrfOp::DeleteAddress { .. } => (EntryKind::Gateway, false),
+                VrfOp::AddRoute(_) => (EntryKind::TableRoute, true),
+                VrfOp::DeleteRoute(_) => (EntryKind::TableRoute, false),
+            };
+            let side = |there: bool| there.then(|| "there".to_owned());
+            report.add(Difference {
+                kind,
+                vni: None,
+                device: String::new(),
+                key: op.subject(),
+                desired: side(missing),
+                kernel: side(!missing),
+            });
+        }
     }
 
     /// Works out anew which IP-VRFs are there, and what the core is to be told of it. An IP-VRF that has another
