@@ -284,7 +284,7 @@ fn a_host_moves_to_another_site_and_back() {
     fabric.host(5, "10.1.10.7/32", Some(1));
     assert_eq!(fabric.count - before, 2, "into the core, into its home");
     assert_eq!(fabric.trace(5, "10.1.10.7/32"), [5]);
-    assert_eq!(fabric.trace(2, "10.1.10.7/32"), [2, 3, 4, 5], "the newer claim counts");
+    assert_eq!(fabric.trace(3, "10.1.10.7/32"), [3, 4, 5], "the newer claim counts");
     assert_eq!(fabric.ways(1, "10.1.10.7/32"), via(&[vtep(3)]), "who had it hears of it");
     fabric.host(1, "10.1.10.7/32", None);
     assert_eq!(fabric.trace(2, "10.1.10.7/32"), [2, 3, 4, 5]);
