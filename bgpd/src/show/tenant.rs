@@ -55,7 +55,7 @@ impl Tenant {
         let reflector = bench.up(100, ASN, |_| {});
         let mut table = VrfTable::new(VrfName::from("red"), bench.now);
         let mut settings = VrfSettings::new(ASN, Ipv4Addr::new(10, 255, 0, 1));
-        settings.rib.bestpath.as_path_multipath_relax = true;
+        settings.rib.bestpath.multipath_relax = true;
         settings.ipv4.redistribute.insert(LocalRouteKind::Connected, None);
         settings.ipv6.redistribute.insert(LocalRouteKind::Connected, None);
         let aggregate = AggregateSettings { summary_only: true, ..AggregateSettings::default() };
@@ -142,7 +142,7 @@ impl Tenant {
         self.bench.receive(reflector, attributes.clone(), std::slice::from_ref(&route));
         let next_hop = VrfNextHop::Vtep { vtep: vtep(2), router_mac: ROUTER_MAC };
         let path = EvpnPath {
-            path: VrfPath { route, next_hop, domain: DomainId::default() },
+            path: VrfPath { route, next_hop, domain: DomainId::default(), overruled: false },
             attributes: Arc::new(attributes),
             router_id: Ipv4Addr::new(10, 255, 0, 2),
             external: false,

@@ -196,7 +196,7 @@ end
     let found = parse("weft.conf", text).unwrap_err();
     let places: Vec<usize> = found.iter().map(|error| error.line).collect();
     assert_eq!(places, [5, 9, 10, 16, 18, 23]);
-    assert!(found[3].message.contains("unnumbered"), "{}", found[3]);
+    assert!(found[3].message.contains("link-local"), "{}", found[3]);
     assert!(found[4].message.contains("router bgp N vrf NAME"), "{}", found[4]);
 }
 

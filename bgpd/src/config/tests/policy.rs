@@ -40,6 +40,7 @@ no access-list HOSTS seq 5
 no mac access-list MACS
 no bgp community-list standard NEAR permit 65000:1 65000:2
 no bgp community-list 100
+no bgp community-list 5
 no bgp large-community-list expanded BIG
 no bgp extcommunity-list standard RTS
 no bgp as-path access-list OURS

@@ -114,10 +114,16 @@ fn settings() -> BoxedStrategy<NeighborSettings> {
             option::of(1u16..),
             option::of(name()),
         ),
-        (any::<[bool; 4]>(), option::of(mode()), family()),
+        (any::<[bool; 5]>(), option::of(mode()), family()),
     )
         .prop_map(|(a, b, (flags, graceful_restart, l2vpn_evpn))| {
-            let [passive, disable_connected_check, capability_extended_nexthop, suppress_fqdn] = flags;
+            let [
+                passive,
+                disable_connected_check,
+                capability_extended_nexthop,
+                suppress_fqdn,
+                enforce_first_as,
+            ] = flags;
             NeighborSettings {
                 remote_as: Some(a.0),
                 interface: b.5,
@@ -134,6 +140,7 @@ fn settings() -> BoxedStrategy<NeighborSettings> {
                 port: b.4,
                 capability_extended_nexthop,
                 suppress_fqdn,
+                enforce_first_as,
                 graceful_restart,
                 domain: None,
                 l2vpn_evpn,

@@ -18,7 +18,7 @@ mod unicast;
 mod vrf;
 
 #[cfg(test)]
-pub(super) use entry::unspecified;
+pub(in crate::show) use entry::unspecified;
 pub(super) use unicast::show as unicast;
 
 use super::{instance::Instance, json::JsonStream};

@@ -598,9 +598,10 @@ impl Evpn {
         targets: &[RouteTarget],
         out: &mut Vec<Output>,
     ) -> bool {
-        let Some(instance) = self.instances.get_mut(&vni).filter(|_| route.label2.is_some()) else {
+        if route.label2.is_none() {
             return false;
-        };
+        }
+        let Some(instance) = self.instances.get_mut(&vni) else { return false };
         let Some(settings) = &instance.active else { return false };
         let is_ours = |target: &RouteTarget| settings.import.iter().any(|wanted| wanted.matches(*target));
         if !targets.iter().all(is_ours) {
