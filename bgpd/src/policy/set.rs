@@ -15,7 +15,7 @@ use std::{
 use weft_evpn::ExtendedCommunity;
 
 /// LOCAL_PREF of a route that has none (RFC 4271 §9.1.1 leaves it to us; FRR's default).
-const DEFAULT_LOCAL_PREFERENCE: u32 = 100;
+pub(super) const DEFAULT_LOCAL_PREFERENCE: u32 = 100;
 
 /// A change of attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +107,9 @@ impl Change {
                 set.next_hop = Some((*address).into());
                 set.link_local_next_hop = None;
             }
-            Self::NextHopIpv6(address) if family != Family::Ipv4Unicast => set.next_hop = Some((*address).into()),
+            Self::NextHopIpv6(address) if family != Family::Ipv4Unicast => {
+                set.next_hop = Some((*address).into())
+            }
             Self::NextHopLinkLocal(address) if family == Family::Ipv6Unicast => {
                 set.link_local_next_hop = Some(*address);
             }

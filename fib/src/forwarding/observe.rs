@@ -27,10 +27,14 @@ impl Forwarding {
         match message.family {
             AF_BRIDGE if message.has(NTF_SELF) => self.observe_self(message, gone, now),
             AF_BRIDGE => {
-                // A bridge that knows VLANs may have the ports of several L3VNIs.
-                let l3 = self.by_vxlan.get(&message.ifindex).filter(|id| id.is_l3());
-                let by_bridge = || message.master.and_then(|bridge| self.by_bridge.get(&bridge));
-                let Some(id) = l3.or_else(by_bridge).copied() else { return };
+                // A bridge that knows VLANs has the ports of several VNIs, each in one VLAN. What we set on such a port
+                // without saying a VLAN stands in that one, and once more in none.
+                let by_vlan = || {
+                    let bridge = message.master?;
+                    let plain = || self.by_fdb.get(&(bridge, None));
+                    self.by_fdb.get(&(bridge, message.vlan)).or_else(plain).copied()
+                };
+                let Some(id) = self.table_of_port(message).or_else(by_vlan) else { return };
                 if let Some(mac) = message.mac {
                     self.observe_bridge(links, id, mac, message, gone, now);
                 }
@@ -53,7 +57,7 @@ impl Forwarding {
     }
 
     fn observe_self(&mut self, message: &NeighbourMessage, gone: bool, now: Instant) {
-        let Some(id) = self.by_vxlan.get(&message.ifindex).copied() else { return };
+        let Some(id) = self.table_of_port(message) else { return };
         match (message.mac, message.address) {
             (Some(MacAddr::ZERO), Some(vtep)) => self.observe_flood(id, vtep, message, gone, now),
             (Some(mac), _) if mac.is_unicast() => self.observe_vxlan(id, mac, message, gone, now),
@@ -74,7 +78,13 @@ impl Forwarding {
             VxlanFdb::Absent
         } else if !message.has(NTF_EXT_LEARNED) {
             let held = table.macs.get(&mac).is_some_and(|entry| entry.vxlan_held);
-            if held { VxlanFdb::Overwritten } else { VxlanFdb::Foreign }
+            let in_our_group = message.nexthop.is_some_and(|group| self.vteps.of_group(group).is_some());
+            match (held, in_our_group) {
+                (true, _) => VxlanFdb::Overwritten,
+                // One of ours that lost its mark just as it was to go; the kernel drops it with the group.
+                (false, true) => VxlanFdb::Stray,
+                (false, false) => VxlanFdb::Foreign,
+            }
         } else {
             match (message.nexthop, message.address) {
                 (Some(group), _) => self.vteps.of_group(group).map_or(VxlanFdb::Stray, VxlanFdb::Nexthop),
