@@ -9,11 +9,11 @@ mod execute;
 mod plan;
 mod routed;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 pub use execute::{DeviceKeeper, Situation};
 #[cfg(test)]
-use plan::plan;
+pub use plan::{DeviceOp, plan};
 
 use crate::model::Link;
 use std::hash::BuildHasher;

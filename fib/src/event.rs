@@ -68,7 +68,7 @@ pub enum FibNotice {
     RouterMacs {
         /// The IP-VRF.
         vrf: VrfName,
-        /// The VTEP, or what stands for it in the other address family.
+        /// The VTEP.
         vtep: IpAddr,
         /// The one in use.
         chosen: MacAddr,

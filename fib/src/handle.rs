@@ -56,6 +56,8 @@ pub struct FibCounters {
     pub failures: AtomicU64,
     /// Entries of ours that somebody else had deleted or changed and that were written again.
     pub repairs: AtomicU64,
+    /// VTEPs for which routes of an IP-VRF named several router MACs at a time.
+    pub router_mac_disputes: AtomicU64,
     /// Overruns and interrupted dumps answered by reading everything again.
     pub resyncs: AtomicU64,
 }

@@ -26,8 +26,8 @@ use kernel::Kernel;
 use lock::NamespaceLock;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use routed::Routed;
 use proxying::Proxying;
+use routed::Routed;
 use snooping::Snooping;
 use std::collections::BTreeSet;
 use std::io;
@@ -479,6 +479,7 @@ impl Service {
     fn hand_over(&mut self) {
         let output = self.kernel.forwarding.take_output();
         FibCounters::add(&self.shared.counters.repairs, output.repairs);
+        FibCounters::add(&self.shared.counters.router_mac_disputes, output.disputes);
         self.shared.emit_local(output.locals);
         if std::mem::take(&mut self.kernel.new_address) && self.ready {
             self.shared.emit_new_address();

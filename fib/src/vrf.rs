@@ -16,6 +16,8 @@ pub mod plan;
 pub mod serve;
 pub mod sysctl;
 pub mod tenant;
+#[cfg(test)]
+mod tests;
 pub mod want;
 
 pub use plan::{Routing, VrfOp, plan};

@@ -144,7 +144,7 @@ impl Tenant {
         self.bench.receive(reflector, attributes.clone(), std::slice::from_ref(&route));
         let next_hop = VrfNextHop::Vtep { vtep: vtep(2), router_mac: ROUTER_MAC };
         let path = EvpnPath {
-            path: VrfPath { route, next_hop, domain: DomainId::default() },
+            path: VrfPath { route, next_hop, domain: DomainId::default(), overruled: false },
             attributes: Arc::new(attributes),
             router_id: Ipv4Addr::new(10, 255, 0, 2),
             external: false,

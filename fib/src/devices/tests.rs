@@ -1,5 +1,5 @@
+use super::plan::Plan;
 use super::plan::overlay_mtu;
-use super::plan::{DeviceOp, Plan};
 use super::*;
 use crate::config::{BridgeDomain, FibConfig, Serve};
 use crate::model::{BridgePort, LinkKind, Links, Vxlan};
@@ -18,7 +18,7 @@ fn vni(number: u32) -> Vni {
     Vni::new(number).unwrap()
 }
 
-fn other(index: u32, name: &str) -> Link {
+pub fn other(index: u32, name: &str) -> Link {
     Link {
         index,
         name: name.to_owned(),
@@ -34,7 +34,7 @@ fn other(index: u32, name: &str) -> Link {
     }
 }
 
-fn underlay() -> Links {
+pub fn underlay() -> Links {
     let mut links = Links::default();
     links.set(Link { loopback: true, mtu: 65_536, ..other(1, "lo") });
     links.add_address(1, VTEP.parse::<IpAddr>().unwrap());
@@ -55,7 +55,7 @@ fn config(domains: &[(&str, u32, &[&str])]) -> FibConfig {
 }
 
 /// What the kernel would do.
-fn apply(links: &mut Links, op: &DeviceOp) {
+pub fn apply(links: &mut Links, op: &DeviceOp) {
     let next = links.iter().map(|link| link.index).max().unwrap_or(0) + 1;
     let change = |links: &mut Links, index: u32, change: &mut dyn FnMut(&mut Link)| {
         let mut link = links.get(index).unwrap().clone();

@@ -74,7 +74,13 @@ impl Forwarding {
             VxlanFdb::Absent
         } else if !message.has(NTF_EXT_LEARNED) {
             let held = table.macs.get(&mac).is_some_and(|entry| entry.vxlan_held);
-            if held { VxlanFdb::Overwritten } else { VxlanFdb::Foreign }
+            let in_our_group = message.nexthop.is_some_and(|group| self.vteps.of_group(group).is_some());
+            match (held, in_our_group) {
+                (true, _) => VxlanFdb::Overwritten,
+                // One of ours that lost its mark just as it was to go; the kernel drops it with the group.
+                (false, true) => VxlanFdb::Stray,
+                (false, false) => VxlanFdb::Foreign,
+            }
         } else {
             match (message.nexthop, message.address) {
                 (Some(group), _) => self.vteps.of_group(group).map_or(VxlanFdb::Stray, VxlanFdb::Nexthop),

@@ -11,7 +11,7 @@ use super::key::{Key, TableId, VrfId};
 use super::neighbour::{ActualNeighbour, NeighbourEntry};
 use super::route::{ActualRoute, RouteEntry, WayId};
 use super::table::Devices;
-use super::vrf::{VrfTable, Way};
+use super::vrf::VrfTable;
 use crate::event::FibNotice;
 use crate::netlink::encode::{Mode, Op, RouteTarget, metric_of};
 use ipnet::IpNet;
@@ -60,9 +60,10 @@ impl Forwarding {
         let l3 = |devices: &VrfDevices| {
             devices.l3vni.as_ref().map(|l3vni| (TableId::l3(l3vni.vni), indexes(l3vni)))
         };
+        let same_form = old.as_ref().is_none_or(|old| old.form == devices.form);
         let (was, is) = (old.as_ref().and_then(l3), l3(&devices));
         if let Some((table, _)) = was
-            && is.is_none_or(|(other, _)| other != table)
+            && (!same_form || is.is_none_or(|(other, _)| other != table))
         {
             self.leave_l3(id, table);
         }
@@ -70,11 +71,11 @@ impl Forwarding {
         self.pace.forgive_vrf(id);
         self.count_users(id, false);
         if let Some(vrf) = self.vrfs.get_mut(id) {
-            vrf.devices = Some(devices);
+            vrf.set_devices(devices);
             vrf.pruned &= !std::mem::take(&mut vrf.retiring);
         }
         if let Some((table, devices)) = is {
-            if was != is {
+            if was != is || !same_form {
                 self.attach_table(table, devices);
             }
             self.wish_bindings(id);
@@ -229,7 +230,8 @@ impl Forwarding {
         let Some(vrf) = self.vrfs.get_mut(id) else { return WayId::DISCARD };
         let found = vrf.find_way(ipv6, &hops);
         let way = found.unwrap_or_else(|| vrf.insert_way(ipv6, hops.into_boxed_slice()));
-        let bindings: Vec<_> = vrf.way(way).into_iter().flat_map(Way::bindings).collect();
+        let naming = vrf.naming();
+        let bindings: Vec<_> = vrf.way(way).into_iter().flat_map(|way| way.bindings(naming)).collect();
         for (gateway, vtep, mac) in bindings {
             let Some(vrf) = self.vrfs.get_mut(id) else { break };
             let changed = match found {
@@ -248,8 +250,9 @@ impl Forwarding {
     }
 
     fn leave_way(&mut self, id: VrfId, way: Option<WayId>) {
+        let Some(naming) = self.vrfs.get(id).map(VrfTable::naming) else { return };
         let Some(way) = way.and_then(|way| self.vrfs.get_mut(id)?.unwant_way(way)) else { return };
-        for (gateway, vtep, mac) in way.bindings() {
+        for (gateway, vtep, mac) in way.bindings(naming) {
             let Some(vrf) = self.vrfs.get_mut(id) else { break };
             let changed = vrf.bindings.unname(gateway, vtep, mac);
             self.wish_binding(id, gateway, mac, changed);
@@ -525,9 +528,9 @@ impl Forwarding {
             if let Some(chosen) = vrf.bindings.mac(gateway)
                 && self.told_disputes.insert((id, gateway))
             {
-                let vrf = vrf.name.clone();
+                let (vtep, vrf) = (vrf.bindings.vtep(chosen).unwrap_or(gateway), vrf.name.clone());
                 self.out.disputes += 1;
-                self.out.notices.push(FibNotice::RouterMacs { vrf, vtep: gateway, chosen, count });
+                self.out.notices.push(FibNotice::RouterMacs { vrf, vtep, chosen, count });
             }
         }
     }

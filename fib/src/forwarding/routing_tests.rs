@@ -43,6 +43,12 @@ fn via(lasts: &[u8]) -> Option<VrfForward> {
     Some(VrfForward::Via(lasts.iter().copied().map(through).collect()))
 }
 
+/// In rule form an IPv6 VTEP is named by another address.
+fn stand_in(vtep: IpAddr) -> IpAddr {
+    let text = vtep.to_string();
+    text.strip_prefix("2001:").map_or(vtep, |rest| format!("4001:{rest}").parse().unwrap())
+}
+
 fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
@@ -108,8 +114,12 @@ impl FakeKernel {
                 self.events.push(Event::Route(route, RouteNews::Gone));
             }
         }
-        let groups: Vec<u32> =
-            self.nexthops.values().filter(|nexthop| nexthop.members.contains(&id)).map(|nexthop| nexthop.id).collect();
+        let groups: Vec<u32> = self
+            .nexthops
+            .values()
+            .filter(|nexthop| nexthop.members.contains(&id))
+            .map(|nexthop| nexthop.id)
+            .collect();
         for group in groups {
             let nexthop = self.nexthops.get_mut(&group).unwrap();
             nexthop.members.retain(|member| *member != id);
@@ -320,7 +330,10 @@ impl World {
 
     /// Another daemon in the same kernel.
     fn after(kernel: FakeKernel) -> Self {
-        World { kernel: FakeKernel { events: Vec::new(), writes: 0, route_writes: 0, ..kernel }, ..World::new() }
+        World {
+            kernel: FakeKernel { events: Vec::new(), writes: 0, route_writes: 0, ..kernel },
+            ..World::new()
+        }
     }
 
     fn wish(&mut self, prefix: IpNet, wanted: Option<VrfForward>) {
@@ -455,12 +468,13 @@ impl World {
             .iter()
             .filter_map(|hop| match *hop {
                 VrfNextHop::Vtep { vtep: IpAddr::V4(vtep), .. } if ipv6 => Some(vtep.to_ipv6_mapped().into()),
-                VrfNextHop::Vtep { vtep, .. } => Some(vtep),
+                VrfNextHop::Vtep { vtep, .. } => Some(stand_in(vtep)),
                 VrfNextHop::Gateway(gateway) if ipv6 && gateway.is_ipv4() => None,
                 VrfNextHop::Gateway(gateway) => {
                     let on = |net: &&IpNet| net.contains(&gateway);
                     let interfaces = &self.attached.as_ref()?.interfaces;
-                    let known = interfaces.iter().flat_map(|interface| &interface.addresses).any(|net| on(&net));
+                    let known =
+                        interfaces.iter().flat_map(|interface| &interface.addresses).any(|net| on(&net));
                     known.then_some(gateway)
                 }
             })
@@ -495,7 +509,7 @@ impl World {
                 if let VrfNextHop::Vtep { vtep, router_mac } = *hop {
                     let gateway = match vtep {
                         IpAddr::V4(vtep) if prefix.addr().is_ipv6() => vtep.to_ipv6_mapped().into(),
-                        vtep => vtep,
+                        vtep => stand_in(vtep),
                     };
                     neighbours.insert(gateway, router_mac);
                     vteps.insert(router_mac, vtep);
@@ -738,13 +752,12 @@ fn a_gateway_is_found_on_the_interfaces_and_waited_for() {
     world.wish(net("2001:db8:3::/64"), Some(VrfForward::Via(vec![gateway("172.16.0.9")])));
     world.settle();
     assert_eq!(world.kernel.routes.len(), 2);
-    let nexthops: Vec<_> = world.kernel.nexthops.values().filter(|nexthop| nexthop.gateway.is_some()).collect();
+    let nexthops: Vec<_> =
+        world.kernel.nexthops.values().filter(|nexthop| nexthop.gateway.is_some()).collect();
     assert!(nexthops.iter().all(|nexthop| nexthop.device == Some(TENANT) && !nexthop.onlink), "{nexthops:?}");
     let mut more = devices(true);
-    more.interfaces.push(VrfInterface {
-        device: (8, "br11".to_owned()),
-        addresses: vec![net("172.17.0.254/16")],
-    });
+    more.interfaces
+        .push(VrfInterface { device: (8, "br11".to_owned()), addresses: vec![net("172.17.0.254/16")] });
     world.attach(more);
     world.settle();
     assert_eq!(world.gateways(host(2)), Some(vec!["172.17.0.9".parse().unwrap()]));
@@ -810,7 +823,8 @@ fn routes_of_others_are_told_left_alone_and_noted() {
     // Beside the one, not in the place of the other.
     assert_eq!(world.gateways(host(1)), Some(vec![vtep(2)]));
     assert_eq!(world.gateways(host(2)), None);
-    let noted = world.notices.iter().filter(|notice| matches!(notice, FibNotice::ForeignRoute { .. })).count();
+    let noted =
+        world.notices.iter().filter(|notice| matches!(notice, FibNotice::ForeignRoute { .. })).count();
     assert_eq!((noted, world.notices.len()), (2, 2), "{:?}", world.notices);
     let told: BTreeMap<IpNet, Option<(LocalRouteKind, u32)>> = world
         .locals
@@ -861,7 +875,9 @@ fn drift_is_repaired_at_once_and_a_fight_is_spaced_out() {
     let deeds: Vec<Box<dyn Fn(&mut FakeKernel)>> = vec![
         Box::new(|kernel| kernel.delete_route(host(1), 20).unwrap()),
         Box::new(|kernel| kernel.add_route(foreign(host(1), RTPROT_BOOT, 20))),
-        Box::new(|kernel| kernel.add_route(RouteMessage { nexthop: Some(7), ..our_route(host(1), RTN_UNICAST, None) })),
+        Box::new(|kernel| {
+            kernel.add_route(RouteMessage { nexthop: Some(7), ..our_route(host(1), RTN_UNICAST, None) })
+        }),
         Box::new(move |kernel| kernel.delete_nexthop(member, false).unwrap()),
         Box::new(move |kernel| kernel.delete_nexthop(group, false).unwrap()),
         Box::new(move |kernel| {

@@ -723,3 +723,18 @@ fn a_fight_is_spaced_out() {
     world.settle();
     world.check();
 }
+
+/// Somebody takes the mark off an entry just as it is to go. It goes with its group, and comes back when it is wanted.
+#[test]
+fn an_entry_without_mark_in_our_group_is_ours() {
+    let mut world = attached();
+    world.wish(want_mac(1, Some(2)));
+    world.settle();
+    world.wish(want_mac(1, None));
+    world.overwrite(0, 1);
+    world.settle();
+    assert!(world.kernel.vxlan.is_empty() && world.kernel.nexthops.is_empty());
+    world.wish(want_mac(1, Some(2)));
+    world.settle();
+    world.check();
+}

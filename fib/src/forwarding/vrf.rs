@@ -9,10 +9,10 @@ use super::key::{TableId, VrfId};
 use super::route::{ActualRoute, RouteEntry, Routes, WayId};
 use hashbrown::HashMap;
 use ipnet::IpNet;
-use std::net::IpAddr;
-use weft_evpn::VrfName;
+use std::net::{IpAddr, Ipv6Addr};
 use weft_evpn::forwarding::VrfNextHop;
-use weft_evpn::vrf::VrfDevices;
+use weft_evpn::vrf::{VrfDevices, VrfForm};
+use weft_evpn::{MacAddr, VrfName};
 
 /// A list of next hops that routes of one family want.
 #[derive(Debug)]
@@ -40,23 +40,51 @@ pub struct VrfTable {
     ways: Vec<Option<Way>>,
     free: Vec<usize>,
     by_hops: HashMap<(bool, Box<[VrfNextHop]>), WayId, FixedState>,
+    naming: Naming,
     pub bindings: Bindings,
     pub foreign: ForeignRoutes,
 }
 
-/// The address by which a prefix of the other family reaches an IPv4 VTEP (RFC 4291 §2.5.5.2).
-fn gateway_of(vtep: IpAddr, ipv6: bool) -> IpAddr {
-    match vtep {
-        IpAddr::V4(vtep) if ipv6 => IpAddr::V6(vtep.to_ipv6_mapped()),
-        _ => vtep,
+/// How next hops through the L3VNI name a VTEP. None of these addresses is ever sent to: each only leads to the
+/// neighbour entry with the router MAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Naming {
+    /// By its address; for IPv6 prefixes an IPv4 one in IPv6 form (RFC 4291 §2.5.5.2).
+    #[default]
+    Plain,
+    /// An IPv6 VTEP by a stand-in. Where the routed device is in no VRF device, the kernel refuses an IPv6 gateway on it
+    /// that the main table has a route to by another device, `onlink` or not; and there the underlay is.
+    StandIn,
+}
+
+impl Naming {
+    fn of(devices: &VrfDevices) -> Self {
+        match devices.form {
+            VrfForm::Device => Naming::Plain,
+            VrfForm::Rule => Naming::StandIn,
+        }
+    }
+
+    fn gateway(self, vtep: IpAddr, ipv6: bool) -> IpAddr {
+        match vtep {
+            IpAddr::V4(vtep) if ipv6 => IpAddr::V6(vtep.to_ipv6_mapped()),
+            // 2001:db8::1 becomes 4001:db8::1, fd00::1 becomes 9d00::1: one to one, and in space that IANA keeps back
+            // (RFC 4291 §2.4), so that no routing table has it.
+            IpAddr::V6(vtep) if self == Naming::StandIn => {
+                IpAddr::V6(Ipv6Addr::from(u128::from(vtep) ^ (0x60 << 120)))
+            }
+            _ => vtep,
+        }
     }
 }
 
 impl Way {
     /// Gateway, VTEP and router MAC of each next hop through the L3VNI.
-    pub fn bindings(&self) -> impl Iterator<Item = (IpAddr, IpAddr, weft_evpn::MacAddr)> {
-        self.hops.iter().filter_map(|hop| match *hop {
-            VrfNextHop::Vtep { vtep, router_mac } => Some((gateway_of(vtep, self.ipv6), vtep, router_mac)),
+    pub fn bindings(&self, naming: Naming) -> impl Iterator<Item = (IpAddr, IpAddr, MacAddr)> {
+        self.hops.iter().filter_map(move |hop| match *hop {
+            VrfNextHop::Vtep { vtep, router_mac } => {
+                Some((naming.gateway(vtep, self.ipv6), vtep, router_mac))
+            }
             VrfNextHop::Gateway(_) => None,
         })
     }
@@ -66,7 +94,7 @@ impl Way {
         let resolved = self.hops.iter().filter_map(|hop| match *hop {
             VrfNextHop::Vtep { vtep, .. } => {
                 let l3vni = devices.l3vni.as_ref()?;
-                Some(Hop { device: l3vni.svi.0, gateway: gateway_of(vtep, self.ipv6), onlink: true })
+                Some(Hop { device: l3vni.svi.0, gateway: Naming::of(devices).gateway(vtep, self.ipv6), onlink: true })
             }
             VrfNextHop::Gateway(gateway) => {
                 // The kernel has no IPv6 route through an IPv4 gateway.
@@ -110,6 +138,7 @@ impl VrfTable {
             ways: Vec::new(),
             free: Vec::new(),
             by_hops: HashMap::default(),
+            naming: Naming::default(),
             bindings: Bindings::default(),
             foreign: ForeignRoutes::default(),
         }
@@ -126,6 +155,26 @@ impl VrfTable {
             return None;
         }
         self.devices.as_ref()?.l3vni.as_ref().map(|l3vni| TableId::l3(l3vni.vni))
+    }
+
+    /// How its next hops name VTEPs.
+    pub fn naming(&self) -> Naming {
+        self.naming
+    }
+
+    /// Its devices are these now. Where they name VTEPs otherwise, all bindings are made anew; none may be wished of the
+    /// kernel then.
+    pub fn set_devices(&mut self, devices: VrfDevices) {
+        let naming = Naming::of(&devices);
+        if std::mem::replace(&mut self.naming, naming) != naming {
+            self.bindings = Bindings::default();
+            for way in self.ways.iter().flatten() {
+                for (gateway, vtep, mac) in way.bindings(naming) {
+                    self.bindings.name(gateway, vtep, mac);
+                }
+            }
+        }
+        self.devices = Some(devices);
     }
 
     pub fn way(&self, id: WayId) -> Option<&Way> {

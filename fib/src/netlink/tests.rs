@@ -1,9 +1,11 @@
 use super::attribute::{Attributes, MessageBuffer, Messages};
 use super::constants::*;
-use super::encode::{Mode, Op, Query, Target};
+use super::encode::{Mode, Op, Query, RouteTarget, Target, metric_of};
 use super::neighbour::NeighbourMessage;
 use super::nexthop::NexthopMessage;
 use super::read_all;
+use super::route::RouteMessage;
+use ipnet::IpNet;
 use proptest::prelude::*;
 use std::net::IpAddr;
 use weft_evpn::MacAddr;
@@ -127,6 +129,123 @@ fn nexthop_messages_read_back() {
     assert_eq!(message.group(), Some((17, 1)));
 }
 
+#[cfg(target_endian = "little")]
+#[test]
+fn a_route_is_byte_exact() {
+    let prefix = "192.168.2.0/24".parse().unwrap();
+    let target = RouteTarget::Nexthop(0x5770_0001);
+    let op = Op::RouteSet { table: 1001, prefix, target, mode: Mode::Replace };
+    let expected: [&[u8]; 6] = [
+        &[60, 0, 0, 0, 24, 0, 0x01, 0x05, 7, 0, 0, 0, 0, 0, 0, 0],
+        &[2, 24, 0, 0, 252, 186, 0, 1, 0, 0, 0, 0],
+        &[8, 0, 1, 0, 192, 168, 2, 0],
+        &[8, 0, 6, 0, 20, 0, 0, 0],
+        &[8, 0, 15, 0, 0xe9, 3, 0, 0],
+        &[8, 0, 30, 0, 1, 0, 0x70, 0x57],
+    ];
+    assert_eq!(encoded(op), expected.concat());
+}
+
+#[test]
+fn routes_read_back() {
+    for prefix in ["192.168.2.0/24", "0.0.0.0/0", "2001:db8::/32", "::/0", "2001:db8::1/128"] {
+        let prefix: IpNet = prefix.parse().unwrap();
+        for (target, kind, nexthop) in
+            [(RouteTarget::Nexthop(17), RTN_UNICAST, Some(17)), (RouteTarget::Discard, RTN_BLACKHOLE, None)]
+        {
+            let set = encoded(Op::RouteSet { table: 70_000, prefix, target, mode: Mode::Create });
+            let read = RouteMessage::parse(payload(&set, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL)).unwrap();
+            let expected = RouteMessage {
+                table: 70_000,
+                prefix,
+                protocol: RTPROT_BGP,
+                kind,
+                metric: metric_of(prefix),
+                nexthop,
+                gateway: None,
+                device: None,
+                special: false,
+            };
+            assert_eq!(read, expected);
+            assert_eq!(RouteMessage::table_of(payload(&set, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL)), Some(70_000));
+        }
+        let delete = encoded(Op::RouteDelete { table: 10, prefix });
+        let read = RouteMessage::parse(payload(&delete, RTM_DELROUTE, 0)).unwrap();
+        assert_eq!((read.table, read.prefix, read.is_ours()), (10, prefix, true));
+    }
+}
+
+#[test]
+fn routes_of_others_are_read_with_their_first_next_hop() {
+    // A route by two next hops, as `ip route add … nexthop via … nexthop via …` makes it, and one with `via inet6`.
+    let mut buffer = MessageBuffer::default();
+    buffer.begin(RTM_NEWROUTE, 0, 1);
+    buffer.fixed(&[AF_INET, 16, 0, 0, 100, RTPROT_STATIC, 0, RTN_UNICAST, 0, 0, 0, 0]);
+    buffer.ip(RTA_DST, ip("10.1.0.0"));
+    let hop = |device: u8, last| [16, 0, 0, 0, device, 0, 0, 0, 8, 0, 5, 0, 10, 0, 0, last];
+    buffer.attribute(RTA_MULTIPATH, &[hop(3, 9), hop(4, 8)].concat());
+    buffer.end();
+    buffer.begin(RTM_NEWROUTE, 0, 1);
+    buffer.fixed(&[AF_INET, 0, 0, 0, 100, RTPROT_BOOT, 0, RTN_UNICAST, 0, 0, 0, 0]);
+    buffer.attribute(RTA_OIF, &5_u32.to_ne_bytes());
+    buffer.attribute(RTA_VIA, &[&[AF_INET6, 0][..], &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]].concat());
+    buffer.end();
+    let read: Vec<RouteMessage> =
+        Messages::new(buffer.bytes()).filter_map(|(_, payload)| RouteMessage::parse(payload)).collect();
+    assert_eq!((read[0].gateway, read[0].device), (Some(ip("10.0.0.9")), Some(3)));
+    assert_eq!((read[1].gateway, read[1].device), (Some(ip("fe80::1")), Some(5)));
+    assert_eq!((read[1].prefix.to_string().as_str(), read[1].table), ("0.0.0.0/0", 100));
+    // Host bits, a prefix that is too long, another family, a cached copy.
+    for (at, octet) in [(1, 33), (0, AF_BRIDGE), (9, 2)] {
+        let mut bytes = buffer.bytes().to_vec();
+        bytes[16 + at] = octet;
+        let (_, payload) = Messages::new(&bytes).next().unwrap();
+        assert_eq!(RouteMessage::parse(payload), None, "octet {at}");
+    }
+}
+
+#[test]
+fn nexthops_of_routes_read_back() {
+    for gateway in ["10.0.0.2", "::ffff:10.0.0.2"] {
+        let (gateway, onlink) = (ip(gateway), gateway.starts_with("10"));
+        let set = encoded(Op::HopSet { id: 17, device: 4, gateway, onlink, mode: Mode::Create });
+        let message = NexthopMessage::parse(payload(&set, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_EXCL)).unwrap();
+        let expected = NexthopMessage {
+            id: 17,
+            protocol: RTPROT_BGP,
+            gateway: Some(gateway),
+            device: Some(4),
+            onlink,
+            ..Default::default()
+        };
+        assert_eq!(message, expected);
+    }
+    let set = encoded(Op::HopGroupSet { id: 18, members: [17, 19, 23].into(), mode: Mode::Replace });
+    let message =
+        NexthopMessage::parse(payload(&set, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE)).unwrap();
+    assert_eq!((message.members.as_slice(), message.fdb, message.weighted), (&[17, 19, 23][..], false, false));
+}
+
+#[test]
+fn a_large_group_fits_a_batch_or_starts_the_next() {
+    let members: std::sync::Arc<[u32]> = (1..=1000).collect();
+    let op = Op::HopGroupSet { id: 18, members, mode: Mode::Create };
+    let mut buffer = MessageBuffer::default();
+    let mut count = 0;
+    while op.fits(&buffer, count) {
+        op.encode(1, &mut buffer);
+        count += 1;
+    }
+    assert!(count >= 1 && buffer.bytes().len() <= super::encode::MAX_BATCH_BYTES, "{count}");
+}
+
+#[test]
+fn proxies_read_back() {
+    let set = encoded(Op::ProxySet { device: 4, ip: ip("192.0.2.1") });
+    let message = NeighbourMessage::parse(payload(&set, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE)).unwrap();
+    assert!(message.has(NTF_PROXY) && message.protocol == RTPROT_BGP && message.ifindex == 4);
+}
+
 #[test]
 fn a_batch_stays_within_its_bounds() {
     let op = Op::NeighbourSet { bridge: 5, ip: ip("2001:db8::1"), mac: MAC, router: false };
@@ -155,7 +274,7 @@ fn any_op() -> impl Strategy<Value = Op> {
     let mac = any::<[u8; 6]>().prop_map(MacAddr);
     let address =
         prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u8; 16]>().prop_map(IpAddr::from)];
-    (0..12_u8, any::<u32>(), any::<u32>(), mac, address, any::<bool>()).prop_map(
+    (0..18_u8, any::<u32>(), any::<u32>(), mac, address, any::<bool>()).prop_map(
         |(which, index, id, mac, address, flag)| {
             let mode = if flag { Mode::Create } else { Mode::Replace };
             match which {
@@ -170,7 +289,15 @@ fn any_op() -> impl Strategy<Value = Op> {
                 8 => Op::NeighbourSet { bridge: index, ip: address, mac, router: flag },
                 9 => Op::NeighbourDelete { bridge: index, ip: address },
                 10 => Op::NexthopSet { id, gateway: address, mode },
-                _ => Op::GroupSet { id, member: index, mode },
+                11 => Op::GroupSet { id, member: index, mode },
+                12 => Op::HopSet { id, device: index, gateway: address, onlink: flag, mode },
+                13 => Op::HopGroupSet { id, members: [index, id].into(), mode },
+                14 => {
+                    Op::RouteSet { table: index, prefix: address.into(), target: RouteTarget::Nexthop(id), mode }
+                }
+                15 => Op::RouteDelete { table: index, prefix: address.into() },
+                16 => Op::ProxySet { device: index, ip: address },
+                _ => Op::ProxyDelete { device: index, ip: address },
             }
         },
     )
@@ -206,9 +333,18 @@ proptest! {
                     _ => {}
                 }
             }
+            RTM_NEWROUTE | RTM_DELROUTE => {
+                let message = RouteMessage::parse(payload).unwrap();
+                let (Op::RouteSet { table, prefix, .. } | Op::RouteDelete { table, prefix }) = op else {
+                    panic!("{op:?}")
+                };
+                prop_assert_eq!((message.table, message.prefix), (table, prefix));
+                prop_assert!(message.is_ours() && message.metric == metric_of(prefix));
+            }
             _ => {
                 if let Some(message) = NexthopMessage::parse(payload) {
-                    prop_assert!(message.fdb && message.protocol == RTPROT_BGP);
+                    let of_routes = matches!(op, Op::HopSet { .. } | Op::HopGroupSet { .. });
+                    prop_assert!(message.fdb != of_routes && message.protocol == RTPROT_BGP);
                 }
             }
         }

@@ -7,11 +7,8 @@ use std::path::PathBuf;
 use tracing::debug;
 
 /// Family, file below it (`*` is the device), value. The kernel waits up to 0.8 s before it answers for another.
-const SETTINGS: [(&str, &str); 3] = [
-    ("ipv4/neigh/*/proxy_delay", "0"),
-    ("ipv6/neigh/*/proxy_delay", "0"),
-    ("ipv6/conf/*/proxy_ndp", "1"),
-];
+const SETTINGS: [(&str, &str); 3] =
+    [("ipv4/neigh/*/proxy_delay", "0"), ("ipv6/neigh/*/proxy_delay", "0"), ("ipv6/conf/*/proxy_ndp", "1")];
 
 /// What the settings of each bridge were before.
 #[derive(Debug, Default)]

@@ -17,8 +17,7 @@ pub fn frame(src_mac: MacAddr, ip: IpAddr, mac: MacAddr) -> io::Result<Vec<u8>> 
 }
 
 fn gratuitous_arp(src_mac: MacAddr, ip: Ipv4Addr, mac: MacAddr) -> Vec<u8> {
-    let ethernet =
-        Ethernet2Header { source: src_mac.0, destination: [0xff; 6], ether_type: EtherType::ARP };
+    let ethernet = Ethernet2Header { source: src_mac.0, destination: [0xff; 6], ether_type: EtherType::ARP };
     let arp = ArpEthIpv4Packet {
         operation: ArpOperation::REQUEST,
         sender_mac: mac.0,

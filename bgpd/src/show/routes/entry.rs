@@ -285,7 +285,7 @@ impl EntryPath {
 }
 
 /// `0.0.0.0` or `::`.
-pub(super) fn unspecified(prefix: &IpNet) -> IpAddr {
+pub(in crate::show) fn unspecified(prefix: &IpNet) -> IpAddr {
     match prefix {
         IpNet::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpNet::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
