@@ -422,3 +422,19 @@ fn a_foreign_object_at_our_id_is_passed_over() {
         assert_eq!(world.kernel.nexthops.keys().copied().collect::<Vec<_>>(), taken, "known {known}");
     }
 }
+
+#[test]
+fn a_route_that_was_not_known_is_found_by_the_refusal() {
+    let mut world = attached();
+    world.wish(host(2), via(&[2]));
+    world.settle();
+    // One of somebody else with our metric, and one of ours of which only the end was heard.
+    world.kernel.add_route(foreign(host(1), RTPROT_STATIC, 20));
+    let ours = world.kernel.routes[&(TABLE, host(2), 20)];
+    world.kernel.events = vec![Event::Route(ours, RouteNews::Gone)];
+    world.wish(host(1), via(&[2]));
+    world.settle();
+    assert_eq!((world.gateways(host(1)), world.gateways(host(2))), (None, Some(vec![vtep(2)])));
+    let written = |notice: &FibNotice| matches!(notice, FibNotice::WriteFailed { .. });
+    assert!(!world.notices.iter().any(written), "{:?}", world.notices);
+}

@@ -407,6 +407,10 @@ impl World {
                     match self.forwarding.refused(&self.links, *key, op, &error, self.now) {
                         FollowUp::None => {}
                         FollowUp::ReadNexthops => self.sync_nexthops(),
+                        FollowUp::ReadTable(table) => {
+                            assert_eq!(self.forwarding.vrf_of_table(table), Some(red()));
+                            self.sync();
+                        }
                         FollowUp::Ask(query) => self.answer(query),
                     }
                 }
