@@ -128,7 +128,7 @@ impl Tenant {
             esi: Esi::ZERO,
             ethernet_tag: EthernetTag::ZERO,
             prefix,
-            gateway: crate::show::routes::unspecified(&prefix),
+            gateway: if prefix.addr().is_ipv4() { [0; 4].into() } else { [0; 16].into() },
             label: vni(5000).to_label(),
         });
         let attributes = AttributeSet {
