@@ -210,7 +210,7 @@ impl Imports {
     }
 
     /// The prefixes that a domain has.
-    pub fn from_domain(&self, domain: DomainId) -> impl Iterator<Item = &IpNet> {
+    pub fn known_in(&self, domain: DomainId) -> impl Iterator<Item = &IpNet> {
         self.known.get(&domain).into_iter().flat_map(BTreeMap::keys)
     }
 
