@@ -17,8 +17,6 @@ mod table;
 mod unicast;
 mod vrf;
 
-#[cfg(test)]
-pub(in crate::show) use entry::unspecified;
 pub(super) use unicast::show as unicast;
 
 use super::{instance::Instance, json::JsonStream};
