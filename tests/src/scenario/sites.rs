@@ -103,10 +103,11 @@ pub fn evpn_routes(speaker: &Speaker) -> Result<Vec<String>> {
     let text = speaker.command("show bgp l2vpn evpn")?;
     let mut routes: Vec<String> = text
         .lines()
-        // The status stands right before the route; the legend has words in the place of the type.
         .filter_map(|line| line.split_whitespace().find(|word| word.contains("]:[")))
+        // The status stands right before the route.
         .filter_map(|word| word.find('[').and_then(|start| word.get(start..)))
-        .filter(|route| route.chars().nth(1).is_some_and(|digit| digit.is_ascii_digit()))
+        // The legend has words where routes have numbers.
+        .filter(|route| route.split("]:[").nth(1).is_some_and(|field| field.starts_with(|digit: char| digit.is_ascii_digit())))
         .map(str::to_owned)
         .collect();
     routes.sort();
@@ -275,9 +276,36 @@ fn travel(sites: &mut Sites, to: usize, leaving: Leaving) -> Result<[Loss; 2]> {
     }
     let v6 = machine(sites)?.host.v6;
     for host in sites.fabric.hosts.iter().filter(|host| [1, 3].contains(&host.leaf)) {
-        sites.explain(first_reply(host.ns(), v6, LIMIT))?;
+        first_reply(host.ns(), v6, LIMIT).map_err(|error| whereabouts(sites, v6, error))?;
     }
     Ok(losses)
+}
+
+/// Adds to an error what every node has of an address.
+fn whereabouts(sites: &Sites, address: IpAddr, error: LabError) -> LabError {
+    let mut text = error.to_string();
+    let speakers = sites.fabric.leaves.iter().map(|leaf| &leaf.speaker);
+    for speaker in speakers.chain(sites.gateways.iter().map(|gateway| &gateway.speaker)) {
+        let ns = speaker.namespace();
+        text += &format!("\n== {}", ns.name());
+        let prefix = kernel::canonical_prefix(&address.to_string());
+        let routes = routes_of(ns, RED).unwrap_or_default();
+        for route in routes.iter().filter(|route| route.prefix == prefix) {
+            text += &format!("\n{route:?}");
+        }
+        for command in ["neigh show", "neigh show proxy"] {
+            let all = ns.ip(&format!("{}{command}", if address.is_ipv6() { "-6 " } else { "" })).unwrap_or_default();
+            all.lines().filter(|line| line.contains(&address.to_string())).for_each(|line| text += &format!("\n{command}: {line}"));
+        }
+        let bgp = speaker.command("show bgp l2vpn evpn").unwrap_or_default();
+        let mut lines = bgp.lines().peekable();
+        while let Some(line) = lines.next() {
+            if line.contains(&format!("[{address}]")) {
+                text += &format!("\n{line} {}", lines.peek().copied().unwrap_or_default());
+            }
+        }
+    }
+    LabError::Unexpected(text)
 }
 
 /// Two hosts of one subnet in two sites reach each other by routing: the leaf answers ARP and ND
@@ -341,12 +369,10 @@ pub fn gateway_leaves(sites: &mut Sites) -> Result<Duration> {
         wait_gateway(sites, 0, &prefix, &[])?;
         took = took.max(start.elapsed());
     }
-    // Inside both sites nothing has changed.
-    for (from, to) in [(0, 1), (2, 3)] {
-        let host = |leaf: usize| sites.fabric.hosts.iter().find(|host| host.leaf == leaf);
-        if let (Some(from), Some(to)) = (host(from), host(to)) {
-            first_reply(from.ns(), to.host.v4, LIMIT)?;
-        }
+    // Inside the other site nothing has changed. (Its own is without a reflector.)
+    let host = |leaf: usize| sites.fabric.hosts.iter().find(|host| host.leaf == leaf);
+    if let (Some(from), Some(to)) = (host(0), host(1)) {
+        first_reply(from.ns(), to.host.v4, LIMIT)?;
     }
     sites.gateway_mut(1)?.speaker.launch()?;
     sites.wait_sessions()?;
