@@ -62,6 +62,10 @@ fn show(lab: &Lab, options: &Options, start: Instant) -> Result<()> {
         deployed.as_millis(),
         (start.elapsed() - deployed).as_millis()
     );
+    // A machine that has never spoken is found in its own site only: let it ask for its gateway.
+    for gateway in ["172.16.50.254", "2001:db8:1:50::fe"] {
+        first_reply(&lab.node("vm")?.ns, address(gateway)?, LIMIT)?;
+    }
     for (from, to, targets) in [
         ("r11", "r22", ["172.17.22.22", "2001:db8:2:22::22"]),
         ("b11", "b22", ["172.17.22.22", "2001:db8:2:22::22"]),
