@@ -95,11 +95,11 @@ fn measure_routes(hosts: u32, vteps: u32, hops: u32) -> Result<(), Failure> {
     run("ip link set lo up".to_owned())?;
     let options = FibOptions { vrf_form: Some(VrfForm::Rule), ..FibOptions::default() };
     let (fib, mut events) = weft_fib::start(options)?;
-    let mut config =
-        FibConfig { vtep_source: Some(IpAddr::from([10, 0, 0, 1])), ..FibConfig::default() };
+    let mut config = FibConfig { vtep_source: Some(IpAddr::from([10, 0, 0, 1])), ..FibConfig::default() };
     config.vrfs.insert(VrfName::from("red"), Vrf { vni: Vni::new(5000), table: None });
     fib.send(FibRequest::Config(config));
-    let is_up = |event: &LocalEvent| matches!(event, LocalEvent::VrfUp { devices, .. } if devices.l3vni.is_some());
+    let is_up =
+        |event: &LocalEvent| matches!(event, LocalEvent::VrfUp { devices, .. } if devices.l3vni.is_some());
     loop {
         match events.recv_timeout(std::time::Duration::from_secs(60)) {
             Some(FibEvent::Local(events)) if events.iter().any(is_up) => break,
@@ -120,7 +120,8 @@ fn measure_routes(hosts: u32, vteps: u32, hops: u32) -> Result<(), Failure> {
         }
     };
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
-    let steps = [("written", Some(false)), ("thinned", Some(true)), ("made full", Some(false)), ("deleted", None)];
+    let steps =
+        [("written", Some(false)), ("thinned", Some(true)), ("made full", Some(false)), ("deleted", None)];
     for (what, wanted) in steps {
         let changes = routes(hosts, vteps, hops, wanted);
         let (resident_before, writes) = (resident(), load(&fib.counters().writes));
@@ -131,7 +132,7 @@ fn measure_routes(hosts: u32, vteps: u32, hops: u32) -> Result<(), Failure> {
         drop(changes);
         let mut last = (u64::MAX, Instant::now());
         // Done when nothing has been written for a while.
-        while last.1.elapsed() < std::time::Duration::from_millis(300) {
+        while last.1.elapsed() < std::time::Duration::from_secs(2) {
             let now = load(&fib.counters().writes);
             if now != last.0 {
                 last = (now, Instant::now());

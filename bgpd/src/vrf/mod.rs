@@ -25,7 +25,8 @@
 //! until the domain that it has left lets it go.
 //!
 //! `settings` is what is configured, `local` what becomes of kernel routes, `import` the paths
-//! from EVPN, `aggregate` the contributors of one, `forward` what the kernel shall do, `export`
+//! from EVPN, `aggregate` what an aggregate shows of its contributors (when it is advertised is
+//! said in `weft_evpn::aggregate`), `forward` what the kernel shall do, `export`
 //! how a prefix route looks, `table` brings them together, `view` is for shows.
 //!
 //! It does not hold back contributors from CE neighbours: they hear both. It does not follow

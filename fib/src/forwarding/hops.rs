@@ -498,7 +498,8 @@ impl Hops {
 
     /// What a message that the kernel accepted changed.
     pub fn written(&mut self, op: &Op) {
-        let mut record = |id, object| _ = self.see(id, Some(Seen { object, marked: true, asked: true, stale: false }));
+        let mut record =
+            |id, object| _ = self.see(id, Some(Seen { object, marked: true, asked: true, stale: false }));
         match op {
             Op::HopSet { id, device, gateway, onlink, .. } => {
                 record(*id, Object::Hop(Hop { device: *device, gateway: *gateway, onlink: *onlink }));

@@ -94,7 +94,11 @@ impl Way {
         let resolved = self.hops.iter().filter_map(|hop| match *hop {
             VrfNextHop::Vtep { vtep, .. } => {
                 let l3vni = devices.l3vni.as_ref()?;
-                Some(Hop { device: l3vni.svi.0, gateway: Naming::of(devices).gateway(vtep, self.ipv6), onlink: true })
+                Some(Hop {
+                    device: l3vni.svi.0,
+                    gateway: Naming::of(devices).gateway(vtep, self.ipv6),
+                    onlink: true,
+                })
             }
             VrfNextHop::Gateway(gateway) => {
                 // The kernel has no IPv6 route through an IPv4 gateway.

@@ -167,7 +167,10 @@ fn routes_read_back() {
                 special: false,
             };
             assert_eq!(read, expected);
-            assert_eq!(RouteMessage::table_of(payload(&set, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL)), Some(70_000));
+            assert_eq!(
+                RouteMessage::table_of(payload(&set, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL)),
+                Some(70_000)
+            );
         }
         let delete = encoded(Op::RouteDelete { table: 10, prefix });
         let read = RouteMessage::parse(payload(&delete, RTM_DELROUTE, 0)).unwrap();
@@ -188,7 +191,10 @@ fn routes_of_others_are_read_with_their_first_next_hop() {
     buffer.begin(RTM_NEWROUTE, 0, 1);
     buffer.fixed(&[AF_INET, 0, 0, 0, 100, RTPROT_BOOT, 0, RTN_UNICAST, 0, 0, 0, 0]);
     buffer.attribute(RTA_OIF, &5_u32.to_ne_bytes());
-    buffer.attribute(RTA_VIA, &[&[AF_INET6, 0][..], &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]].concat());
+    buffer.attribute(
+        RTA_VIA,
+        &[&[AF_INET6, 0][..], &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]].concat(),
+    );
     buffer.end();
     let read: Vec<RouteMessage> =
         Messages::new(buffer.bytes()).filter_map(|(_, payload)| RouteMessage::parse(payload)).collect();
@@ -209,7 +215,8 @@ fn nexthops_of_routes_read_back() {
     for gateway in ["10.0.0.2", "::ffff:10.0.0.2"] {
         let (gateway, onlink) = (ip(gateway), gateway.starts_with("10"));
         let set = encoded(Op::HopSet { id: 17, device: 4, gateway, onlink, mode: Mode::Create });
-        let message = NexthopMessage::parse(payload(&set, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_EXCL)).unwrap();
+        let message =
+            NexthopMessage::parse(payload(&set, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_EXCL)).unwrap();
         let expected = NexthopMessage {
             id: 17,
             protocol: RTPROT_BGP,
@@ -221,9 +228,11 @@ fn nexthops_of_routes_read_back() {
         assert_eq!(message, expected);
     }
     let set = encoded(Op::HopGroupSet { id: 18, members: [17, 19, 23].into(), mode: Mode::Replace });
-    let message =
-        NexthopMessage::parse(payload(&set, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE)).unwrap();
-    assert_eq!((message.members.as_slice(), message.fdb, message.weighted), (&[17, 19, 23][..], false, false));
+    let message = NexthopMessage::parse(payload(&set, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE)).unwrap();
+    assert_eq!(
+        (message.members.as_slice(), message.fdb, message.weighted),
+        (&[17, 19, 23][..], false, false)
+    );
 }
 
 #[test]
@@ -292,9 +301,12 @@ fn any_op() -> impl Strategy<Value = Op> {
                 11 => Op::GroupSet { id, member: index, mode },
                 12 => Op::HopSet { id, device: index, gateway: address, onlink: flag, mode },
                 13 => Op::HopGroupSet { id, members: [index, id].into(), mode },
-                14 => {
-                    Op::RouteSet { table: index, prefix: address.into(), target: RouteTarget::Nexthop(id), mode }
-                }
+                14 => Op::RouteSet {
+                    table: index,
+                    prefix: address.into(),
+                    target: RouteTarget::Nexthop(id),
+                    mode,
+                },
                 15 => Op::RouteDelete { table: index, prefix: address.into() },
                 16 => Op::ProxySet { device: index, ip: address },
                 _ => Op::ProxyDelete { device: index, ip: address },

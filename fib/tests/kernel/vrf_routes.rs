@@ -19,7 +19,7 @@ const VNI: u32 = 5001;
 
 /// The address family of the underlay.
 #[derive(Clone, Copy, PartialEq)]
-enum Underlay {
+pub enum Underlay {
     Ipv4,
     Ipv6,
 }
@@ -121,8 +121,8 @@ fn leaf_host() -> Host {
     host
 }
 
-fn start(underlay: Underlay) -> (Service, VrfDevices) {
-    let mut service = Service::start_with(options(VrfForm::Rule), tenant(underlay));
+fn start(form: VrfForm, underlay: Underlay) -> (Service, VrfDevices) {
+    let mut service = Service::start_with(options(form), tenant(underlay));
     let devices =
         wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 1);
     (service, devices)
@@ -140,10 +140,14 @@ struct Lab {
 
 impl Lab {
     fn new(underlay: Underlay, remotes: u8) -> Self {
+        Self::of(VrfForm::Rule, underlay, remotes)
+    }
+
+    fn of(form: VrfForm, underlay: Underlay, remotes: u8) -> Self {
         run(&format!("ip addr add {} dev lo", underlay.vtep(1)));
         let remotes: Vec<Remote> = (2..2 + remotes).map(|number| Remote::new(underlay, number)).collect();
         let host = leaf_host();
-        let (service, devices) = start(underlay);
+        let (service, devices) = start(form, underlay);
         for remote in &remotes {
             remote.serve(devices.l3vni.as_ref().unwrap(), FAR);
         }
@@ -153,10 +157,8 @@ impl Lab {
     fn want_far(&self, underlay: Underlay, numbers: &[u8]) {
         let hops: Vec<VrfNextHop> = numbers.iter().map(|number| through(underlay, *number)).collect();
         let forward = Some(VrfForward::Via(hops));
-        self.service.forward(vec![
-            want("192.168.20.0/24", forward.clone()),
-            want("2001:db8:20::/64", forward),
-        ]);
+        self.service
+            .forward(vec![want("192.168.20.0/24", forward.clone()), want("2001:db8:20::/64", forward)]);
     }
 
     fn table(&self) -> String {
@@ -169,8 +171,8 @@ impl Lab {
     }
 }
 
-fn both_families_are_routed_over(underlay: Underlay) {
-    let lab = Lab::new(underlay, 1);
+pub fn both_families_are_routed_over(form: VrfForm, underlay: Underlay) {
+    let lab = Lab::of(form, underlay, 1);
     lab.host.does_not_reach("192.168.20.1");
     lab.want_far(underlay, &[2]);
     lab.host.reaches("192.168.20.1");
@@ -196,12 +198,12 @@ fn both_families_are_routed_over(underlay: Underlay) {
 
 #[test]
 fn both_families_are_routed_over_an_ipv4_underlay() {
-    in_namespace(|| both_families_are_routed_over(Underlay::Ipv4));
+    in_namespace(|| both_families_are_routed_over(VrfForm::Rule, Underlay::Ipv4));
 }
 
 #[test]
 fn both_families_are_routed_over_an_ipv6_underlay() {
-    in_namespace(|| both_families_are_routed_over(Underlay::Ipv6));
+    in_namespace(|| both_families_are_routed_over(VrfForm::Rule, Underlay::Ipv6));
 }
 
 #[test]
@@ -290,53 +292,53 @@ impl Pinger {
 
 #[test]
 fn a_daemon_that_is_killed_and_started_again_drops_no_packet_and_writes_nothing() {
-    in_namespace(|| {
-        let mut lab = Lab::new(Underlay::Ipv4, 2);
-        let many = |numbers: &[u8]| -> Vec<ForwardingChange> {
-            (0..300)
-                .map(|number| {
-                    want(&format!("192.168.{}.{}/32", 30 + number / 200, number % 200), via(numbers))
-                })
-                .chain([want("10.99.0.0/16", Some(VrfForward::Discard))])
-                .collect()
-        };
-        lab.want_far(Underlay::Ipv4, &[2, 3]);
-        lab.service.forward(many(&[3]));
-        lab.service.wait_consistent();
-        lab.host.reaches("192.168.20.1");
-        let (before, nexthops) = (lab.table(), run("ip nexthop"));
-        let pinger = Pinger::new(&lab.host, "192.168.20.1");
-        std::thread::sleep(Duration::from_millis(200));
-        let Lab { service, .. } = lab;
-        service.stop();
-        assert_eq!(run("ip nexthop"), nexthops);
-        let (service, devices) = start(Underlay::Ipv4);
-        assert!(service.ready.unwrap() > 300, "{:?}", service.ready);
-        lab = Lab { service, devices, host: lab.host, remotes: lab.remotes };
-        lab.want_far(Underlay::Ipv4, &[2, 3]);
-        lab.service.forward(many(&[3]));
-        lab.service.fib.send(FibRequest::Converged);
-        lab.service.wait_consistent();
-        std::thread::sleep(Duration::from_millis(200));
-        assert_eq!((lab.table(), run("ip nexthop")), (before, nexthops));
-        assert_eq!(lab.service.fib.counters().writes.load(Ordering::Relaxed), 0);
-        let (sent, lost) = pinger.lost();
-        assert!(sent > 20 && lost == 0, "{lost} of {sent} lost");
-        // What is not wanted after another start goes when all have spoken, and not before.
-        let Lab { service, .. } = lab;
-        service.stop();
-        let (service, devices) = start(Underlay::Ipv4);
-        lab = Lab { service, devices, host: lab.host, remotes: lab.remotes };
-        lab.want_far(Underlay::Ipv4, &[2]);
-        lab.service.wait_consistent();
-        assert!(lab.table().contains("192.168.30.7 "), "{}", lab.table());
-        lab.service.fib.send(FibRequest::Converged);
-        wait_for("the rest to go", || (!lab.table().contains("192.168.30.7 ")).then_some(()));
-        wait_for("VTEP 3 to go", || (!run("ip nexthop").contains("10.0.0.3")).then_some(()));
-        lab.service.wait_consistent();
-        lab.host.reaches("192.168.20.1");
-        lab.service.stop();
-    });
+    in_namespace(|| a_restart_drops_no_packet_and_writes_nothing(VrfForm::Rule));
+}
+
+pub fn a_restart_drops_no_packet_and_writes_nothing(form: VrfForm) {
+    let mut lab = Lab::of(form, Underlay::Ipv4, 2);
+    let many = |numbers: &[u8]| -> Vec<ForwardingChange> {
+        (0..300)
+            .map(|number| want(&format!("192.168.{}.{}/32", 30 + number / 200, number % 200), via(numbers)))
+            .chain([want("10.99.0.0/16", Some(VrfForward::Discard))])
+            .collect()
+    };
+    lab.want_far(Underlay::Ipv4, &[2, 3]);
+    lab.service.forward(many(&[3]));
+    lab.service.wait_consistent();
+    lab.host.reaches("192.168.20.1");
+    let (before, nexthops) = (lab.table(), run("ip nexthop"));
+    let pinger = Pinger::new(&lab.host, "192.168.20.1");
+    std::thread::sleep(Duration::from_millis(200));
+    let Lab { service, .. } = lab;
+    service.stop();
+    assert_eq!(run("ip nexthop"), nexthops);
+    let (service, devices) = start(form, Underlay::Ipv4);
+    assert!(service.ready.unwrap() > 300, "{:?}", service.ready);
+    lab = Lab { service, devices, host: lab.host, remotes: lab.remotes };
+    lab.want_far(Underlay::Ipv4, &[2, 3]);
+    lab.service.forward(many(&[3]));
+    lab.service.fib.send(FibRequest::Converged);
+    lab.service.wait_consistent();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!((lab.table(), run("ip nexthop")), (before, nexthops));
+    assert_eq!(lab.service.fib.counters().writes.load(Ordering::Relaxed), 0);
+    let (sent, lost) = pinger.lost();
+    assert!(sent > 20 && lost == 0, "{lost} of {sent} lost");
+    // What is not wanted after another start goes when all have spoken, and not before.
+    let Lab { service, .. } = lab;
+    service.stop();
+    let (service, devices) = start(form, Underlay::Ipv4);
+    lab = Lab { service, devices, host: lab.host, remotes: lab.remotes };
+    lab.want_far(Underlay::Ipv4, &[2]);
+    lab.service.wait_consistent();
+    assert!(lab.table().contains("192.168.30.7 "), "{}", lab.table());
+    lab.service.fib.send(FibRequest::Converged);
+    wait_for("the rest to go", || (!lab.table().contains("192.168.30.7 ")).then_some(()));
+    wait_for("VTEP 3 to go", || (!run("ip nexthop").contains("10.0.0.3")).then_some(()));
+    lab.service.wait_consistent();
+    lab.host.reaches("192.168.20.1");
+    lab.service.stop();
 }
 
 #[test]
@@ -429,7 +431,8 @@ fn a_device_that_goes_down_and_up_takes_nothing_with_it_for_long() {
             run(&deed);
             wait_for(&deed, || {
                 let table = lab.table();
-                (table.contains("192.168.20.0/24 nhid") && table.contains("2001:db8:20::/64 nhid")).then_some(())
+                (table.contains("192.168.20.0/24 nhid") && table.contains("2001:db8:20::/64 nhid"))
+                    .then_some(())
             });
             lab.service.wait_consistent();
             lab.host.reaches("192.168.20.1");
@@ -468,7 +471,7 @@ fn a_tenant_that_is_taken_away_leaves_nothing() {
         run("ip addr add 10.0.0.1/32 dev lo");
         let _host = leaf_host();
         let before = everything();
-        let (mut service, _) = start(Underlay::Ipv4);
+        let (mut service, _) = start(VrfForm::Rule, Underlay::Ipv4);
         service.forward(vec![
             want("192.168.20.0/24", via(&[2, 3])),
             want("2001:db8:20::/64", via(&[2])),
@@ -480,7 +483,9 @@ fn a_tenant_that_is_taken_away_leaves_nothing() {
             ..FibConfig::default()
         }));
         service.wait_local("VrfDown", |event| matches!(event, LocalEvent::VrfDown { .. }));
-        wait_for("everything to go", || (everything() == before && run("ip nexthop").is_empty()).then_some(()));
+        wait_for("everything to go", || {
+            (everything() == before && run("ip nexthop").is_empty()).then_some(())
+        });
         // And with the configuration it is all back.
         service.fib.send(FibRequest::Config(tenant(Underlay::Ipv4)));
         let devices = wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some());
@@ -509,7 +514,9 @@ fn routes_of_others_are_told_and_left_alone() {
         let route = wait(&mut lab.service, "10.1.0.0/16", true).unwrap();
         assert_eq!((route.kind, route.gateway), (LocalRouteKind::Static, Some(ip("192.168.10.1"))));
         assert_eq!(route.interface.unwrap().1, bridge);
-        run(&format!("ip -6 route add 2001:db8:77::/48 via 2001:db8:10::1 dev {bridge} table {table} metric 5000"));
+        run(&format!(
+            "ip -6 route add 2001:db8:77::/48 via 2001:db8:10::1 dev {bridge} table {table} metric 5000"
+        ));
         let route = wait(&mut lab.service, "2001:db8:77::/48", true).unwrap();
         assert_eq!((route.kind, route.metric), (LocalRouteKind::Static, 5000));
         // Ours beside theirs: noted, and theirs goes first.
@@ -593,10 +600,8 @@ fn the_gateway_answers_for_a_host_of_its_subnet_that_is_elsewhere() {
         for address in ["192.168.10.77/32", "2001:db8:10::77/128"] {
             remote.run(&format!("ip addr add {address} dev lo"));
         }
-        lab.service.forward(vec![
-            want("192.168.10.77/32", via(&[2])),
-            want("2001:db8:10::77/128", via(&[2])),
-        ]);
+        lab.service
+            .forward(vec![want("192.168.10.77/32", via(&[2])), want("2001:db8:10::77/128", via(&[2]))]);
         lab.service.wait_consistent();
         lab.host.does_not_reach("192.168.10.77");
         let proxy = |wanted| {
@@ -619,7 +624,7 @@ fn the_gateway_answers_for_a_host_of_its_subnet_that_is_elsewhere() {
         // A restart keeps them; when they are not wanted they go, and the settings with them.
         let Lab { service, host, .. } = lab;
         service.stop();
-        let (service, _) = start(Underlay::Ipv4);
+        let (service, _) = start(VrfForm::Rule, Underlay::Ipv4);
         service.forward(proxy(true));
         service.forward(vec![want("192.168.10.77/32", via(&[2])), want("2001:db8:10::77/128", via(&[2]))]);
         service.fib.send(FibRequest::Converged);

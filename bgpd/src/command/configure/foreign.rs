@@ -136,7 +136,7 @@ pub static VRF: &[Command] = &[
 pub static VRF_UNICAST: &[Command] = &[
     Command::refuse(
         "neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate route-map WORD$route_map",
-        "Weft originates the default route without condition; judge it with `route-map NAME out`",
+        "Weft originates the default route without condition and with no other attributes; leave the route-map out",
     ),
     Command::refuse(
         "no neighbor <A.B.C.D|X:X::X:X|WORD>$peer send-community [<all|both|extended|large|standard>]",
