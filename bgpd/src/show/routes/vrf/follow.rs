@@ -56,6 +56,10 @@ fn of_ip_vrf(tables: &Tables<'_>, route: &EvpnRoute, path: &EntryPath) -> Use {
     let maximum = tables.maximum_paths(&prefix);
     let used = vrf.rib().multipath(unicast::family(&prefix), &unicast::key(&prefix), maximum);
     let own = matches!(path.sender, Sender::Local { .. });
+    if own && vrf.table_route(prefix).local.is_some() {
+        // The kernel's own route goes before all others, redistributed or not.
+        return Use::Best;
+    }
     let is_it = |source: PathSource| match source {
         PathSource::Local | PathSource::Peer(_) => own,
         PathSource::Import(id) => match tables.import(&prefix, id) {
