@@ -25,6 +25,7 @@ mod routing_tests;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod vrf;
 mod vtep;
 
@@ -39,10 +40,10 @@ use hashbrown::HashMap;
 use hops::Hops;
 use key::VrfId;
 use pace::{Pace, Repair};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
-use table::{Devices, VniTable};
+use table::{Devices, NO_DEVICE, VniTable};
 use vrf::Vrfs;
 use vtep::Vteps;
 use weft_evpn::forwarding::{ForwardingChange, RemoteNeighbour};
@@ -70,6 +71,10 @@ pub struct Forwarding {
     tables: HashMap<TableId, VniTable, FixedState>,
     by_vxlan: HashMap<u32, TableId, FixedState>,
     by_bridge: HashMap<u32, TableId, FixedState>,
+    /// VNIs on vxlan devices for many: the device, and the VLAN.
+    tunnels: BTreeMap<Vni, (u32, u16)>,
+    /// By bridge, and VLAN if it keeps them apart.
+    by_fdb: HashMap<(u32, Option<u16>), TableId, FixedState>,
     vteps: Vteps,
     vrfs: Vrfs,
     hops: Hops,
@@ -100,6 +105,8 @@ impl Forwarding {
             tables: HashMap::default(),
             by_vxlan: HashMap::default(),
             by_bridge: HashMap::default(),
+            tunnels: BTreeMap::new(),
+            by_fdb: HashMap::default(),
             vteps: Vteps::new(form),
             vrfs: Vrfs::default(),
             hops: Hops::default(),
@@ -132,10 +139,20 @@ impl Forwarding {
         self.pace.next_due()
     }
 
+    /// See [`Forwarding::attach_in_vlan`]; of a bridge that knows no VLANs.
+    #[cfg(test)]
+    pub fn attach(&mut self, vni: Vni, vxlan: u32, bridge: u32) {
+        self.attach_in_vlan(vni, vxlan, Some(bridge), (bridge, None));
+    }
+
     /// The devices of an L2VNI are there: what is wanted of it goes to them from now on. What they hold already
     /// must be shown by a dump between [`Forwarding::begin_sync`] and [`Forwarding::end_sync`].
-    pub fn attach(&mut self, vni: Vni, vxlan: u32, bridge: u32) {
-        self.attach_table(TableId::l2(vni), Devices { vxlan, bridge, bridged: true });
+    ///
+    /// Where the bridge keeps VLANs apart, the device with the neighbours is the SVI of the VNI's VLAN, if it has one,
+    /// and the FDB is that VLAN's of the bridge.
+    pub fn attach_in_vlan(&mut self, vni: Vni, vxlan: u32, svi: Option<u32>, fdb: (u32, Option<u16>)) {
+        let bridge = svi.unwrap_or(NO_DEVICE);
+        self.attach_table(TableId::l2(vni), Devices { vxlan, bridge, fdb, bridged: true });
     }
 
     fn attach_table(&mut self, id: TableId, devices: Devices) {
@@ -154,6 +171,9 @@ impl Forwarding {
         self.proxying_changed |= !table.proxies.is_empty();
         self.by_vxlan.insert(devices.vxlan, id);
         self.by_bridge.insert(devices.bridge, id);
+        if !id.is_l3() {
+            self.by_fdb.insert(devices.fdb, id);
+        }
         self.pace.forgive_table(id);
         self.review(id);
     }
@@ -174,6 +194,9 @@ impl Forwarding {
             }
             if self.by_bridge.get(&devices.bridge) == Some(&id) {
                 self.by_bridge.remove(&devices.bridge);
+            }
+            if self.by_fdb.get(&devices.fdb) == Some(&id) {
+                self.by_fdb.remove(&devices.fdb);
             }
         }
         let mut idle = Vec::new();

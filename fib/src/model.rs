@@ -8,8 +8,8 @@ pub mod serve;
 mod tests;
 
 pub use address::Address;
-pub use link::{BridgePort, Link, LinkKind, Vxlan};
-pub use serve::{ServedVni, served};
+pub use link::{BridgePort, Link, LinkKind, PortVlans, Vxlan};
+pub use serve::{ServedVni, served, tunnels};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,6 +19,7 @@ use std::net::IpAddr;
 pub struct Links {
     links: BTreeMap<u32, Link>,
     addresses: BTreeMap<u32, BTreeMap<(IpAddr, u8), Address>>,
+    vlans: BTreeMap<u32, PortVlans>,
 }
 
 impl Links {
@@ -34,6 +35,7 @@ impl Links {
     /// A link is gone, its addresses with it.
     pub fn remove(&mut self, index: u32) -> bool {
         self.addresses.remove(&index);
+        self.vlans.remove(&index);
         self.links.remove(&index).is_some()
     }
 
@@ -50,6 +52,25 @@ impl Links {
         self.addresses
             .get_mut(&index)
             .is_some_and(|addresses| addresses.remove(&(address.ip, address.length)).is_some())
+    }
+
+    /// The VLANs of a bridge port.
+    pub fn set_vlans(&mut self, index: u32, vlans: PortVlans) -> bool {
+        if vlans == PortVlans::default() {
+            return self.vlans.remove(&index).is_some();
+        }
+        self.vlans.insert(index, vlans.clone()).as_ref() != Some(&vlans)
+    }
+
+    /// The VLANs of a bridge port, as far as it has any.
+    pub fn vlans(&self, index: u32) -> Option<&PortVlans> {
+        self.vlans.get(&index)
+    }
+
+    /// The routed device of a VLAN of a bridge.
+    pub fn svi(&self, bridge: u32, vlan: u16) -> Option<&Link> {
+        let is_it = |link: &&Link| link.parent == Some(bridge) && link.kind == LinkKind::Vlan { id: vlan };
+        self.links.values().find(is_it)
     }
 
     /// The link with this index.

@@ -19,7 +19,7 @@ use crate::error::FibError;
 use crate::event::{FibEvent, FibNotice};
 use crate::forwarding::{FollowUp, Key, TargetForm};
 use crate::handle::{FibCounters, Shared};
-use crate::netlink::encode::{MAX_BATCH_MESSAGES, Op, Query};
+use crate::netlink::encode::{MAX_BATCH_MESSAGES, Op, Query, Tunnel};
 use crate::netlink::socket::{Connection, Heard, Monitor, RequestError, Written};
 use heard::Silent;
 use kernel::Kernel;
@@ -84,6 +84,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         routed,
         plan: Vec::new(),
         ops: Vec::new(),
+        tunnels: Vec::new(),
         told: BTreeSet::new(),
         overrun: None,
         last_resync: None,
@@ -124,6 +125,8 @@ struct Service {
     routed: Routed,
     plan: Vec<(Key, Op)>,
     ops: Vec<Op>,
+    /// Which of these are about a vxlan device for many VNIs.
+    tunnels: Vec<Option<Tunnel>>,
     /// Notices about links that hold still, so that each is told once.
     told: BTreeSet<String>,
     /// Notifications were lost, and since when they are missed.
@@ -420,7 +423,12 @@ impl Service {
         while !rest.is_empty() {
             self.ops.clear();
             self.ops.extend(rest.iter().map(|(_, op)| op.clone()));
-            let (count, written) = match self.connection.write(&self.ops) {
+            let forwarding = &self.kernel.forwarding;
+            self.tunnels.clear();
+            if forwarding.has_tunnels() {
+                self.tunnels.extend(rest.iter().map(|(key, _)| forwarding.tunnel(*key)));
+            }
+            let (count, written) = match self.connection.write_in(&self.ops, &self.tunnels) {
                 Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
                 other => other?,
             };

@@ -112,6 +112,7 @@ fn shows_become_typed_commands() {
     let evpn = Some(crate::wire::Family::L2vpnEvpn);
     let vni = |n| weft_evpn::Vni::new(n);
     use exec::*;
+    let red = || VrfSelector::Named("red".into());
     let cases: Vec<(&str, ExecCommand)> = vec![
         (
             "sh bgp l2 evpn su",
@@ -200,6 +201,117 @@ fn shows_become_typed_commands() {
                 json: false,
             },
         ),
+        (
+            "show bgp vrf red summary established",
+            ExecCommand::ShowBgpVrfSummary {
+                vrf: red(),
+                afi: None,
+                sessions: SessionFilter::Established,
+                json: false,
+            },
+        ),
+        (
+            "show bgp vrf all ipv6 unicast summary json",
+            ExecCommand::ShowBgpVrfSummary {
+                vrf: VrfSelector::All,
+                afi: Some(Afi::Ipv6),
+                sessions: SessionFilter::Any,
+                json: true,
+            },
+        ),
+        (
+            "show ip bgp vrf red neighbors 192.0.2.1 json",
+            ExecCommand::ShowBgpVrfNeighbors { vrf: red(), peer: Some(address), json: true },
+        ),
+        (
+            "show bgp vrf red ipv4 unicast neighbors 192.0.2.1 advertised-routes",
+            ExecCommand::ShowBgpVrfNeighborRoutes {
+                vrf: "red".into(),
+                afi: Afi::Ipv4,
+                peer: address,
+                table: NeighborTable::Advertised,
+                json: false,
+            },
+        ),
+        (
+            "show bgp vrf red",
+            ExecCommand::ShowBgpVrfRoutes { vrf: red(), afi: Afi::Ipv4, prefix: None, json: false },
+        ),
+        (
+            "show bgp vrf red 2001:db8::1",
+            ExecCommand::ShowBgpVrfRoutes {
+                vrf: red(),
+                afi: Afi::Ipv6,
+                prefix: Some(PrefixQuery::Longest("2001:db8::1".parse().unwrap())),
+                json: false,
+            },
+        ),
+        (
+            "show bgp vrf red ipv4 unicast 10.1.2.3/16 json",
+            ExecCommand::ShowBgpVrfRoutes {
+                vrf: red(),
+                afi: Afi::Ipv4,
+                prefix: Some(PrefixQuery::Exact("10.1.0.0/16".parse().unwrap())),
+                json: true,
+            },
+        ),
+        ("show bgp vrf red vni json", ExecCommand::ShowBgpVrfVni { vrf: red(), json: true }),
+        (
+            "show ipv6 route vrf all json",
+            ExecCommand::ShowRouteVrf { vrf: VrfSelector::All, afi: Afi::Ipv6, prefix: None, json: true },
+        ),
+        (
+            "show ip route vrf red 10.0.0.0/8",
+            ExecCommand::ShowRouteVrf {
+                vrf: red(),
+                afi: Afi::Ipv4,
+                prefix: Some(PrefixQuery::Exact("10.0.0.0/8".parse().unwrap())),
+                json: false,
+            },
+        ),
+        ("show vrf", ExecCommand::ShowVrf { json: false }),
+        ("show vrf vni json", ExecCommand::ShowVrfVni { vrf: VrfSelector::All, json: true }),
+        ("show vrf red vni", ExecCommand::ShowVrfVni { vrf: red(), json: false }),
+        (
+            "show evpn rmac vni 5000 mac 02:00:00:00:00:01",
+            ExecCommand::ShowEvpnRmac {
+                vni: vni(5000),
+                mac: Some("02:00:00:00:00:01".parse().unwrap()),
+                json: false,
+            },
+        ),
+        (
+            "show evpn next-hops vni all json",
+            ExecCommand::ShowEvpnNextHops { vni: None, ip: None, json: true },
+        ),
+        ("show evpn domain", ExecCommand::ShowEvpnDomain { domain: None, json: false }),
+        (
+            "show bgp l2vpn evpn route type prefix",
+            ExecCommand::ShowBgpEvpnRoutes(RouteQuery { route_type: Some(5), ..Default::default() }),
+        ),
+        ("show route-map json", ExecCommand::ShowRouteMap { name: None, json: true }),
+        (
+            "show ipv6 prefix-list L",
+            ExecCommand::ShowPrefixList { afi: Afi::Ipv6, name: Some("L".into()), json: false },
+        ),
+        (
+            "clear bgp vrf red * soft",
+            ExecCommand::ClearBgpVrf {
+                vrf: red(),
+                afi: None,
+                target: ClearTarget::All,
+                how: ClearHow::SoftBoth,
+            },
+        ),
+        (
+            "clear bgp vrf all ipv4 unicast 192.0.2.1 in",
+            ExecCommand::ClearBgpVrf {
+                vrf: VrfSelector::All,
+                afi: Some(Afi::Ipv4),
+                target: ClearTarget::Peer(address),
+                how: ClearHow::SoftIn,
+            },
+        ),
         ("show evpn consistency json", ExecCommand::ShowEvpnConsistency { json: true }),
         (
             "clear bgp *",
@@ -230,6 +342,45 @@ fn shows_become_typed_commands() {
         bench.run(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         assert_eq!(bench.last(), command, "{line}");
     }
+}
+
+#[test]
+fn a_prefix_is_of_the_family_that_is_asked_for() {
+    let mut bench = Bench::new("");
+    for line in ["show ip route vrf red 2001:db8::/32", "show bgp vrf red ipv6 unicast 10.0.0.1"] {
+        let error = bench.run(line).unwrap_err();
+        assert!(error.contains("is of another address family"), "{error}");
+    }
+}
+
+#[test]
+fn the_modes_of_a_tenant_and_of_a_route_map() {
+    let mut bench = Bench::new("hostname leaf1\n");
+    for (line, prompt) in [
+        ("configure terminal", "leaf1(config)# "),
+        ("vrf red", "leaf1(config-vrf)# "),
+        ("vni 5000", "leaf1(config-vrf)# "),
+        ("exit-vrf", "leaf1(config)# "),
+        ("router bgp 65000 vrf red", "leaf1(config-router)# "),
+        ("neighbor 192.0.2.1 remote-as 65001", "leaf1(config-router)# "),
+        ("address-family ipv4 unicast", "leaf1(config-router-af)# "),
+        ("neighbor 192.0.2.1 route-map IN in", "leaf1(config-router-af)# "),
+        ("redistribute connected", "leaf1(config-router-af)# "),
+        ("exit-address-family", "leaf1(config-router)# "),
+        ("address-family l2vpn evpn", "leaf1(config-router-af)# "),
+        ("advertise ipv4 unicast", "leaf1(config-router-af)# "),
+        ("route-map IN permit 10", "leaf1(config-route-map)# "),
+        ("match metric 5", "leaf1(config-route-map)# "),
+        ("exit", "leaf1(config)# "),
+    ] {
+        bench.run(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(bench.shell.prompt(&bench.path), prompt, "{line}");
+    }
+    let running = bench.shell.store().running();
+    assert_eq!(crate::config::parse("shown", &render(&running)).unwrap(), *running);
+    let clash = bench.run("vrf green").and_then(|_| bench.run("vni 5000")).unwrap_err();
+    assert_eq!(clash, "% vrf red: vni 5000 is vrf green's already");
+    assert_eq!(bench.shell.store().running().vrfs["green"].vni, None);
 }
 
 #[test]
@@ -305,18 +456,29 @@ fn a_reader_without_rights_sees_no_password_and_changes_nothing() {
 #[test]
 fn completion_knows_values_of_the_configuration_and_of_the_daemon() {
     let bench = Bench::new(
-        "vtep source 192.0.2.9\nbridge-domain blue\n vni 10\nrouter bgp 1\n neighbor LEAF peer-group\n neighbor 10.0.0.1 remote-as 2\n",
+        "vtep source 192.0.2.9\nvrf red\n vni 5000\nbridge-domain blue\n vni 10\nrouter bgp 1\n neighbor LEAF peer-group\n neighbor 10.0.0.1 remote-as 2\nrouter bgp 1 vrf green\n neighbor 10.0.0.2 remote-as 3\nroute-map OUT permit 10\nip prefix-list SITE permit any\nbgp community-list standard NEAR permit 1:1\n",
     );
     let complete = |path: &[Mode], line: &str| bench.shell.complete(path, line).0;
-    assert_eq!(complete(&[], "show bgp neighbors "), ["10.0.0.1", "10.9.9.9", "2001:db8::9", "json"]);
-    assert_eq!(complete(&[], "show bgp neighbors 10.0"), ["10.0.0.1"]);
-    assert_eq!(complete(&[], "show evpn mac vni "), ["10", "100", "all"]);
+    assert_eq!(
+        complete(&[], "show bgp neighbors "),
+        ["10.0.0.1", "10.0.0.2", "10.9.9.9", "2001:db8::9", "json"]
+    );
+    assert_eq!(complete(&[], "show bgp neighbors 10.0"), ["10.0.0.1", "10.0.0.2"]);
+    assert_eq!(complete(&[], "show evpn mac vni "), ["10", "100", "5000", "all"]);
     assert_eq!(complete(&[], "sh ru"), ["running-config"]);
     let router = [Mode::Configure, Mode::Router];
     assert_eq!(complete(&router, "no neighbor L"), ["LEAF"]);
     assert_eq!(complete(&router, "do show ver"), ["version"]);
     assert_eq!(complete(&[Mode::Configure], "no bridge-domain "), ["blue"]);
     assert_eq!(bench.shell.complete(&[], "show bgp neighbors 10.0").1, 4);
+    assert_eq!(complete(&[], "show bgp vrf "), ["all", "green", "red"]);
+    assert_eq!(complete(&[], "show route-map "), ["OUT", "json"]);
+    let tenant = [Mode::Configure, Mode::RouterVrf("green".into()), Mode::VrfIpv4];
+    assert_eq!(complete(&tenant, "neighbor 10.0.0.2 route-map "), ["OUT"]);
+    assert_eq!(complete(&tenant, "neighbor 10.0.0.2 prefix-list S"), ["SITE"]);
+    let entry = [Mode::Configure, Mode::RouteMap("OUT".into(), 10)];
+    assert_eq!(complete(&entry, "match community "), ["NEAR"]);
+    assert_eq!(complete(&entry, "call "), ["OUT"]);
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn inherit(own: &NeighborSettings, group: &NeighborSettings) -> NeighborSettings
         disable_connected_check: own.disable_connected_check || group.disable_connected_check,
         port: own.port.or(group.port),
         capability_extended_nexthop: own.capability_extended_nexthop || group.capability_extended_nexthop,
+        enforce_first_as: own.enforce_first_as || group.enforce_first_as,
         suppress_fqdn: own.suppress_fqdn || group.suppress_fqdn,
         graceful_restart: own.graceful_restart.or(group.graceful_restart),
         domain: own.domain.clone().or_else(|| group.domain.clone()),

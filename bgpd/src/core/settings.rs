@@ -168,8 +168,12 @@ impl<F> Instance<'_, F> {
                 peer.families.insert(name, family(lines, domain, policies));
             }
         }
-        peer.capabilities =
-            CapabilitySwitches { fqdn: !settings.suppress_fqdn, ..CapabilitySwitches::default() };
+        peer.capabilities = CapabilitySwitches {
+            fqdn: !settings.suppress_fqdn,
+            extended_next_hop: settings.capability_extended_nexthop,
+            ..CapabilitySwitches::default()
+        };
+        peer.enforce_first_as = settings.enforce_first_as;
         peer.graceful_restart = graceful_restart(bgp, facts, settings);
         Some(peer)
     }
@@ -205,8 +209,8 @@ fn family(family: &config::NeighborFamily, domain: DomainId, policies: &Policies
             },
         }),
         soft_reconfiguration_inbound: family.soft_reconfiguration_inbound,
-        policy_import: policies.direction(family.route_map_in.as_deref(), family.prefix_list_in.as_deref()),
-        policy_export: policies.direction(family.route_map_out.as_deref(), family.prefix_list_out.as_deref()),
+        policy_import: policies.import(family),
+        policy_export: policies.export(family),
         domain,
         next_hop_self: family.next_hop_self.is_some(),
         own_address: None,
@@ -464,5 +468,102 @@ mod tests {
         assert_eq!(fib(&config).serve, Serve::default());
         config.bgp.as_mut().unwrap().evpn.advertise_all_vni = true;
         assert_eq!(fib(&config).serve, Serve::All);
+    }
+
+    fn read(text: &str) -> Config {
+        config::parse("test", text).unwrap_or_else(|errors| panic!("{}", errors[0]))
+    }
+
+    const TENANT: &str = "\
+vtep source 10.255.0.1
+gateway mac 00:00:5e:00:01:07
+vrf red
+ vni 5000 prefix-routes-only
+ table 100
+bridge-domain blue
+ vni 10
+ vrf red
+ gateway 10.1.0.254/24
+ gateway mac 02:00:00:00:00:07
+router bgp 65000
+ bgp router-id 10.255.0.1
+ neighbor 10.0.0.1 remote-as 65000
+ neighbor 10.0.0.2 remote-as 65001
+ address-family l2vpn evpn
+  domain east
+  neighbor 10.0.0.1 activate
+  neighbor 10.0.0.2 activate
+  neighbor 10.0.0.2 domain core id 1:2
+  vni 10
+   route-target import 1:1
+   route-target import auto
+   route-target export auto
+  exit-vni
+router bgp 65000 vrf red
+ neighbor 10.1.0.1 remote-as 65010
+ neighbor 10.1.0.1 enforce-first-as
+ neighbor 10.1.0.1 capability extended-nexthop
+ address-family ipv4 unicast
+  neighbor 10.1.0.1 route-map IN in
+  neighbor 10.1.0.1 next-hop-self
+ address-family ipv6 unicast
+  neighbor 10.1.0.1 activate
+ address-family l2vpn evpn
+  rd 65000:1
+  route-target both 65000:7
+  route-target export auto
+router bgp 65000 vrf green
+ no bgp default ipv4-unicast
+ neighbor 10.1.0.1 remote-as 65010
+ address-family ipv6 unicast
+  neighbor 10.1.0.1 activate
+";
+
+    #[test]
+    fn tenants_and_domains_are_told_to_evpn_and_to_the_kernel() {
+        let config = read(TENANT);
+        let evpn = evpn(&config, &SystemFacts::default()).unwrap();
+        let red = &evpn.vrfs[&VrfName::from("red")];
+        assert_eq!((red.vni, red.prefix_routes_only), (Vni::new(5000), true));
+        assert_eq!(red.rd, Some("65000:1".parse().unwrap()));
+        assert_eq!(red.import, ["65000:7".parse().unwrap()]);
+        assert_eq!(
+            red.export,
+            ["65000:7".parse().unwrap(), "65000:5000".parse().unwrap()],
+            "and the derived one"
+        );
+        assert_eq!(evpn.vrfs[&VrfName::from("green")], engine::IpVrfConfig::default());
+        let block = &evpn.vnis[&Vni::new(10).unwrap()];
+        assert_eq!(block.import, ["1:1".parse().unwrap(), RouteTargetMatch::AnyAs(10)]);
+        assert_eq!(block.export, [], "alone it is what nothing would be");
+        assert_eq!(evpn.domain, DomainId::of_name("east"));
+        assert_eq!(evpn.other_domains, [DomainId::new(1, 2)]);
+        let fib = fib(&config);
+        assert_eq!(fib.gateway_mac, Some("00:00:5e:00:01:07".parse().unwrap()));
+        assert_eq!(fib.vrfs[&VrfName::from("red")], Vrf { vni: Vni::new(5000), table: Some(100) });
+        let blue = &fib.bridge_domains["blue"];
+        assert_eq!((blue.vrf.clone(), blue.gateways.len()), (Some("red".into()), 1));
+        assert_eq!(blue.gateway_mac, Some("02:00:00:00:00:07".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_neighbour_has_the_families_of_the_instance_that_it_is_in() {
+        let config = read(TENANT);
+        let peers = peers(&config, &SystemFacts::default(), &crate::policy::compile(&config)).unwrap();
+        let peer = |vrf: Option<&str>, address: &str| {
+            let key = PeerKey { vrf: vrf.map(VrfName::from), address: address.parse().unwrap() };
+            &peers[&key]
+        };
+        let families = |peer: &PeerSettings| peer.families.keys().copied().collect::<Vec<_>>();
+        let core = peer(None, "10.0.0.2");
+        assert_eq!(families(core), [Family::L2vpnEvpn]);
+        assert_eq!(core.families[&Family::L2vpnEvpn].domain, DomainId::new(1, 2));
+        assert_eq!(peer(None, "10.0.0.1").families[&Family::L2vpnEvpn].domain, DomainId::of_name("east"));
+        let red = peer(Some("red"), "10.1.0.1");
+        assert_eq!(families(red), [Family::Ipv4Unicast, Family::Ipv6Unicast], "IPv4 without being said");
+        assert!(red.enforce_first_as && red.capabilities.extended_next_hop);
+        let ipv4 = &red.families[&Family::Ipv4Unicast];
+        assert!(ipv4.policy_import.is_some() && ipv4.policy_export.is_none() && ipv4.next_hop_self);
+        assert_eq!(families(peer(Some("green"), "10.1.0.1")), [Family::Ipv6Unicast], "not where it says no");
     }
 }

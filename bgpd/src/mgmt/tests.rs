@@ -150,7 +150,10 @@ fn help_and_completion_come_from_the_grammar() {
     let (text, _) = client.ask(json!({"id": 1, "op": "help", "line": "show evpn vn"}));
     assert_eq!(text, "  vni  VXLAN network\n");
     let (_, end) = client.ask(json!({"id": 2, "op": "complete", "line": "show evpn "}));
-    assert_eq!(end["completions"], json!(["arp-cache", "consistency", "json", "mac", "vni"]));
+    assert_eq!(
+        end["completions"],
+        json!(["arp-cache", "consistency", "domain", "json", "mac", "next-hops", "rmac", "vni"])
+    );
     let (_, end) = client.ask(json!({"id": 3, "op": "complete", "line": "sh ev vn"}));
     assert_eq!((&end["completions"], &end["replace"]), (&json!(["vni"]), &json!(2)));
 }

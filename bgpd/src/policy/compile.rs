@@ -100,7 +100,9 @@ impl<'c> Compiler<'c> {
             Match::IpAddressPrefixLen(length) => Condition::PrefixLength { ipv4: true, length: *length },
             Match::Ipv6AddressPrefixLen(length) => Condition::PrefixLength { ipv4: false, length: *length },
             Match::IpNextHop(name) => Condition::NextHopIn { ipv4: true, list: access4.get(name).cloned() },
-            Match::Ipv6NextHop(name) => Condition::NextHopIn { ipv4: false, list: access6.get(name).cloned() },
+            Match::Ipv6NextHop(name) => {
+                Condition::NextHopIn { ipv4: false, list: access6.get(name).cloned() }
+            }
             Match::IpNextHopPrefixList(name) => {
                 Condition::NextHopIn { ipv4: true, list: prefix4.get(name).cloned() }
             }
@@ -115,9 +117,7 @@ impl<'c> Compiler<'c> {
             Match::LargeCommunity(wanted) => {
                 Condition::LargeCommunity(self.large_community_lists.get(&wanted.list).cloned(), wanted.how)
             }
-            Match::Extcommunity(name) => {
-                Condition::ExtCommunity(self.ext_community_lists.get(name).cloned())
-            }
+            Match::Extcommunity(name) => Condition::ExtCommunity(self.ext_community_lists.get(name).cloned()),
             Match::AsPath(name) => Condition::AsPath(self.as_path_lists.get(name).cloned()),
             Match::Metric(value) => Condition::Metric(*value),
             Match::LocalPreference(value) => Condition::LocalPreference(*value),

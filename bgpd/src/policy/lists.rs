@@ -217,7 +217,10 @@ impl<C: CommunityKind> CommunityList<C> {
     pub fn permits(&self, attributes: &AttributeSet, how: CommunityComparison) -> bool {
         if how == CommunityComparison::Any {
             // The first community of the route that any entry names decides.
-            return C::of(attributes).iter().find_map(|community| self.judge_one(*community)).unwrap_or(false);
+            return C::of(attributes)
+                .iter()
+                .find_map(|community| self.judge_one(*community))
+                .unwrap_or(false);
         }
         match self {
             Self::Expanded(list) => list.judge(&C::text(attributes)).unwrap_or(false),

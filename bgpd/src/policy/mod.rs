@@ -135,7 +135,8 @@ impl Policies {
     #[must_use]
     pub fn recompiled(&self, config: &Config) -> Policies {
         let mut compiler = Compiler::new(config);
-        let mut next = Policies { route_maps: BTreeMap::new(), filters: BTreeMap::new(), nothing: self.nothing.clone() };
+        let mut next =
+            Policies { route_maps: BTreeMap::new(), filters: BTreeMap::new(), nothing: self.nothing.clone() };
         for name in config.route_maps.keys() {
             let filter = Filter { prefix_list: None, route_map: compiler.program(name) };
             next.route_maps.insert(name.clone(), keep(self.route_maps.get(name), filter));
@@ -143,10 +144,9 @@ impl Policies {
         for names in filter_names(config) {
             let (prefix_list, route_map) = &names;
             let [ipv4, ipv6] = &compiler.prefix_lists;
-            let prefix_list = prefix_list.as_ref().map(|name| PrefixFilter {
-                ipv4: ipv4.get(name).cloned(),
-                ipv6: ipv6.get(name).cloned(),
-            });
+            let prefix_list = prefix_list
+                .as_ref()
+                .map(|name| PrefixFilter { ipv4: ipv4.get(name).cloned(), ipv6: ipv6.get(name).cloned() });
             // One that is not defined is an empty one, which denies all.
             let route_map = route_map.as_ref().map(|name| compiler.program(name).unwrap_or_default());
             let filter = Filter { prefix_list, route_map };
@@ -161,8 +161,18 @@ impl Policies {
         self.route_maps.get(name).unwrap_or(&self.nothing).reference.clone()
     }
 
-    /// What judges the routes of a neighbour in one direction: `prefix-list`, then `route-map`.
-    pub fn direction(&self, route_map: Option<&str>, prefix_list: Option<&str>) -> Option<PolicyRef> {
+    /// What judges the routes that come in from a neighbour.
+    pub fn import(&self, family: &NeighborFamily) -> Option<PolicyRef> {
+        self.direction(family.route_map_in.as_deref(), family.prefix_list_in.as_deref())
+    }
+
+    /// What judges the routes that go out to a neighbour.
+    pub fn export(&self, family: &NeighborFamily) -> Option<PolicyRef> {
+        self.direction(family.route_map_out.as_deref(), family.prefix_list_out.as_deref())
+    }
+
+    /// `prefix-list`, then `route-map`.
+    fn direction(&self, route_map: Option<&str>, prefix_list: Option<&str>) -> Option<PolicyRef> {
         match (route_map, prefix_list) {
             (None, None) => None,
             (Some(name), None) => Some(self.route_map(name)),

@@ -107,7 +107,9 @@ impl Change {
                 set.next_hop = Some((*address).into());
                 set.link_local_next_hop = None;
             }
-            Self::NextHopIpv6(address) if family != Family::Ipv4Unicast => set.next_hop = Some((*address).into()),
+            Self::NextHopIpv6(address) if family != Family::Ipv4Unicast => {
+                set.next_hop = Some((*address).into())
+            }
             Self::NextHopLinkLocal(address) if family == Family::Ipv6Unicast => {
                 set.link_local_next_hop = Some(*address);
             }

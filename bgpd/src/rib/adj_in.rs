@@ -249,7 +249,8 @@ impl Table {
         id: u32,
         path: &Path,
     ) {
-        let mut refused = path.flags.0 & PathFlags::REFUSED;
+        // What has no way at the moment is kept until it has.
+        let mut refused = path.flags.0 & PathFlags::REFUSED & !PathFlags::NO_WAY;
         if row.policy_import.is_none() {
             refused = refuse(shared, peer, row.family, shared.attributes.get(path.attributes));
         } else if !row.policy_in {

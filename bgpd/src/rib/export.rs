@@ -112,7 +112,7 @@ impl GroupKey {
             policy_out: *policy_out,
             policy: policy_export.clone(),
             domain: *domain,
-            default_originate: *default_originate && family.is_unicast(),
+            default_originate: *default_originate && *policy_out && family.is_unicast(),
             next_hop: *next_hop,
         }
     }

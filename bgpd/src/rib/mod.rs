@@ -29,6 +29,7 @@ mod adj_in;
 mod adjacency;
 mod advertise;
 mod attributes;
+mod changes;
 mod decision;
 mod destination;
 mod export;
@@ -52,12 +53,13 @@ mod update_group;
 mod view;
 
 pub use adj_in::{ClearIn, UpdateVerdict};
+pub use changes::{BestPath, Change};
 pub use decision::{BestpathSettings, Candidate, LOCAL_WEIGHT, Reason, compare, reason, select};
 pub use destination::PathSource;
 pub use export::{GroupKey, Origin, Origination, Speaker, may_send, outbound};
 pub use import::{ImportId, ImportInfo};
 pub use listing::{Listing, Scope};
-pub use loc_rib::{BestPath, Change};
+
 pub use maximum_prefix::PrefixWarning;
 pub use peers::{NextHopRule, RibPeer, RibPeerFamily};
 pub use policy::{PolicyRef, RoutePolicy, Verdict};

@@ -4,18 +4,36 @@
 use crate::{
     command::{ExecError, Sink},
     core::CoreHandle,
-    rib::MemoryUse,
-    show::json::document,
+    rib::{MemoryUse, TableUse},
+    show::{json::document, summary::name, vrfs},
 };
 use serde_json::{Map, Value, json};
+use weft_evpn::VrfName;
 
 /// Carries out the command.
 pub(super) fn show(core: &CoreHandle, json: bool, out: &mut dyn Sink) -> Result<(), ExecError> {
-    let memory = core.ask(|core, _| core.rib().memory())?;
+    let memory = core.ask(|core, _| {
+        let of_vrf = |name: &VrfName| Some((name.to_string(), vrfs::rib(core, name)?.memory()));
+        let vrfs = vrfs::names(core).iter().filter_map(of_vrf).collect();
+        Tables { default: core.rib().memory(), vrfs }
+    })?;
     let resident = std::fs::read_to_string("/proc/self/status").ok().and_then(|text| resident(&text));
     let answer =
         if json { document(&memory_json(&memory, resident)) } else { memory_text(&memory, resident) };
     Ok(out.text(&answer)?)
+}
+
+/// What the tables cost: those outside of IP-VRFs, and those of each IP-VRF.
+#[derive(Debug, Clone)]
+struct Tables {
+    default: MemoryUse,
+    vrfs: Vec<(String, MemoryUse)>,
+}
+
+impl Tables {
+    fn total(&self) -> usize {
+        self.default.total() + self.vrfs.iter().map(|(_, memory)| memory.total()).sum::<usize>()
+    }
 }
 
 /// The resident octets in `/proc/self/status`.
@@ -25,17 +43,30 @@ fn resident(status: &str) -> Option<u64> {
     kib.checked_mul(1024)
 }
 
-fn memory_text(memory: &MemoryUse, resident: Option<u64>) -> String {
+fn memory_text(tables: &Tables, resident: Option<u64>) -> String {
     let mut text = String::new();
     if let Some(resident) = resident {
         text += &format!("Process, resident: {resident} bytes\n");
     }
-    text += &format!("Routing tables: {} bytes\n", memory.total());
-    for table in &memory.tables {
+    text += &format!("Routing tables: {} bytes\n{}", tables.total(), use_text(&tables.default));
+    for (name, memory) in &tables.vrfs {
+        text += &format!("Routing tables of VRF {name}: {} bytes\n{}", memory.total(), use_text(memory));
+    }
+    text
+}
+
+/// Tables in which nothing is and never was are left out.
+fn tables(memory: &MemoryUse) -> impl Iterator<Item = &TableUse> {
+    memory.tables.iter().filter(|table| table.destinations > 0 || table.version > 0)
+}
+
+fn use_text(memory: &MemoryUse) -> String {
+    let mut text = String::new();
+    for table in tables(memory) {
         text += &format!(
             "  {}:\n    {} destinations, {} with a best path, {} paths: {} bytes\n    \
              Route target index: {} bytes\n    Sets of routes received, sent and pending: {} bytes\n",
-            table.family.row().name.to_uppercase(),
+            name(table.family),
             table.destinations,
             table.best,
             table.paths,
@@ -52,10 +83,27 @@ fn memory_text(memory: &MemoryUse, resident: Option<u64>) -> String {
     text
 }
 
-fn memory_json(memory: &MemoryUse, resident: Option<u64>) -> Value {
-    let tables: Map<String, Value> = memory
-        .tables
-        .iter()
+fn memory_json(tables: &Tables, resident: Option<u64>) -> Value {
+    let mut json = use_json(&tables.default);
+    if let Value::Object(members) = &mut json {
+        members.insert("totalBytes".to_owned(), tables.total().into());
+        let vrfs = tables.vrfs.iter().map(|(name, memory)| {
+            let mut json = use_json(memory);
+            if let Value::Object(members) = &mut json {
+                members.insert("totalBytes".to_owned(), memory.total().into());
+            }
+            (name.clone(), json)
+        });
+        members.insert("vrfs".to_owned(), Value::Object(vrfs.collect()));
+        if let Some(resident) = resident {
+            members.insert("residentBytes".to_owned(), resident.into());
+        }
+    }
+    json
+}
+
+fn use_json(memory: &MemoryUse) -> Value {
+    let tables: Map<String, Value> = tables(memory)
         .map(|table| {
             let value = json!({
                 "destinations": table.destinations,
@@ -68,25 +116,20 @@ fn memory_json(memory: &MemoryUse, resident: Option<u64>) -> Value {
             (table.family.row().json_key.to_owned(), value)
         })
         .collect();
-    let mut json = json!({
-        "totalBytes": memory.total(),
+    json!({
         "tables": tables,
         "attributeSets": memory.attribute_sets,
         "attributeBytes": memory.attribute_bytes,
         "nlriRests": memory.rests,
         "nlriRestBytes": memory.rest_bytes,
         "waitingBytes": memory.waiting_bytes,
-    });
-    if let (Value::Object(members), Some(resident)) = (&mut json, resident) {
-        members.insert("residentBytes".to_owned(), resident.into());
-    }
-    json
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{rib::TableUse, wire::Family};
+    use crate::wire::Family;
 
     #[test]
     fn the_total_is_the_sum_of_what_is_listed() {
@@ -108,11 +151,14 @@ mod tests {
             rest_bytes: 48,
             waiting_bytes: 7,
         };
-        let text = memory_text(&memory, Some(4096));
-        assert!(text.starts_with("Process, resident: 4096 bytes\nRouting tables: 1070 bytes\n"), "{text}");
+        let tables = Tables { default: memory.clone(), vrfs: vec![("red".to_owned(), memory)] };
+        let text = memory_text(&tables, Some(4096));
+        assert!(text.starts_with("Process, resident: 4096 bytes\nRouting tables: 2140 bytes\n"), "{text}");
+        assert!(text.contains("\nRouting tables of VRF red: 1070 bytes\n  L2VPN EVPN:\n"), "{text}");
         assert!(text.contains("  L2VPN EVPN:\n    3 destinations, 2 with a best path, 4 paths: 100 bytes\n"));
-        let json = memory_json(&memory, None);
-        assert_eq!((&json["totalBytes"], &json["tables"]["l2VpnEvpn"]["paths"]), (&json!(1070), &json!(4)));
+        let json = memory_json(&tables, None);
+        assert_eq!((&json["totalBytes"], &json["tables"]["l2VpnEvpn"]["paths"]), (&json!(2140), &json!(4)));
+        assert_eq!(json["vrfs"]["red"]["totalBytes"], 1070);
         assert!(json.get("residentBytes").is_none());
     }
 

@@ -23,9 +23,12 @@ mod memory;
 mod neighbors;
 mod page;
 mod peer_view;
+mod policy;
 mod routes;
 mod summary;
 mod tables;
+#[cfg(test)]
+mod tenant;
 mod text;
 mod version;
 mod vrf;
@@ -88,11 +91,9 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowRouteVrf { vrf, afi, prefix, json } => {
             ip_route::show(core, vrf, afi.into(), prefix, json, out)
         }
-        ExecCommand::ShowEvpnDomain { .. }
-        | ExecCommand::ShowRouteMap { .. }
-        | ExecCommand::ShowPrefixList { .. } => {
-            Err(ExecError("this build of weftd cannot show that".to_owned()))
-        }
+        ExecCommand::ShowRouteMap { name, json } => policy::route_maps(core, name, json, out),
+        ExecCommand::ShowPrefixList { afi, name, json } => policy::prefix_lists(core, afi, name, json, out),
+        ExecCommand::ShowEvpnDomain { domain, json } => evpn::domain(core, domain, json, out),
         // What changes something, and what asks the kernel, is the backend's.
         ExecCommand::ShowEvpnConsistency { .. }
         | ExecCommand::ClearBgp { .. }

@@ -7,6 +7,7 @@ use crate::{
     peer::PeerId,
     rib::{ImportId, Rib},
     vrf::{EvpnPath, VrfTable},
+    wire::Family,
 };
 use ipnet::IpNet;
 use std::time::Instant;
@@ -50,6 +51,11 @@ impl<'a> Tables<'a> {
         let rib = instance.rib(core)?;
         let vrf = instance.vrf().and_then(|name| vrfs::table(core, name));
         Ok(Self { rib, vrf, ..Self::of(core, now) })
+    }
+
+    /// The tables with the routes of a family.
+    pub fn rib_of(&self, family: Family) -> &'a Rib {
+        if family.is_unicast() { self.rib } else { self.evpn_rib }
     }
 
     /// The most paths to a prefix at once.

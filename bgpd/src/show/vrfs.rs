@@ -108,8 +108,8 @@ pub(super) fn names(core: &Core) -> Vec<VrfName> {
 }
 
 /// Its table.
-pub(super) fn table<'a>(_core: &'a Core, _name: &VrfName) -> Option<&'a VrfTable> {
-    None
+pub(super) fn table<'a>(core: &'a Core, name: &VrfName) -> Option<&'a VrfTable> {
+    core.vrfs().get(name).map(|vrf| &vrf.table)
 }
 
 /// Its tables of unicast routes.

@@ -21,7 +21,8 @@
 //! `aggregate-address … summary-only` holds a covered prefix back from D, except where D has a
 //! route that covers the prefix and is longer than the aggregate: by longest match that route
 //! would draw the traffic, and not to us. So a host away from its home crosses into its home,
-//! and so do the hosts of a subnet that lies in both domains.
+//! the hosts of a subnet that lies in both domains cross, and a host that has come home crosses
+//! until the domain that it has left lets it go.
 //!
 //! `settings` is what is configured, `local` what becomes of kernel routes, `import` the paths
 //! from EVPN, `aggregate` the contributors of one, `forward` what the kernel shall do, `export`

@@ -269,7 +269,7 @@ impl VrfTable {
         if effect.changed {
             self.dirty.insert(prefix);
         }
-        if effect.known && prefix.prefix_len() < prefix.max_prefix_len() && self.is_covered(&prefix) {
+        if effect.known && self.is_covered(&prefix) {
             self.dirty.extend(self.routes.range(inside(prefix)).map(|(prefix, _)| *prefix));
         }
     }
@@ -287,9 +287,10 @@ impl VrfTable {
     }
 
     /// By longest match the aggregate would not draw the traffic to a prefix in this domain,
-    /// which has something between the two.
+    /// which has something between the two, or the prefix itself.
     fn is_exempt(&self, prefix: IpNet, aggregate: IpNet, domain: DomainId) -> bool {
-        supernets(prefix)
+        std::iter::once(prefix)
+            .chain(supernets(prefix))
             .take_while(|between| between.prefix_len() > aggregate.prefix_len())
             .any(|between| self.imports.is_known(domain, &between))
     }
@@ -585,7 +586,8 @@ impl VrfTable {
         }
         let old = std::mem::replace(&mut said.sent, sent);
         for (domain, route) in &said.sent {
-            if !old.iter().any(|(of, sent)| (of, sent) == (domain, route)) {
+            let same = |sent: &PrefixRoute| sent.route == route.route && sent.attributes == route.attributes;
+            if !old.iter().any(|(of, sent)| of == domain && same(sent)) {
                 let (domain, attributes) = (*domain, route.attributes.clone());
                 outbox.originate.push(VrfOutput::Originate { domain, route: route.evpn(), attributes });
             }

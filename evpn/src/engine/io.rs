@@ -112,6 +112,9 @@ pub struct VrfPath {
     pub next_hop: VrfNextHop,
     /// The domain that it was learned in.
     pub domain: DomainId,
+    /// Something newer says that the host is elsewhere: the path is not to be used, but its domain
+    /// has it, and must hear where the host is even if an aggregate covers that.
+    pub overruled: bool,
 }
 
 /// What an IP-VRF's prefix routes carry.

@@ -102,7 +102,7 @@ impl Evpn {
             Input::Route { route: EvpnRoute::InclusiveMulticast(route), path } => {
                 self.imet(route, path, now, out);
             }
-            Input::Route { route: EvpnRoute::IpPrefix(route), path } => self.ip_prefix(route, path, out),
+            Input::Route { route: EvpnRoute::IpPrefix(route), path } => self.ip_prefix(route, path, now, out),
             Input::Route { .. } => {}
         }
         self.settle_vrfs(now, out);
@@ -123,6 +123,7 @@ impl Evpn {
                     instance.forget_linger(ip, turn);
                     instance.settle_ip(ip, Cause::Nothing, turn);
                 }
+                Timer::Ghost(id, key) => self.end_ghost(id, key, now, out),
                 Timer::Duplicate(vni, address) => self.look_at_duplicate(vni, address, now, out),
             }
         }
@@ -193,7 +194,7 @@ impl Evpn {
         let vrf = devices.vrf.clone();
         let was_there = self.instances.get(&vni).is_some_and(|instance| instance.devices.is_some());
         self.with(vni, now, out, |instance, turn| instance.set_devices(devices, turn));
-        self.set_member(vni, vrf.as_ref(), out);
+        self.set_member(vni, vrf.as_ref(), now, out);
         self.refresh(vni, now, out);
         if !was_there {
             self.refresh_vrfs_of(vni, now, out);
@@ -210,7 +211,7 @@ impl Evpn {
         }
         let vtep = instance.devices.as_ref().map(|devices| devices.vtep);
         instance.down(&mut Turn { now, out, shared: &mut self.shared });
-        self.detach(vni, instance.vrf, out);
+        self.detach(vni, instance.vrf, now, out);
         self.refresh_vrfs_of(vni, now, out);
         if vtep.is_some_and(|vtep| self.shared.sources.remove_own(vtep) | self.is_vrf_next_hop(vtep)) {
             self.revisit_all(now, out);
@@ -222,7 +223,7 @@ impl Evpn {
         for instance in self.instances.values_mut().filter(|instance| instance.active.is_some()) {
             instance.revisit(&mut Turn { now, out, shared: &mut self.shared });
         }
-        self.revisit_vrfs(out);
+        self.revisit_vrfs(now, out);
     }
 
     /// With what a VNI should be active, if at all.
@@ -274,7 +275,7 @@ impl Evpn {
                 out.push(Output::Import(new));
             }
         }
-        self.attach(vni, out);
+        self.attach(vni, now, out);
     }
 
     fn mac_ip(&mut self, route: &MacIp, path: Option<RoutePath<'_>>, now: Instant, out: &mut Vec<Output>) {
@@ -311,7 +312,7 @@ impl Evpn {
                 instance.remove_route(route.mac, route.ip, route.rd, route.ethernet_tag, turn);
             }
         }
-        self.vrf_host(route, path.map(|path| (path, &targets)), !takers.is_empty(), out);
+        self.vrf_host(route, path.map(|path| (path, &targets)), !takers.is_empty(), now, out);
     }
 
     fn imet(

@@ -1,6 +1,7 @@
 //! What is due when. One ordered set: nothing is woken but for what is in it.
 
 use super::Address;
+use super::ip_vrf::{GhostKey, VrfId};
 use crate::Vni;
 use std::{collections::BTreeSet, net::IpAddr, time::Instant};
 
@@ -9,6 +10,8 @@ use std::{collections::BTreeSet, net::IpAddr, time::Instant};
 pub(super) enum Timer {
     /// A neighbour entry that outlived its route while its MAC moved.
     Linger(Vni, IpAddr),
+    /// A path of an IP-VRF whose route is gone.
+    Ghost(VrfId, GhostKey),
     /// A duplicate.
     Duplicate(Vni, Address),
 }

@@ -30,6 +30,7 @@ pub fn other(index: u32, name: &str) -> Link {
         mtu: 1500,
         alias: None,
         port: None,
+        vlan_aware: false,
         parent: None,
     }
 }

@@ -27,10 +27,14 @@ impl Forwarding {
         match message.family {
             AF_BRIDGE if message.has(NTF_SELF) => self.observe_self(message, gone, now),
             AF_BRIDGE => {
-                // A bridge that knows VLANs may have the ports of several L3VNIs.
-                let l3 = self.by_vxlan.get(&message.ifindex).filter(|id| id.is_l3());
-                let by_bridge = || message.master.and_then(|bridge| self.by_bridge.get(&bridge));
-                let Some(id) = l3.or_else(by_bridge).copied() else { return };
+                // A bridge that knows VLANs has the ports of several VNIs, each in one VLAN. What we set on such a port
+                // without saying a VLAN stands in that one, and once more in none.
+                let by_vlan = || {
+                    let bridge = message.master?;
+                    let plain = || self.by_fdb.get(&(bridge, None));
+                    self.by_fdb.get(&(bridge, message.vlan)).or_else(plain).copied()
+                };
+                let Some(id) = self.table_of_port(message).or_else(by_vlan) else { return };
                 if let Some(mac) = message.mac {
                     self.observe_bridge(links, id, mac, message, gone, now);
                 }
@@ -53,7 +57,7 @@ impl Forwarding {
     }
 
     fn observe_self(&mut self, message: &NeighbourMessage, gone: bool, now: Instant) {
-        let Some(id) = self.by_vxlan.get(&message.ifindex).copied() else { return };
+        let Some(id) = self.table_of_port(message) else { return };
         match (message.mac, message.address) {
             (Some(MacAddr::ZERO), Some(vtep)) => self.observe_flood(id, vtep, message, gone, now),
             (Some(mac), _) if mac.is_unicast() => self.observe_vxlan(id, mac, message, gone, now),

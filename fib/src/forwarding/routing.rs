@@ -20,7 +20,8 @@ use weft_evpn::{MacAddr, VrfName};
 
 /// The interface indexes of an L3VNI.
 fn indexes(l3vni: &L3VniDevices) -> Devices {
-    Devices { vxlan: l3vni.vxlan.0, bridge: l3vni.svi.0, bridged: l3vni.vxlan.0 != l3vni.svi.0 }
+    let (vxlan, svi) = (l3vni.vxlan.0, l3vni.svi.0);
+    Devices { vxlan, bridge: svi, fdb: (svi, None), bridged: vxlan != svi }
 }
 
 impl Forwarding {

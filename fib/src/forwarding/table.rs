@@ -14,12 +14,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use weft_evpn::MacAddr;
 use weft_evpn::forwarding::RemoteNeighbour;
 
+/// The index of no device: a VLAN without an SVI has no neighbours.
+pub const NO_DEVICE: u32 = 0;
+
 /// Interface indexes of a VNI's devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Devices {
     pub vxlan: u32,
     /// The device with the neighbours: the bridge, or that which routes for an L3VNI.
     pub bridge: u32,
+    /// The bridge whose FDB it is, and which VLAN's if it keeps them apart.
+    pub fdb: (u32, Option<u16>),
     /// The vxlan device is a port of a bridge, whose FDB must have the MACs, too.
     pub bridged: bool,
 }
@@ -138,13 +143,13 @@ impl VniTable {
     }
 
     pub fn proxy_op(&self, ip: IpAddr) -> Option<Op> {
-        let device = self.devices?.bridge;
+        let device = self.devices.map(|devices| devices.bridge).filter(|device| *device != NO_DEVICE)?;
         self.proxies.get(&ip)?.op(device, ip, self.retiring, self.pruned)
     }
 
     /// What the difference of a MAC depends on.
     fn mac_context(&self, entry: &MacEntry, vteps: &Vteps) -> Option<MacContext> {
-        let Devices { vxlan, bridge, bridged } = self.devices?;
+        let Devices { vxlan, fdb: (bridge, _), bridged, .. } = self.devices?;
         let target = entry.wanted.and_then(|wanted| vteps.target(wanted.vtep));
         Some(MacContext { vxlan, bridge, bridged, target, retiring: self.retiring, pruned: self.pruned })
     }
@@ -166,7 +171,7 @@ impl VniTable {
     }
 
     pub fn neighbour_op(&self, ip: IpAddr) -> Option<Op> {
-        let bridge = self.devices?.bridge;
+        let bridge = self.devices.map(|devices| devices.bridge).filter(|device| *device != NO_DEVICE)?;
         self.neighbours.get(ip)?.op(bridge, ip, self.retiring, self.pruned)
     }
 

@@ -1,5 +1,6 @@
 //! One link, reduced to what EVPN asks of it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use weft_evpn::{MacAddr, Vni};
 
@@ -26,6 +27,8 @@ pub struct Link {
     pub alias: Option<String>,
     /// Settings as a bridge port.
     pub port: Option<BridgePort>,
+    /// A bridge that keeps VLANs apart (`vlan_filtering`).
+    pub vlan_aware: bool,
     /// Index of the device that this one stands on: of a VLAN device, the one whose VLAN it is.
     pub parent: Option<u32>,
 }
@@ -73,6 +76,15 @@ pub struct BridgePort {
     pub learning: bool,
     /// The bridge answers ARP and ND for known neighbours instead of flooding here.
     pub neigh_suppress: bool,
+}
+
+/// VLANs of a port of a bridge that keeps them apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PortVlans {
+    /// That of frames without a tag.
+    pub untagged: Option<u16>,
+    /// The VNI that a VLAN is mapped to, on the port of a vxlan device for many.
+    pub tunnels: BTreeMap<u16, Vni>,
 }
 
 impl Link {

@@ -16,6 +16,11 @@ use weft_evpn::{MacAddr, Vni, VrfName};
 pub struct ServedVni {
     /// What the core is told.
     pub devices: VniDevices,
+    /// The routed device, where neighbours are: the bridge, or of one that keeps VLANs apart the VLAN's device, if it
+    /// has one.
+    pub svi: Option<u32>,
+    /// The VLAN, where the bridge keeps them apart.
+    pub vlan: Option<u16>,
 }
 
 impl ServedVni {
@@ -43,21 +48,21 @@ pub fn served(
     // How many vxlan devices each bridge has, counted once: a bridge may have hundreds of ports.
     let mut on_bridge: BTreeMap<u32, usize> = BTreeMap::new();
     for link in links.iter().filter(|link| link.vxlan().is_some()) {
-        if let Some(master) = link.master {
+        // One that keeps VLANs apart may have many.
+        let plain = |master: &u32| links.get(*master).is_some_and(|bridge| !bridge.vlan_aware);
+        if let Some(master) = link.master.filter(plain) {
             *on_bridge.entry(master).or_default() += 1;
         }
     }
-    for link in links.iter() {
-        let Some(vni) = link.vxlan().filter(|vxlan| !vxlan.external).and_then(|vxlan| vxlan.vni) else {
-            continue;
-        };
+    for (link, vni, tunnel) in vnis(links) {
         if !serve.contains(vni) || tenants.is_l3vni(vni) {
             continue;
         }
-        let verdict = devices(links, link, &on_bridge).map(|devices| in_vrf(devices, links, tenants, vrfs));
+        let verdict =
+            devices(links, link, tunnel, &on_bridge).map(|served| in_vrf(served, links, tenants, vrfs));
         match verdict {
             Ok(devices) if !up.contains_key(&vni) => {
-                up.insert(vni, ServedVni { devices });
+                up.insert(vni, devices);
             }
             Ok(_) => notices.push(FibNotice::NotServed {
                 vni,
@@ -78,13 +83,33 @@ pub fn served(
     (up, notices)
 }
 
+/// Every VNI that has a vxlan device; of one for many also the VLAN that is mapped to it.
+fn vnis(links: &Links) -> impl Iterator<Item = (&Link, Vni, Option<u16>)> {
+    let alone = links.iter().filter_map(|link| {
+        let vxlan = link.vxlan().filter(|vxlan| !vxlan.external)?;
+        Some((link, vxlan.vni?, None))
+    });
+    let mapped = links.iter().filter(|link| link.vxlan().is_some_and(|vxlan| vxlan.external));
+    let mapped = mapped.filter_map(|link| Some((link, links.vlans(link.index)?)));
+    alone.chain(
+        mapped
+            .flat_map(|(link, vlans)| vlans.tunnels.iter().map(move |(vlan, vni)| (link, *vni, Some(*vlan)))),
+    )
+}
+
+/// The VNIs of vxlan devices for many: the device, and the VLAN.
+pub fn tunnels(links: &Links) -> BTreeMap<Vni, (u32, u16)> {
+    vnis(links).filter_map(|(link, vni, vlan)| Some((vni, (link.index, vlan?)))).collect()
+}
+
 /// The devices of a VNI, or why it cannot be served; `Err(None)` for what passes by itself or is the operator's
 /// plain intention (switched off, not joined to a bridge yet).
 fn devices(
     links: &Links,
     vxlan: &Link,
+    tunnel: Option<u16>,
     on_bridge: &BTreeMap<u32, usize>,
-) -> Result<VniDevices, Option<String>> {
+) -> Result<ServedVni, Option<String>> {
     let bridge = vxlan.master.and_then(|master| links.get(master)).ok_or(None)?;
     if !bridge.is_bridge() || !vxlan.up || !bridge.up {
         return Err(None);
@@ -99,15 +124,45 @@ fn devices(
             bridge.name
         )));
     }
-    Ok(VniDevices {
-        vxlan: (vxlan.index, vxlan.name.clone()),
-        bridge: (bridge.index, bridge.name.clone()),
+    let vlan = match tunnel {
+        Some(vlan) => Some(vlan),
+        None if bridge.vlan_aware => Some(vlan_of(links, vxlan, bridge)?),
+        None => None,
+    };
+    let svi = match vlan {
+        None => Some(bridge),
+        Some(vlan) => links.svi(bridge.index, vlan).filter(|svi| svi.up),
+    };
+    let index = svi.map(|svi| svi.index);
+    let devices = VniDevices {
+        vxlan: vxlan.id(),
+        bridge: bridge.id(),
         vtep,
-        bridge_mac: bridge.mac.unwrap_or(MacAddr::ZERO),
-        svi_addresses: links.addresses(bridge.index).collect(),
-        svi_subnets: subnets(links, bridge.index),
+        bridge_mac: svi.unwrap_or(bridge).mac.unwrap_or(MacAddr::ZERO),
+        svi_addresses: index.map(|svi| links.addresses(svi).collect()).unwrap_or_default(),
+        svi_subnets: index.map(|svi| subnets(links, svi)).unwrap_or_default(),
         vrf: None,
-    })
+    };
+    Ok(ServedVni { devices, svi: index, vlan })
+}
+
+/// The VLAN of a VNI on a bridge that keeps them apart: that of frames without a tag on its vxlan port, and no other
+/// vxlan port's.
+fn vlan_of(links: &Links, vxlan: &Link, bridge: &Link) -> Result<u16, Option<String>> {
+    let untagged = |port: u32| links.vlans(port).and_then(|vlans| vlans.untagged);
+    let vlan = untagged(vxlan.index).ok_or_else(|| {
+        Some(format!(
+            "{} keeps VLANs apart and it has none; `bridge vlan add dev {} vid N pvid untagged` gives it one",
+            bridge.name, vxlan.name
+        ))
+    })?;
+    let same = |port: &&Link| {
+        port.index != vxlan.index && port.vxlan().is_some() && untagged(port.index) == Some(vlan)
+    };
+    match links.ports(bridge.index).find(same) {
+        Some(other) => Err(Some(format!("{} has the same VLAN {vlan} on {}", other.name, bridge.name))),
+        None => Ok(vlan),
+    }
 }
 
 fn subnets(links: &Links, device: u32) -> Vec<IpNet> {
@@ -120,12 +175,13 @@ fn subnets(links: &Links, device: u32) -> Vec<IpNet> {
 
 /// Adds the IP-VRF that the bridge routes in. One that is refused there has no subnets, either.
 fn in_vrf(
-    mut devices: VniDevices,
+    mut served: ServedVni,
     links: &Links,
     tenants: &Tenants,
     vrfs: &BTreeMap<VrfName, ServedVrf>,
-) -> VniDevices {
-    let svi = devices.bridge.0;
+) -> ServedVni {
+    let Some(svi) = served.svi else { return served };
+    let devices = &mut served.devices;
     let has = |vrf: &ServedVrf| vrf.interfaces.iter().any(|interface| interface.device.0 == svi);
     devices.vrf = vrfs.iter().find(|(_, vrf)| has(vrf)).map(|(name, _)| name.clone());
     let bridge = links.get(svi);
@@ -134,7 +190,7 @@ fn in_vrf(
     if devices.vrf.is_none() && claimed {
         devices.svi_subnets.clear();
     }
-    devices
+    served
 }
 
 /// Settings of an operator's device that disturb EVPN. Those of our own devices are set right by `devices`.

@@ -18,6 +18,7 @@ fn link(index: u32, name: &str, kind: LinkKind, master: Option<u32>) -> Link {
         mtu: 1500,
         alias: None,
         port: master.map(|_| BridgePort { learning: false, neigh_suppress: true }),
+        vlan_aware: false,
         parent: None,
     }
 }

@@ -6,7 +6,7 @@ use super::constants::*;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use weft_evpn::MacAddr;
+use weft_evpn::{MacAddr, Vni};
 
 /// A batch ends when the next message could pass this size: the measured optimum (crates-and-netlink.md).
 pub const MAX_BATCH_BYTES: usize = 16 * 1024;
@@ -56,6 +56,15 @@ pub enum RouteTarget {
     Nexthop(u32),
     /// Nowhere (`RTN_BLACKHOLE`).
     Discard,
+}
+
+/// Where an FDB entry stands on a vxlan device for many VNIs, and in the FDB of its bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnel {
+    /// The VNI.
+    pub vni: Vni,
+    /// The VLAN that is mapped to it.
+    pub vlan: u16,
 }
 
 /// One message.
@@ -121,6 +130,8 @@ pub enum Query {
     Neighbours { family: u8, ifindex: Option<u32> },
     /// All nexthops.
     Nexthops,
+    /// All bridge ports with their VLANs.
+    BridgePorts,
     /// All rules.
     Rules,
     /// All routes of one family and protocol; of one kind (`RTN_…`), or with 0 of all.
@@ -298,6 +309,22 @@ impl Op {
         to.end();
     }
 
+    /// The same on a vxlan device for many VNIs.
+    pub fn encode_in(&self, tunnel: Option<Tunnel>, sequence: u32, to: &mut MessageBuffer) {
+        self.encode(sequence, to);
+        let Some(tunnel) = tunnel else { return };
+        match self {
+            Op::VxlanSet { .. } | Op::VxlanDelete { .. } | Op::FloodAdd { .. } | Op::FloodDelete { .. } => {
+                to.attribute(NDA_SRC_VNI, &tunnel.vni.get().to_ne_bytes());
+            }
+            Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. } => {
+                to.attribute(NDA_VLAN, &tunnel.vlan.to_ne_bytes());
+            }
+            _ => return,
+        }
+        to.end();
+    }
+
     /// Whether this message fits a batch that already has `count` messages.
     pub fn fits(&self, buffer: &MessageBuffer, count: usize) -> bool {
         let longer = match self {
@@ -344,6 +371,11 @@ impl Query {
             Query::Nexthops => {
                 to.begin(RTM_GETNEXTHOP, flags, sequence);
                 to.fixed(&[0; 8]);
+            }
+            Query::BridgePorts => {
+                to.begin(RTM_GETLINK, flags, sequence);
+                to.fixed(&[AF_BRIDGE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                to.attribute(IFLA_EXT_MASK, &RTEXT_FILTER_BRVLAN_COMPRESSED.to_ne_bytes());
             }
             Query::Rules => {
                 to.begin(RTM_GETRULE, flags, sequence);

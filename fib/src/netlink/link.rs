@@ -1,15 +1,20 @@
 //! Links and addresses through netlink-packet-route, reduced to the model's words.
 
+use super::attribute::{Attributes, u16_of, u32_of};
 use super::constants::*;
-use crate::model::{Address, BridgePort, Link, LinkKind, Vxlan};
+use crate::model::{Address, BridgePort, Link, LinkKind, PortVlans, Vxlan};
 use netlink_packet_core::Parseable;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVlan, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags,
-    LinkInfo, LinkMessage,
+    InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVlan, InfoVrf, InfoVxlan,
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use weft_evpn::{MacAddr, Vni};
+
+/// Length of `struct ifinfomsg`.
+const IFINFOMSG: usize = 16;
 
 /// What a link notification says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +57,7 @@ fn link(message: LinkMessage) -> Link {
         mtu: 0,
         alias: None,
         port: None,
+        vlan_aware: false,
         parent: None,
     };
     for attribute in message.attributes {
@@ -68,6 +74,9 @@ fn link(message: LinkMessage) -> Link {
                         LinkInfo::Kind(InfoKind::Bridge) => link.kind = LinkKind::Bridge,
                         LinkInfo::Data(InfoData::Vxlan(settings)) => {
                             link.kind = LinkKind::Vxlan(vxlan(&settings))
+                        }
+                        LinkInfo::Data(InfoData::Bridge(settings)) => {
+                            link.vlan_aware = settings.contains(&InfoBridge::VlanFiltering(true));
                         }
                         LinkInfo::Data(InfoData::Vrf(settings)) => {
                             link.kind = LinkKind::Vrf { table: vrf_table(&settings) };
@@ -104,6 +113,61 @@ fn vxlan(settings: &[InfoVxlan]) -> Vxlan {
     // The kernel reports an unset local address as the wildcard in some versions.
     vxlan.local = vxlan.local.filter(|local| !local.is_unspecified());
     vxlan
+}
+
+/// Reads the VLANs of a bridge port out of an `AF_BRIDGE` message; `None` for other messages. A port that is gone, and
+/// a port without VLANs, has none.
+pub fn parse_vlans(kind: u16, payload: &[u8]) -> Option<(u32, PortVlans)> {
+    let &[family, _, _, _, a, b, c, d, ..] = payload.first_chunk::<IFINFOMSG>()?;
+    if family != AF_BRIDGE {
+        return None;
+    }
+    let index = u32::from_ne_bytes([a, b, c, d]);
+    let mut vlans = PortVlans::default();
+    if kind == RTM_DELLINK {
+        return Some((index, vlans));
+    }
+    let attributes = Attributes::new(payload.get(IFINFOMSG..)?);
+    for (_, nest) in attributes.filter(|(kind, _)| *kind == IFLA_AF_SPEC) {
+        let mut range = None;
+        for (kind, value) in Attributes::new(nest) {
+            match kind {
+                IFLA_BRIDGE_VLAN_INFO => {
+                    // `struct bridge_vlan_info`: flags, VLAN.
+                    let &[a, b, c, d] = value.first_chunk::<4>()?;
+                    if u16::from_ne_bytes([a, b]) & BRIDGE_VLAN_INFO_PVID != 0 {
+                        vlans.untagged = Some(u16::from_ne_bytes([c, d]));
+                    }
+                }
+                IFLA_BRIDGE_VLAN_TUNNEL_INFO => add_tunnels(value, &mut range, &mut vlans.tunnels),
+                _ => {}
+            }
+        }
+    }
+    Some((index, vlans))
+}
+
+/// One mapping of a VLAN to a VNI, or one end of a range of them.
+fn add_tunnels(nest: &[u8], range: &mut Option<(u16, u32)>, tunnels: &mut BTreeMap<u16, Vni>) {
+    let (mut vni, mut vlan, mut flags) = (None, None, 0);
+    for (kind, value) in Attributes::new(nest) {
+        match kind {
+            IFLA_BRIDGE_VLAN_TUNNEL_ID => vni = u32_of(value),
+            IFLA_BRIDGE_VLAN_TUNNEL_VID => vlan = u16_of(value),
+            IFLA_BRIDGE_VLAN_TUNNEL_FLAGS => flags = u16_of(value).unwrap_or(0),
+            _ => {}
+        }
+    }
+    let (Some(vni), Some(vlan)) = (vni, vlan) else { return };
+    if flags & BRIDGE_VLAN_INFO_RANGE_BEGIN != 0 {
+        *range = Some((vlan, vni));
+        return;
+    }
+    let (first, first_vni) =
+        range.take().filter(|_| flags & BRIDGE_VLAN_INFO_RANGE_END != 0).unwrap_or((vlan, vni));
+    for (vlan, vni) in (first..=vlan).zip(first_vni..) {
+        tunnels.extend(Vni::new(vni).map(|vni| (vlan, vni)));
+    }
 }
 
 fn vrf_table(settings: &[InfoVrf]) -> u32 {

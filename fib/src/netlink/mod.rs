@@ -3,7 +3,7 @@
 //! netlink-packet-route (`link`).
 //!
 //! Numbers are those of linux/rtnetlink.h, neighbour.h and nexthop.h; libc names only some of them.
-//! Does not do: bridge VLANs, VNI filters.
+//! Does not do: VNI filters.
 
 pub mod attribute;
 pub mod encode;
@@ -37,6 +37,7 @@ pub fn read_all(datagram: &[u8]) {
             constants::RTM_NEWLINK | constants::RTM_DELLINK => {
                 // What cannot be read is an error, which is all that counts here.
                 let _ = link::parse_link(header.kind, payload);
+                link::parse_vlans(header.kind, payload);
             }
             constants::RTM_NEWADDR | constants::RTM_DELADDR => {
                 link::parse_address(payload);
@@ -103,6 +104,7 @@ pub mod constants {
     pub const NDA_VNI: u16 = 7;
     pub const NDA_IFINDEX: u16 = 8;
     pub const NDA_MASTER: u16 = 9;
+    pub const NDA_SRC_VNI: u16 = 11;
     pub const NDA_PROTOCOL: u16 = 12;
     pub const NDA_NH_ID: u16 = 13;
 
@@ -127,6 +129,18 @@ pub mod constants {
     pub const NHA_OIF: u16 = 5;
     pub const NHA_GATEWAY: u16 = 6;
     pub const NHA_FDB: u16 = 11;
+
+    pub const IFLA_AF_SPEC: u16 = 26;
+    pub const IFLA_EXT_MASK: u16 = 29;
+    pub const RTEXT_FILTER_BRVLAN_COMPRESSED: u32 = 4;
+    pub const IFLA_BRIDGE_VLAN_INFO: u16 = 2;
+    pub const IFLA_BRIDGE_VLAN_TUNNEL_INFO: u16 = 3;
+    pub const IFLA_BRIDGE_VLAN_TUNNEL_ID: u16 = 1;
+    pub const IFLA_BRIDGE_VLAN_TUNNEL_VID: u16 = 2;
+    pub const IFLA_BRIDGE_VLAN_TUNNEL_FLAGS: u16 = 3;
+    pub const BRIDGE_VLAN_INFO_PVID: u16 = 0x02;
+    pub const BRIDGE_VLAN_INFO_RANGE_BEGIN: u16 = 0x08;
+    pub const BRIDGE_VLAN_INFO_RANGE_END: u16 = 0x10;
 
     pub const IFA_ADDRESS: u16 = 1;
     pub const IFA_LOCAL: u16 = 2;

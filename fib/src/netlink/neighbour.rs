@@ -31,6 +31,8 @@ pub struct NeighbourMessage {
     pub protocol: u8,
     /// `NDA_VLAN`
     pub vlan: Option<u16>,
+    /// `NDA_SRC_VNI`: the VNI of an entry of a vxlan device for many.
+    pub source_vni: Option<u32>,
     /// `NDA_PORT`, `NDA_VNI` or `NDA_IFINDEX` is there: a vxlan entry that leaves the device's defaults.
     pub special: bool,
 }
@@ -51,6 +53,7 @@ impl NeighbourMessage {
                 NDA_DST => message.address = ip_of(value),
                 NDA_LLADDR => message.mac = mac_of(value),
                 NDA_VLAN => message.vlan = u16_of(value),
+                NDA_SRC_VNI => message.source_vni = u32_of(value),
                 NDA_NH_ID => message.nexthop = u32_of(value),
                 NDA_MASTER => message.master = u32_of(value),
                 NDA_PROTOCOL => message.protocol = value.first().copied().unwrap_or(0),

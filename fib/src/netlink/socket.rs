@@ -3,7 +3,7 @@
 
 use super::attribute::{Attributes, Header, MessageBuffer, Messages};
 use super::constants::*;
-use super::encode::{Op, Query};
+use super::encode::{Op, Query, Tunnel};
 use super::sys::Burst;
 use netlink_packet_core::{Emitable, NetlinkBuffer};
 use netlink_packet_route::link::LinkMessage;
@@ -163,6 +163,14 @@ impl Connection {
     /// # Errors
     /// When the socket fails; then nothing is known of the batch.
     pub fn write(&mut self, ops: &[Op]) -> io::Result<(usize, Written)> {
+        self.write_in(ops, &[])
+    }
+
+    /// The same; `tunnels` says of each op, as far as it reaches, whether it is about a vxlan device for many VNIs.
+    ///
+    /// # Errors
+    /// See [`Connection::write`].
+    pub fn write_in(&mut self, ops: &[Op], tunnels: &[Option<Tunnel>]) -> io::Result<(usize, Written)> {
         self.refusals.clear();
         self.out.clear();
         if self.sequence > u32::MAX / 2 {
@@ -175,7 +183,7 @@ impl Connection {
                 break;
             }
             let sequence = self.next_sequence();
-            op.encode(sequence, &mut self.out);
+            op.encode_in(tunnels.get(count).copied().flatten(), sequence, &mut self.out);
             count += 1;
         }
         if count == 0 {

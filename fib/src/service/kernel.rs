@@ -3,11 +3,11 @@
 use crate::config::Serve;
 use crate::event::FibNotice;
 use crate::forwarding::{Forwarding, RouteNews, TargetForm};
-use crate::model::{Links, ServedVni, served};
+use crate::model::{Links, ServedVni, served, tunnels};
 use crate::netlink::attribute::Header;
 use crate::netlink::constants::*;
 use crate::netlink::encode::Query;
-use crate::netlink::link::{LinkNews, parse_address, parse_link};
+use crate::netlink::link::{LinkNews, parse_address, parse_link, parse_vlans};
 use crate::netlink::neighbour::NeighbourMessage;
 use crate::netlink::nexthop::NexthopMessage;
 use crate::netlink::route::RouteMessage;
@@ -108,6 +108,9 @@ impl Kernel {
                 }
             }
             RTM_NEWLINK | RTM_DELLINK => {
+                if let Some((port, vlans)) = parse_vlans(header.kind, payload) {
+                    self.links_changed |= self.links.set_vlans(port, vlans);
+                }
                 match parse_link(header.kind, payload) {
                     Ok(LinkNews::Is(link)) => {
                         self.routes_doubtful |=
@@ -197,6 +200,9 @@ impl Kernel {
                 return Err(error);
             }
         }
+        if self.links.iter().any(|link| link.vlan_aware) {
+            self.ask(connection, Query::BridgePorts, now)?;
+        }
         self.links_changed |= self.links != old;
         self.ask_links.clear();
         self.routing.rules.clear();
@@ -255,24 +261,28 @@ impl Kernel {
         vnis: &[Vni],
         now: Instant,
     ) -> Result<(), RequestError> {
-        let bridges: Vec<(Vni, u32)> =
-            vnis.iter().filter_map(|vni| Some((*vni, self.served.get(vni)?.bridge()))).collect();
-        for (vni, _) in &bridges {
+        let served = || vnis.iter().filter_map(|vni| self.served.get(vni).map(|served| (*vni, served)));
+        let svis: Vec<(Vni, Option<u32>)> = served().map(|(vni, served)| (vni, served.svi)).collect();
+        // One that keeps VLANs apart has several VNIs.
+        let bridges: BTreeSet<u32> = served().map(|(_, served)| served.bridge()).collect();
+        for (vni, _) in &svis {
             self.forwarding.begin_sync(*vni);
         }
-        for (_, bridge) in &bridges {
-            self.ask(connection, Query::Fdb { bridge: *bridge }, now)?;
-            self.ask(connection, Query::Proxies { device: *bridge }, now)?;
+        for bridge in bridges {
+            self.ask(connection, Query::Fdb { bridge }, now)?;
         }
-        if bridges.len() < MANY_VNIS {
-            for (_, bridge) in &bridges {
-                let query = Query::Neighbours { family: AF_UNSPEC, ifindex: Some(*bridge) };
+        for svi in svis.iter().filter_map(|(_, svi)| *svi) {
+            self.ask(connection, Query::Proxies { device: svi }, now)?;
+        }
+        if svis.len() < MANY_VNIS {
+            for svi in svis.iter().filter_map(|(_, svi)| *svi) {
+                let query = Query::Neighbours { family: AF_UNSPEC, ifindex: Some(svi) };
                 self.ask(connection, query, now)?;
             }
         } else {
             self.ask(connection, Query::Neighbours { family: AF_UNSPEC, ifindex: None }, now)?;
         }
-        for (vni, _) in &bridges {
+        for (vni, _) in &svis {
             self.forwarding.end_sync(&self.links, *vni, now);
         }
         Ok(())
@@ -290,6 +300,7 @@ impl Kernel {
     ) -> (Vec<FibNotice>, Result<(), RequestError>) {
         self.links_changed = false;
         let (up, notices) = served(&self.links, serve, tenants, vrfs);
+        self.forwarding.set_tunnels(tunnels(&self.links));
         let old = std::mem::take(&mut self.served);
         if old.keys().any(|vni| !up.contains_key(vni)) {
             // Devices that are there and well but that the configuration does not name any more.
@@ -318,7 +329,7 @@ impl Kernel {
             }
             self.forwarding.say(LocalEvent::VniUp { vni: *vni, devices: is.devices.clone() });
             if !same {
-                self.forwarding.attach(*vni, is.vxlan(), is.bridge());
+                self.forwarding.attach_in_vlan(*vni, is.vxlan(), is.svi, (is.bridge(), is.vlan));
                 new.push(*vni);
                 if self.announced {
                     self.prune_at.insert(*vni, now + ADOPTION_GRACE);
@@ -389,5 +400,5 @@ impl Kernel {
 }
 
 fn same_devices(a: &ServedVni, b: &ServedVni) -> bool {
-    (a.vxlan(), a.bridge()) == (b.vxlan(), b.bridge())
+    (a.vxlan(), a.bridge(), a.svi, a.vlan) == (b.vxlan(), b.bridge(), b.svi, b.vlan)
 }

@@ -15,7 +15,8 @@ use weft_evpn::{MacAddr, Vni};
 
 pub(super) struct Snooping {
     snooper: Snooper,
-    ports: BTreeMap<u32, Vni>,
+    /// By port, and VLAN of the frames' tags.
+    ports: BTreeMap<(u32, Option<u16>), Vni>,
     heard: HeardBindings,
     seen: Vec<Seen>,
 }
@@ -43,16 +44,24 @@ impl Snooping {
 
     /// Listens on the ports of these bridges, except the vxlan ports.
     pub(super) fn set_vnis(&mut self, links: &Links, served: &BTreeMap<Vni, ServedVni>) {
-        let by_bridge: BTreeMap<u32, (Vni, u32)> =
-            served.iter().map(|(vni, served)| (served.bridge(), (*vni, served.vxlan()))).collect();
-        self.ports = links
-            .iter()
-            .filter_map(|link| {
-                let (vni, vxlan) = by_bridge.get(&link.master?)?;
-                (link.index != *vxlan).then_some((link.index, *vni))
-            })
-            .collect();
-        self.snooper.set_ports(self.ports.keys().copied().collect::<HashSet<u32>>());
+        let mut by_bridge: BTreeMap<u32, Vec<(Option<u16>, Vni)>> = BTreeMap::new();
+        for (vni, served) in served {
+            by_bridge.entry(served.bridge()).or_default().push((served.vlan, *vni));
+        }
+        self.ports.clear();
+        for link in links.iter().filter(|link| link.vxlan().is_none()) {
+            let Some(vnis) = link.master.and_then(|master| by_bridge.get(&master)) else { continue };
+            let untagged = links.vlans(link.index).and_then(|vlans| vlans.untagged);
+            for (vlan, vni) in vnis {
+                if vlan.is_some() {
+                    self.ports.insert((link.index, *vlan), *vni);
+                }
+                if *vlan == untagged || vlan.is_none() {
+                    self.ports.insert((link.index, None), *vni);
+                }
+            }
+        }
+        self.snooper.set_ports(self.ports.keys().map(|(port, _)| *port).collect::<HashSet<u32>>());
         self.heard.retain(|vni| served.contains_key(&vni));
     }
 
@@ -61,10 +70,8 @@ impl Snooping {
         self.seen.clear();
         self.snooper.receive(&mut self.seen)?;
         for seen in &self.seen {
-            // A tagged host is not on the bridge's own subnet.
-            let Some(vni) = self.ports.get(&seen.ifindex).copied().filter(|_| seen.vlan.is_none()) else {
-                continue;
-            };
+            // A tagged host is not on the subnet of a bridge that knows no VLANs.
+            let Some(vni) = self.ports.get(&(seen.ifindex, seen.vlan)).copied() else { continue };
             if !self.heard.hear(vni, seen.ip, seen.mac, now) {
                 continue;
             }
@@ -76,6 +83,12 @@ impl Snooping {
             });
         }
         Ok(())
+    }
+
+    /// Ports where hosts of a VNI send without a tag; what we send has none, either.
+    fn untagged_ports(&self, vni: Vni) -> impl Iterator<Item = u32> {
+        let ports = self.ports.iter().filter(move |((_, vlan), of)| **of == vni && vlan.is_none());
+        ports.map(|((port, _), _)| *port)
     }
 
     /// When `silent` has something to say, at the earliest.
@@ -96,7 +109,7 @@ impl Snooping {
     /// The core tells the hosts of a VNI that an address is at this MAC now; without one, at the SVI's.
     pub(super) fn announce(&self, vni: Vni, served: &ServedVni, ip: IpAddr, mac: Option<MacAddr>) {
         let bridge = served.devices.bridge_mac;
-        for port in self.ports.iter().filter(|(_, of)| **of == vni).map(|(port, _)| *port) {
+        for port in self.untagged_ports(vni) {
             if let Err(error) = self.snooper.announce(port, bridge, ip, mac.unwrap_or(bridge)) {
                 // A port that is down: nobody there holds a stale entry for long.
                 debug!("announcement of {ip} of VNI {vni}: {error}");
@@ -122,7 +135,7 @@ impl Snooping {
         });
         let ports: Vec<u32> = match port {
             Some(port) => vec![port],
-            None => self.ports.iter().filter(|(_, of)| **of == vni).map(|(port, _)| *port).collect(),
+            None => self.untagged_ports(vni).collect(),
         };
         for port in ports {
             if let Err(error) = self.snooper.probe(port, devices.bridge_mac, source, ip, mac) {

@@ -58,7 +58,15 @@ pub fn l3_links<'a>(
     vni: Vni,
     links: &'a Links,
 ) -> Result<Option<L3Links<'a>>, (String, String)> {
-    let with_vni = |link: &&Link| link.vxlan().is_some_and(|vxlan| vxlan.vni == Some(vni) && !vxlan.external);
+    // Of a device for many, the VLAN that is mapped to it.
+    let mapped = |link: &Link| {
+        let vlans = links.vlans(link.index)?;
+        vlans.tunnels.iter().find(|(_, of)| **of == vni).map(|(vlan, _)| *vlan)
+    };
+    let with_vni = |link: &&Link| {
+        let is_it = |external, of| if external { mapped(link).is_some() } else { of == Some(vni) };
+        link.vxlan().is_some_and(|vxlan| is_it(vxlan.external, vxlan.vni))
+    };
     let mut found = links.iter().filter(with_vni);
     let Some(vxlan) = found.next() else { return Ok(None) };
     if let Some(other) = found.next() {
@@ -66,6 +74,14 @@ pub fn l3_links<'a>(
     }
     let master = |link: &Link| link.master.and_then(|master| links.get(master));
     let svi = match master(vxlan) {
+        Some(bridge) if bridge.vlan_aware => {
+            let untagged = || links.vlans(vxlan.index).and_then(|vlans| vlans.untagged);
+            let vlan = mapped(vxlan).or_else(untagged);
+            match vlan.and_then(|vlan| links.svi(bridge.index, vlan)) {
+                Some(svi) => svi,
+                None => return Ok(None),
+            }
+        }
         Some(bridge) if bridge.is_bridge() => bridge,
         _ => vxlan,
     };

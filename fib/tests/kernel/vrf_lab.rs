@@ -163,7 +163,7 @@ pub fn drift_is_repaired(form: VrfForm) {
     });
     for deed in deeds {
         run(&deed);
-        wait_same(&deed, &before, &service);
+        wait_same(&deed, &before, &service.notices);
         host.reaches("192.168.20.1");
         far.reaches("192.168.10.254");
     }
@@ -172,7 +172,7 @@ pub fn drift_is_repaired(form: VrfForm) {
 
 /// Waits until all is as it was.
 #[track_caller]
-fn wait_same(after: &str, before: &str, service: &Service) {
+pub fn wait_same(after: &str, before: &str, notices: &[FibNotice]) {
     let until = Instant::now() + PATIENCE;
     let right = names_only(before);
     loop {
@@ -184,13 +184,13 @@ fn wait_same(after: &str, before: &str, service: &Service) {
         if Instant::now() > until {
             let missing: Vec<_> = right.iter().filter(|line| !is.contains(line)).collect();
             let surplus: Vec<_> = is.iter().filter(|line| !right.contains(line)).collect();
-            panic!("after {after}: missing {missing:#?}, surplus {surplus:#?}; {:?}", service.notices);
+            panic!("after {after}: missing {missing:#?}, surplus {surplus:#?}; {notices:?}");
         }
     }
 }
 
 /// Without the MACs that the kernel chooses by chance, and in one order.
-fn names_only(all: &str) -> Vec<String> {
+pub fn names_only(all: &str) -> Vec<String> {
     let mac = |word: &&str| !(word.len() == 17 && word.matches(':').count() == 5);
     let mut lines: Vec<String> =
         all.lines().map(|line| line.split_whitespace().filter(mac).collect::<Vec<_>>().join(" ")).collect();
@@ -225,7 +225,7 @@ pub fn an_l3vni_that_changes_leaves_nothing(form: VrfForm) {
     service.fib.send(FibRequest::Config(tenant(5000)));
     let last = wait_vrf(&mut service, "a", whole(5000));
     assert_eq!(last.l3vni.unwrap().router_mac, first.l3vni.unwrap().router_mac);
-    wait_same("many changes", &before, &service);
+    wait_same("many changes", &before, &service.notices);
     // An L2VNI, and back.
     service.fib.send(FibRequest::Config(bridged));
     wait_vrf(&mut service, "a", |devices| devices.l3vni.is_none() && devices.interfaces.len() == 1);
@@ -233,7 +233,7 @@ pub fn an_l3vni_that_changes_leaves_nothing(form: VrfForm) {
     assert!(run("ip -d link show vx5000").contains("master br-c"));
     service.fib.send(FibRequest::Config(tenant(5000)));
     wait_vrf(&mut service, "a", whole(5000));
-    wait_same("many changes", &before, &service);
+    wait_same("many changes", &before, &service.notices);
     assert!(
         !service.notices.iter().any(|notice| matches!(notice, FibNotice::Device { .. })),
         "{:?}",

@@ -106,6 +106,8 @@ impl Machine {
         for wire in wires.iter().skip(1) {
             ns.ip(&format!("link set {} down", wire.own))?;
         }
+        // An unused wire that is still up answers no ARP for the card's addresses.
+        ns.sysctl("net/ipv4/conf/all/arp_ignore", "1")?;
         let leaf = wires.first().map_or(0, |wire| wire.leaf);
         let host = dress(ns, "nic", tenant, subnet, number)?;
         Ok(Self { host: RoutedHost { host, tenant, subnet, leaf }, wires })

@@ -296,8 +296,14 @@ const CHANGES: [Change; 12] = [
     ("IPv4 rule deleted", |held| held.ip(&format!("rule del iif {} lookup {}", held.device, held.table)), Look::Rules),
     ("IPv6 rule deleted", |held| held.ip(&format!("-6 rule del iif {} lookup {}", held.device, held.table)), Look::Rules),
     (
-        "all routes of the tenant flushed",
-        |held| held.ip(&format!("route flush table {} proto bgp", held.table)),
+        "all routes of the tenant deleted",
+        |held| {
+            let all = held.leaf.routes(held.tenant)?;
+            let ours = all.iter().filter(|route| route.protocol == "bgp");
+            let lines: String =
+                ours.map(|route| format!("route del {} table {}\n", route.prefix, held.table)).collect();
+            held.room.ip_batch(&lines)
+        },
         Look::Routes,
     ),
 ];

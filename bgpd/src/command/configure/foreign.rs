@@ -13,7 +13,8 @@ const NO_VRF_ROUTE: &str = "Weft sets no static routes; put it into the kernel w
      ip route add P via A table T (or vrf NAME), and `redistribute static`";
 const NO_ROUTE: &str = "Weft sets no static routes; use ip route of iproute2";
 const ONE_PROTOCOL: &str = "Weft speaks BGP only";
-const NO_UNNUMBERED: &str = "Weft has no unnumbered neighbors yet; name the neighbor by its address";
+const NO_UNNUMBERED: &str = "Weft finds no neighbor by its interface; name its link-local address: \
+     `neighbor fe80::1 remote-as …`, `neighbor fe80::1 interface IFNAME`";
 const NO_LEGACY_LOG: &str = "log more with `log level debugging` or RUST_LOG";
 const NO_TYPE5: &str =
     "Weft advertises the routes of IP-VRFs only; move the line into `router bgp N vrf NAME`";
@@ -94,6 +95,10 @@ pub static EVPN: &[Command] = &[
     Command::refuse("advertise <ipv4|ipv6>$afi unicast [LINE$line]", NO_TYPE5),
     Command::refuse("default-originate <ipv4|ipv6>$afi", NO_TYPE5),
     Command::refuse("<use-es-l3nhg|disable-ead-evi-rx|disable-ead-evi-tx>$knob", NO_MULTIHOMING),
+    Command::refuse(
+        "auto-route-target <import|export>$direction rfc8365-compatible",
+        "Weft derives import and export alike; say `both`, or name the targets of one direction",
+    ),
     Command::refuse("mac-vrf LINE$line", "Weft has no site of origin"),
     Command::refuse(
         "<rd|route-target>$what LINE$line",

@@ -106,6 +106,10 @@ pub static COMMANDS: &[Command] = &[
         settings(edit, args)?.capability_extended_nexthop = !args.negative();
         Ok(())
     }),
+    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer enforce-first-as", |edit, args| {
+        settings(edit, args)?.enforce_first_as = !args.negative();
+        Ok(())
+    }),
     Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer capability fqdn", |edit, args| {
         settings(edit, args)?.suppress_fqdn = args.negative();
         Ok(())

@@ -46,6 +46,8 @@ pub struct NeighborSettings {
     pub port: Option<u16>,
     /// Offer the extended next hop encoding (RFC 8950).
     pub capability_extended_nexthop: bool,
+    /// The path of an external peer's routes must begin with its AS (RFC 4271 §6.3).
+    pub enforce_first_as: bool,
     /// Do not offer the FQDN capability (`no neighbor X capability fqdn`).
     pub suppress_fqdn: bool,
     /// Graceful restart for this peer; the speaker's when absent.

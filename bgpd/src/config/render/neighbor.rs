@@ -39,6 +39,7 @@ pub(super) fn settings(peer: &str, settings: &NeighborSettings, text: &mut Text)
     }
     text.value(format_args!("{peer} timers connect"), &settings.connect_timer);
     text.line_if(settings.capability_extended_nexthop, format_args!("{peer} capability extended-nexthop"));
+    text.line_if(settings.enforce_first_as, format_args!("{peer} enforce-first-as"));
     text.line_if(settings.suppress_fqdn, format_args!("no {peer} capability fqdn"));
     match settings.graceful_restart {
         Some(GracefulRestartMode::Restart) => text.line(format_args!("{peer} graceful-restart")),

@@ -1,6 +1,8 @@
 //! The text of a configuration: what is read, what is written, and that the two agree.
 
 use super::*;
+mod policy;
+mod policy_strategies;
 mod strategies;
 mod vrfs;
 
@@ -170,9 +172,10 @@ interface eth0
  ip address 10.0.0.1/24
 exit
 !
-route-map FOO permit 10
- match ip address BAR
- set metric 5
+ip route 10.0.0.0/8 10.0.0.1
+bfd
+ peer 10.0.0.1
+ !
 exit
 !
 router bgp 65000
@@ -192,9 +195,9 @@ end
 ";
     let found = parse("weft.conf", text).unwrap_err();
     let places: Vec<usize> = found.iter().map(|error| error.line).collect();
-    assert_eq!(places, [5, 9, 15, 17, 22]);
-    assert!(found[2].message.contains("unnumbered"), "{}", found[2]);
-    assert!(found[3].message.contains("router bgp N vrf NAME"), "{}", found[3]);
+    assert_eq!(places, [5, 9, 10, 16, 18, 23]);
+    assert!(found[3].message.contains("link-local"), "{}", found[3]);
+    assert!(found[4].message.contains("router bgp N vrf NAME"), "{}", found[4]);
 }
 
 #[test]
@@ -293,7 +296,10 @@ proptest! {
 }
 
 fn words() -> impl Strategy<Value = String> {
-    let known: Vec<&str> = LEAF.split_whitespace().chain(REFLECTOR.split_whitespace()).collect();
+    let known: Vec<&str> = [LEAF, REFLECTOR, vrfs::L3_LEAF, policy::POLICY]
+        .iter()
+        .flat_map(|text| text.split_whitespace())
+        .collect();
     prop_oneof![
         6 => proptest::sample::select(known).prop_map(str::to_owned),
         1 => Just("no".to_owned()),

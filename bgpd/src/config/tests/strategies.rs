@@ -1,5 +1,6 @@
 //! Any configuration that is valid.
 
+use super::policy_strategies::policy;
 use crate::config::*;
 use ipnet::IpNet;
 use proptest::{collection, option, prelude::*};
@@ -9,11 +10,11 @@ use std::{
 };
 use weft_evpn::{DomainId, MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
 
-fn name() -> impl Strategy<Value = String> {
+pub(super) fn name() -> impl Strategy<Value = String> {
     "[A-Za-z][A-Za-z0-9_-]{0,10}"
 }
 
-fn line() -> impl Strategy<Value = String> {
+pub(super) fn line() -> impl Strategy<Value = String> {
     "[!-~]([ -~]{0,40}[!-~])?"
 }
 
@@ -113,10 +114,16 @@ fn settings() -> BoxedStrategy<NeighborSettings> {
             option::of(1u16..),
             option::of(name()),
         ),
-        (any::<[bool; 4]>(), option::of(mode()), family()),
+        (any::<[bool; 5]>(), option::of(mode()), family()),
     )
         .prop_map(|(a, b, (flags, graceful_restart, l2vpn_evpn))| {
-            let [passive, disable_connected_check, capability_extended_nexthop, suppress_fqdn] = flags;
+            let [
+                passive,
+                disable_connected_check,
+                capability_extended_nexthop,
+                suppress_fqdn,
+                enforce_first_as,
+            ] = flags;
             NeighborSettings {
                 remote_as: Some(a.0),
                 interface: b.5,
@@ -133,6 +140,7 @@ fn settings() -> BoxedStrategy<NeighborSettings> {
                 port: b.4,
                 capability_extended_nexthop,
                 suppress_fqdn,
+                enforce_first_as,
                 graceful_restart,
                 domain: None,
                 l2vpn_evpn,
@@ -166,11 +174,11 @@ fn vrf_settings() -> BoxedStrategy<NeighborSettings> {
         .boxed()
 }
 
-fn vni() -> impl Strategy<Value = Vni> {
+pub(super) fn vni() -> impl Strategy<Value = Vni> {
     (1..=Vni::MAX).prop_map(|n| Vni::new(n).unwrap())
 }
 
-fn target() -> impl Strategy<Value = RouteTarget> {
+pub(super) fn target() -> impl Strategy<Value = RouteTarget> {
     prop_oneof![
         (any::<u16>(), any::<u32>()).prop_map(|(a, n)| RouteTarget::two_octet_as(a, n)),
         (any::<u32>(), any::<u16>()).prop_map(|(a, n)| RouteTarget::ipv4(a.into(), n)),
@@ -178,7 +186,7 @@ fn target() -> impl Strategy<Value = RouteTarget> {
     ]
 }
 
-fn rd() -> impl Strategy<Value = RouteDistinguisher> {
+pub(super) fn rd() -> impl Strategy<Value = RouteDistinguisher> {
     prop_oneof![
         (any::<u16>(), any::<u32>()).prop_map(|(a, n)| RouteDistinguisher::two_octet_as(a, n)),
         (any::<u32>(), any::<u16>()).prop_map(|(a, n)| RouteDistinguisher::ipv4(a.into(), n)),
@@ -239,7 +247,7 @@ fn vrf_evpn() -> BoxedStrategy<VrfEvpn> {
         .boxed()
 }
 
-fn prefix(ipv4: bool) -> BoxedStrategy<IpNet> {
+pub(super) fn prefix(ipv4: bool) -> BoxedStrategy<IpNet> {
     if ipv4 {
         let any = (any::<u32>(), 0u8..=32);
         any.prop_map(|(a, l)| IpNet::new(Ipv4Addr::from(a).into(), l).unwrap().trunc()).boxed()
@@ -425,8 +433,9 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
         (vrfs(), bridges),
         option::of(bgp(evpn(), evpn_settings, nothing)),
         collection::btree_map("[a-z]{1,9}", of_vrf, 0..2),
+        policy(),
     )
-        .prop_map(|((hostname, log, source, mac), (vrfs, bridges), bgp, bgp_vrfs)| Config {
+        .prop_map(|((hostname, log, source, mac), (vrfs, bridges), bgp, bgp_vrfs, policy)| Config {
             hostname,
             log,
             vtep_source: Some(source),
@@ -435,5 +444,6 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
             vrfs,
             bgp,
             bgp_vrfs,
+            ..policy
         })
 }

@@ -3,7 +3,7 @@
 use super::*;
 use weft_evpn::DomainId;
 
-const L3_LEAF: &str = include_str!("../fixtures/l3leaf.conf");
+pub(super) const L3_LEAF: &str = include_str!("../fixtures/l3leaf.conf");
 
 #[test]
 fn an_frr_leaf_with_tenants_is_read_and_written_again() {
@@ -132,7 +132,7 @@ fn gateways_are_addresses_of_hosts_and_do_not_overlap() {
     // Two addresses of one subnet on one bridge are one way; anything else is two.
     assert!(parse("f", &bridge(" gateway 10.0.0.1/24\n gateway 10.0.0.2/24\n")).is_ok());
     let nested = errors(&bridge(" gateway 10.0.0.1/24\n gateway 10.0.1.1/16\n"));
-    assert!(nested.contains("overlaps gateway 10.0.0.1/24 of bridge-domain x in vrf red"), "{nested}");
+    assert!(nested.contains("overlaps gateway 10.0.1.1/16 of bridge-domain x in vrf red"), "{nested}");
     let elsewhere = |vrf| {
         let other = format!("vrf {vrf}\nbridge-domain y\n vni 2\n vrf {vrf}\n gateway 10.0.0.2/24\n");
         bridge(&format!(" gateway 10.0.0.1/24\n{other}"))

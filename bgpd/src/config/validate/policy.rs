@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn calls(config: &Config, problems: &mut Vec<Problem>) {
     for (name, map) in &config.route_maps {
         for (order, entry) in map {
-            let Some(called) = entry.call.as_ref().filter(|called| config.route_maps.contains_key(*called)) else {
+            let Some(called) = entry.call.as_ref().filter(|called| config.route_maps.contains_key(*called))
+            else {
                 continue;
             };
             let problem = match depth(config, called, &mut BTreeMap::new()) {
@@ -35,7 +36,9 @@ fn depth(config: &Config, name: &str, known: &mut BTreeMap<String, Option<usize>
     }
     known.insert(name.to_owned(), None);
     let mut deepest = Some(0);
-    for called in config.route_maps.get(name).into_iter().flatten().filter_map(|(_, entry)| entry.call.as_ref()) {
+    for called in
+        config.route_maps.get(name).into_iter().flatten().filter_map(|(_, entry)| entry.call.as_ref())
+    {
         let below = match config.route_maps.contains_key(called) {
             true => depth(config, called, known).map(|depth| depth + 1),
             false => Some(0),

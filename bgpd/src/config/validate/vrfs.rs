@@ -44,25 +44,32 @@ pub(super) fn tables(config: &Config, problems: &mut Vec<Problem>) {
 /// Gateways are in an IP-VRF that there is, and no two of an IP-VRF overlap: there a packet would have two
 /// ways. Several addresses in one subnet of one bridge have the same way.
 pub(super) fn gateways(config: &Config, problems: &mut Vec<Problem>) {
-    let mut seen: Vec<(Option<&String>, &String, IpNet)> = Vec::new();
+    let mut by_vrf: BTreeMap<Option<&String>, Vec<(IpNet, &String, IpNet)>> = BTreeMap::new();
     for (name, domain) in &config.bridge_domains {
         let vrf = domain.vrf.as_ref();
         if let Some(vrf) = vrf.filter(|vrf| !config.vrfs.contains_key(*vrf)) {
             let message = format!("there is no vrf {vrf}: say `vrf {vrf}`");
             problems.push(Problem { subject: Subject::BridgeDomainVrf(name.clone()), message });
         }
-        for gateway in &domain.gateways {
-            let overlapping = seen.iter().find(|(other_vrf, other_name, other)| {
-                *other_vrf == vrf
-                    && (other.contains(&gateway.trunc()) || gateway.contains(&other.trunc()))
-                    && (*other_name != name || other.prefix_len() != gateway.prefix_len())
-            });
-            if let Some((_, other_name, other)) = overlapping {
+        let gateways = domain.gateways.iter().map(|gateway| (gateway.trunc(), name, *gateway));
+        by_vrf.entry(vrf).or_default().extend(gateways);
+    }
+    for (vrf, mut gateways) in by_vrf {
+        // A subnet comes behind those that hold it, so it is enough to look back at these.
+        gateways.sort();
+        let mut around: Vec<(IpNet, &String, IpNet)> = Vec::new();
+        for (subnet, name, gateway) in gateways {
+            while around.last().is_some_and(|(outer, ..)| !outer.contains(&subnet)) {
+                around.pop();
+            }
+            if let Some((outer, other_name, other)) = around.last()
+                && (*outer != subnet || *other_name != name)
+            {
                 let place = vrf.map_or_else(String::new, |vrf| format!(" in vrf {vrf}"));
                 let message = format!("it overlaps gateway {other} of bridge-domain {other_name}{place}");
-                problems.push(Problem { subject: Subject::Gateway(name.clone(), *gateway), message });
+                problems.push(Problem { subject: Subject::Gateway(name.clone(), gateway), message });
             }
-            seen.push((vrf, name, *gateway));
+            around.push((subnet, name, gateway));
         }
     }
 }

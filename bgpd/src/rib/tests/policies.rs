@@ -128,6 +128,23 @@ fn with_soft_reconfiguration_a_changed_policy_judges_what_is_kept() {
 }
 
 #[test]
+fn a_path_without_a_way_outlives_another_policy() {
+    let (_, first) = Rules { med: Some(1), ..Rules::default() }.reference();
+    let (_, second) = Rules { med: Some(2), ..Rules::default() }.reference();
+    let outside = ce(1, PeerKind::External);
+    let mut lab =
+        Lab::with([(1, importing(outside.clone(), Some(&first), false)), (2, ce(2, PeerKind::External))]);
+    lab.update(1, &announce(from(1), &PREFIXES));
+    lab.rib.set_next_hop([10, 0, 0, 1].into(), false);
+    lab.drain();
+    assert_eq!(told(&lab, 2), [false; 3]);
+    lab.rib.set_peer(id(1), importing(outside, Some(&second), false)).expect("up");
+    lab.rib.set_next_hop([10, 0, 0, 1].into(), true);
+    lab.drain();
+    assert_eq!(told(&lab, 2), [true; 3]);
+}
+
+#[test]
 fn a_refused_route_is_not_the_policys_business() {
     let (rules, policy) = Rules::default().reference();
     let mut lab = Lab::with([(1, importing(ce(1, PeerKind::External), Some(&policy), true))]);

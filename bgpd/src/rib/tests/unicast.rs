@@ -432,6 +432,19 @@ fn default_originate_needs_no_route_and_goes_with_the_knob() {
 }
 
 #[test]
+fn default_originate_needs_what_rfc_8212_asks_for() {
+    let mut stub = ce(1, PeerKind::External);
+    stub.families[0].settings.default_originate = true;
+    stub.families[0].policy_out = false;
+    let mut lab = Lab::with([(1, stub.clone())]);
+    assert!(lab.peers[&id(1)].view.is_empty());
+    stub.families[0].policy_out = true;
+    lab.rib.set_peer(id(1), stub).expect("up");
+    lab.drain();
+    assert!(lab.told(1, "0.0.0.0/0").is_some());
+}
+
+#[test]
 fn a_group_of_default_originate_that_leaves_takes_the_route_along() {
     let mut stub = ce(1, PeerKind::External);
     stub.families[0].settings.default_originate = true;

@@ -4,6 +4,7 @@
 //! Lists are in order of VNI, then MAC or address (FRR has them in no order).
 
 mod arp;
+mod domain;
 mod global;
 mod list;
 mod mac;
@@ -12,6 +13,7 @@ mod rmac;
 mod vni;
 
 pub(super) use arp::show as arp_cache;
+pub(super) use domain::show as domain;
 pub(super) use global::show as global;
 pub(super) use mac::show as mac;
 pub(super) use next_hops::show as next_hops;

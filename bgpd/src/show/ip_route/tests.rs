@@ -108,3 +108,44 @@ fn the_json_has_frrs_keys() {
         json!([{"unreachable": true, "blackhole": true, "active": true, "weight": 1}])
     );
 }
+
+#[test]
+fn the_routes_of_a_table_are_collected() {
+    use crate::show::{
+        bench,
+        tenant::{Tenant, net},
+    };
+    let tenant = Tenant::new();
+    let (tables, devices) = (tenant.tables(), bench::red().devices.unwrap());
+    let prefixes = collect::prefixes(&tables, Family::Ipv4Unicast);
+    let text: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        text,
+        [
+            "100.64.1.0/24",
+            "100.65.0.0/16",
+            "172.16.1.0/31",
+            "172.16.2.0/31",
+            "192.168.10.0/24",
+            "192.168.20.0/24",
+            "198.51.0.0/16",
+            "198.51.100.0/24"
+        ]
+    );
+    let of = |prefix: &str| collect::routes(&tables, Some(&devices), net(prefix)).pop().unwrap();
+    let remote = of("192.168.20.0/24");
+    assert_eq!(remote.source, Source::Bgp { external: false });
+    assert_eq!(remote.hops, [via("10.255.0.2", (10, "br5000"), true)]);
+    let both = of("100.65.0.0/16");
+    assert_eq!((both.source, both.hops.len()), (Source::Bgp { external: true }, 2));
+    assert_eq!(of("198.51.0.0/16").hops, [Hop::Discard]);
+    let own = of("192.168.10.0/24");
+    assert_eq!(own.source, Source::Local(LocalRouteKind::Connected));
+    assert_eq!((own.metric, own.since), (0, None));
+    // An address finds the longest prefix, and what is not there, nothing.
+    let longest = |address: &str| {
+        collect::find(&tables, Some(&devices), PrefixQuery::Longest(address.parse().unwrap()))
+    };
+    assert_eq!(longest("192.168.20.9").pop().unwrap().prefix, net("192.168.20.0/24"));
+    assert!(longest("9.9.9.9").is_empty());
+}

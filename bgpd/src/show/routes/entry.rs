@@ -176,7 +176,8 @@ impl Entry {
 
     /// The same with the neighbours that have been told of it.
     pub fn with_told(mut self, tables: &Tables<'_>, peers: &[PeerId]) -> Self {
-        let address = |id: &PeerId| tables.rib.peer(*id).map(|peer| (*id, peer.address));
+        let rib = tables.rib_of(if self.is_unicast() { Family::Ipv4Unicast } else { Family::L2vpnEvpn });
+        let address = |id: &PeerId| rib.peer(*id).map(|peer| (*id, peer.address));
         let mut told: Vec<(PeerId, IpAddr)> = peers.iter().filter_map(address).collect();
         told.sort_by_key(|(_, address)| *address);
         let of = |(id, address): (PeerId, IpAddr)| {
@@ -211,7 +212,7 @@ impl EntryPath {
             _ => None,
         };
         let sender = match (view.source, import) {
-            (PathSource::Peer(id), _) => Sender::peer(tables, tables.rib, family, id),
+            (PathSource::Peer(id), _) => Sender::peer(tables, tables.rib_of(family), family, id),
             (PathSource::Local, _) => Sender::local(tables, false),
             (PathSource::Import(_), Some(import)) => Sender::of_evpn(tables, &import.path.route),
             (PathSource::Import(_), None) => Sender::local(tables, true),
@@ -274,7 +275,7 @@ impl EntryPath {
 }
 
 /// `0.0.0.0` or `::`.
-pub(super) fn unspecified(prefix: &IpNet) -> IpAddr {
+pub(in crate::show) fn unspecified(prefix: &IpNet) -> IpAddr {
     match prefix {
         IpNet::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpNet::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

@@ -137,3 +137,6 @@ fn longest(rib: &Rib, address: IpAddr) -> Option<RouteView> {
     let bits = if address.is_ipv4() { 32 } else { 128 };
     (0..=bits).rev().find_map(|length| route(rib, IpNet::new(address, length).ok()?.trunc()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,13 @@
-//! `show bgp l2vpn evpn route vni N|all …`: the routes of a MAC-VRF, its own and those that it
-//! imports, without their RDs: what several VTEPs advertise of one MAC are paths of one route.
+//! `show bgp l2vpn evpn route vni N|all …`: the routes of a MAC-VRF, or with an L3VNI of an
+//! IP-VRF, its own and those that it imports, without their RDs: what several VTEPs advertise of
+//! one MAC or prefix are paths of one route.
 //!
 //! Weft has no such table: a route is used where it stands in the global one. So this goes
 //! through the global table for the keys of the VNI, orders them, and comes back for each
-//! route. `>` marks the path that the MAC-VRF follows, by mobility and all.
+//! route. `>` marks the path that a MAC-VRF follows, by mobility and all, or that is best in
+//! the table of the IP-VRF; `=`, paths that are used with it.
+
+mod follow;
 
 use super::{
     EVPN, detail,
@@ -14,55 +18,81 @@ use super::{
 use crate::{
     command::{ExecError, Sink, exec::RouteQuery},
     core::{Core, CoreHandle},
-    rib::{Listing, PathSource, Rib, RouteView, Scope},
+    rib::{Listing, PathSource, PathView, Rib, RouteView, Scope},
     show::{
+        instance::Instance,
         json::JsonStream,
-        page::{PAGE, Pages, no_instance, stream},
+        page::{PAGE, Pages, no_instance, stream, stream_of},
         tables::Tables,
         text::Clock,
+        vrfs::{self, VrfFacts},
     },
 };
-use std::{
-    cmp::Reverse,
-    net::{IpAddr, Ipv4Addr},
-    vec,
-};
+use follow::Use;
+use std::{cmp::Reverse, net::Ipv4Addr, vec};
 use weft_evpn::{
-    RouteDistinguisher, RouteTargetMatch, Vni,
-    engine::{InstanceView, MacPlace, NeighbourPlace},
+    RouteDistinguisher, RouteTargetMatch, Vni, VrfName,
+    engine::InstanceView,
     nlri::{EvpnRoute, NlriKey},
 };
 
 /// Routes looked at in a page of the search.
 const SEARCH: usize = 4 * PAGE;
 
-/// What a MAC-VRF takes.
+/// A MAC-VRF or IP-VRF, and what it takes.
 #[derive(Debug, Clone)]
 pub(super) struct Vrf {
     vni: Vni,
-    rd: Option<RouteDistinguisher>,
+    /// The IP-VRF.
+    ip_vrf: Option<VrfName>,
+    /// The RDs of its own routes.
+    rds: Vec<RouteDistinguisher>,
     import: Vec<RouteTargetMatch>,
 }
 
 impl From<InstanceView<'_>> for Vrf {
     fn from(view: InstanceView<'_>) -> Self {
-        Self { vni: view.vni, rd: view.rd, import: view.import.to_vec() }
+        let rds = view.rd.into_iter().collect();
+        Self { vni: view.vni, ip_vrf: None, rds, import: view.import.to_vec() }
+    }
+}
+
+impl From<(Vni, VrfFacts)> for Vrf {
+    fn from((vni, vrf): (Vni, VrfFacts)) -> Self {
+        let active = vrf.active.iter();
+        let rds = active.flat_map(|active| {
+            std::iter::once(active.rd).chain(active.domain_rds.iter().map(|(_, rd)| *rd))
+        });
+        Self { vni, rds: rds.collect(), ip_vrf: Some(vrf.name), import: vrf.import }
     }
 }
 
 impl Vrf {
     fn of(core: &Core, vni: Option<Vni>) -> Vec<Self> {
         let wanted = |other| vni.is_none_or(|vni| vni == other);
-        core.evpn().instances().filter(|instance| wanted(instance.vni)).map(Self::from).collect()
+        let mac_vrfs = core.evpn().instances().filter(|instance| wanted(instance.vni)).map(Self::from);
+        let ip_vrfs = vrfs::with_l3vni(core).into_iter().filter(|(vni, _)| wanted(*vni)).map(Self::from);
+        mac_vrfs.chain(ip_vrfs).collect()
+    }
+
+    /// Where its table is, if it is one of unicast routes.
+    fn instance(&self) -> Instance {
+        self.ip_vrf.clone().map_or_else(Instance::default_instance, Instance::of_vrf)
     }
 
     fn takes(&self, route: &RouteView) -> bool {
         let Some(best) = route.paths.iter().find(|path| path.best) else { return false };
         if best.source == PathSource::Local {
-            return self.rd.is_some_and(|rd| route.key.get(1..9) == Some(&rd.0[..]));
+            return self.rds.iter().any(|rd| route.key.get(1..9) == Some(&rd.0[..]));
         }
         let mut targets = best.attributes.ext_communities.iter().filter_map(|each| each.as_route_target());
         targets.any(|target| self.import.iter().any(|import| import.matches(target)))
+            && (self.ip_vrf.is_none() || self.is_for_ip_vrf(route, best))
+    }
+
+    /// An IP-VRF has no use for types other than 5, and 2 with an address.
+    fn is_for_ip_vrf(&self, route: &RouteView, path: &PathView) -> bool {
+        EvpnRoute::parse(&route.nlri(path)).is_ok_and(|(route, _)| follow::prefix(&route).is_some())
     }
 }
 
@@ -131,8 +161,9 @@ fn one(
         None if all => out.text(&format!("\nVNI: {vni}\n\n"))?,
         _ => {}
     }
+    let instance = vrf.instance();
     let pages = VrfPages::new(vrf, keys, query, json);
-    let mut pages = stream(core, pages, out)?;
+    let mut pages = stream_of(core, &instance, pages, out)?;
     let mut json = pages.json.take();
     match &mut json {
         Some(json) => {
@@ -185,7 +216,7 @@ impl Pages for SearchPages {
     fn page(&mut self, tables: &Tables<'_>, _out: &mut String) -> bool {
         let Some(mut listing) = self.listing.take() else { return false };
         for _ in 0..SEARCH {
-            let Some(view) = tables.rib.next_route(&mut listing) else { break };
+            let Some(view) = tables.evpn_rib.next_route(&mut listing) else { break };
             let meant = view.paths.first().is_some_and(|path| {
                 EvpnRoute::parse(&view.nlri(path)).is_ok_and(|(route, _)| self.filter.evpn_route(&route))
             });
@@ -262,10 +293,11 @@ impl VrfPages {
         entry.rd = None;
         let mut followed = false;
         for path in &mut entry.paths {
-            path.view.best = !followed
-                && follows(tables, self.vrf.vni, &path.route, path.view.attributes.next_hop, &path.sender);
+            let use_of = follow::use_of(tables, self.vrf.vni, self.vrf.ip_vrf.is_some(), path);
+            path.view.best = !followed && use_of == Use::Best;
+            path.multipath = use_of == Use::Multipath;
             followed |= path.view.best;
-            path.view.eligible &= is_of_label(self.vrf.vni, &path.route);
+            path.view.eligible &= follow::is_of_label(self.vrf.vni, self.vrf.ip_vrf.is_some(), &path.route);
         }
         entry.paths.sort_by_key(|path| Reverse(path.view.best));
         if entry.paths.len() > 1 {
@@ -278,7 +310,7 @@ impl VrfPages {
     fn entry(&self, tables: &Tables<'_>, key: &NlriKey) -> Option<Entry> {
         let mut wire = Vec::new();
         (EVPN.row().join)(key, &[], &mut wire);
-        let view = tables.rib.route(EVPN, &wire).ok()??;
+        let view = tables.evpn_rib.route(EVPN, &wire).ok()??;
         let id = view.id;
         let mut entry = Entry::new(tables, view, |path| path.best && self.filter.path(path))?;
         for path in &mut entry.paths {
@@ -288,7 +320,7 @@ impl VrfPages {
             };
         }
         if self.form == Form::Entry {
-            entry = entry.with_told(tables, &tables.rib.advertised_to(EVPN, id));
+            entry = entry.with_told(tables, &tables.evpn_rib.advertised_to(EVPN, id));
         }
         Some(entry)
     }
@@ -304,35 +336,10 @@ impl VrfPages {
     }
 }
 
-/// True if the label, all 24 bits, is the VNI: a MAC-VRF can use no other.
-fn is_of_label(vni: Vni, route: &Route) -> bool {
-    match route {
-        Route::Evpn(EvpnRoute::MacIp(route)) => Vni::from_label(route.label1) == Some(vni),
-        _ => true,
-    }
-}
-
-/// True if the MAC-VRF follows this path.
-fn follows(tables: &Tables<'_>, vni: Vni, route: &Route, next_hop: Option<IpAddr>, sender: &Sender) -> bool {
-    let local = matches!(sender, Sender::Local { .. });
-    let Route::Evpn(EvpnRoute::MacIp(host)) = route else { return true };
-    if host.ip.is_some_and(|ip| {
-        let neighbour = tables.evpn.neighbour(vni, ip);
-        neighbour.is_none_or(|view| view.mac != host.mac || view.place == NeighbourPlace::Held)
-    }) {
-        // Addresses of the bridge itself are in no table of neighbours.
-        return local;
-    }
-    match tables.evpn.mac(vni, host.mac).map(|view| view.place) {
-        Some(MacPlace::Remote { vtep, .. }) => next_hop == Some(vtep),
-        Some(MacPlace::Local { .. }) => local,
-        Some(MacPlace::Unknown) | None => local,
-    }
-}
-
 impl Pages for VrfPages {
     fn page(&mut self, tables: &Tables<'_>, _out: &mut String) -> bool {
-        self.facts = Some((tables.rib.version(EVPN), tables.rib.settings().router_id, tables.clock));
+        let rib = tables.evpn_rib;
+        self.facts = Some((rib.version(EVPN), rib.settings().router_id, tables.clock));
         for _ in 0..PAGE {
             let Some(entry) = self.next(tables) else { break };
             self.page.extend(entry);

@@ -150,6 +150,8 @@ fn a_host_away_from_home_crosses_into_its_home_and_out_of_where_it_is() {
     home.remote("10.1.10.5/32", &remote(2, SITE).host(5));
     assert_eq!(home.ways("10.1.10.5/32"), via(&[vtep(2)]));
     assert!(home.advertised(SITE).is_empty());
+    assert_eq!(home.advertised(CORE), ["10.1.0.0/16", "10.1.10.5/32"], "who has it yet must hear of it");
+    home.gone("10.1.10.5/32", &remote(8, CORE));
     assert_eq!(home.advertised(CORE), ["10.1.0.0/16"]);
 
     // Where it is: no aggregate covers it.

@@ -41,13 +41,16 @@ struct Fabric {
     messages: VecDeque<Message>,
     /// Messages so far.
     count: usize,
+    /// Which host is where.
+    hosts: BTreeSet<(usize, IpNet)>,
 }
 
 impl Fabric {
     /// Routers of these domains, the own first. The first is router 1, with VTEP 1.
     fn new(routers: &[&[DomainId]]) -> Self {
         let now = Instant::now();
-        let mut fabric = Self { now, routers: Vec::new(), messages: VecDeque::new(), count: 0 };
+        let (routers_made, messages) = (Vec::new(), VecDeque::new());
+        let mut fabric = Self { now, routers: routers_made, messages, count: 0, hosts: BTreeSet::new() };
         for (n, domains) in routers.iter().enumerate() {
             let n = n as u8 + 1;
             let mut settings = VrfSettings::new(ASN, Ipv4Addr::new(10, 255, 0, n));
@@ -100,6 +103,11 @@ impl Fabric {
             set.ext_communities.push(weft_evpn::ExtendedCommunity::mac_mobility(mobility));
         });
         let prefix = net(address);
+        if sequence.is_some() {
+            self.hosts.insert((n, prefix));
+        } else {
+            self.hosts.remove(&(n, prefix));
+        }
         for (other, router) in self.routers.iter_mut().enumerate() {
             if other + 1 != n && router.domains.contains(&domain) {
                 let path = sequence.map(|_| from.path(prefix));
@@ -163,7 +171,7 @@ impl Fabric {
     /// ours for it; panics on a loop.
     fn trace(&self, n: usize, address: &str) -> Vec<usize> {
         let (mut at, mut passed, address) = (n, vec![n], net(address));
-        loop {
+        while !self.hosts.contains(&(at, address)) {
             let forward = &self.routers[at - 1].forward;
             let subnets = &self.routers[at - 1].table.settings().gateway_subnets;
             let longest =
@@ -180,6 +188,7 @@ impl Fabric {
             assert!(!passed.contains(&at), "{address} goes round: {passed:?}, {at}");
             passed.push(at);
         }
+        passed
     }
 }
 
@@ -196,7 +205,7 @@ impl Router {
             let next_hop = VrfNextHop::Vtep { vtep, router_mac };
             let attributes = AttributeSet { local_pref: Some(100), ..set.clone() };
             EvpnPath {
-                path: VrfPath { route: EvpnRoute::IpPrefix(*route), next_hop, domain },
+                path: VrfPath { route: EvpnRoute::IpPrefix(*route), next_hop, domain, overruled: false },
                 attributes: Arc::new(attributes),
                 router_id: match vtep {
                     std::net::IpAddr::V4(vtep) => vtep,
@@ -275,6 +284,8 @@ fn a_host_moves_to_another_site_and_back() {
     fabric.host(5, "10.1.10.7/32", Some(1));
     assert_eq!(fabric.count - before, 2, "into the core, into its home");
     assert_eq!(fabric.trace(5, "10.1.10.7/32"), [5]);
+    assert_eq!(fabric.trace(3, "10.1.10.7/32"), [3, 4, 5], "the newer claim counts");
+    assert_eq!(fabric.ways(1, "10.1.10.7/32"), via(&[vtep(3)]), "who had it hears of it");
     fabric.host(1, "10.1.10.7/32", None);
     assert_eq!(fabric.trace(2, "10.1.10.7/32"), [2, 3, 4, 5]);
     assert_eq!(fabric.trace(1, "10.1.10.7/32"), [1, 3, 4, 5]);
@@ -283,6 +294,8 @@ fn a_host_moves_to_another_site_and_back() {
 
     // Home again, the same way round.
     fabric.host(1, "10.1.10.7/32", Some(2));
+    assert_eq!(fabric.trace(2, "10.1.10.7/32"), [2, 1]);
+    assert_eq!(fabric.ways(5, "10.1.10.7/32"), via(&[vtep(4)]), "who had it hears of it");
     fabric.host(5, "10.1.10.7/32", None);
     fabric.wait();
     assert_eq!(fabric.trace(5, "10.1.10.7/32"), [5, 4, 3, 1]);

@@ -162,7 +162,7 @@ impl Remote {
             }),
         };
         EvpnPath {
-            path: VrfPath { route, next_hop: vtep(self.n), domain: self.domain },
+            path: VrfPath { route, next_hop: vtep(self.n), domain: self.domain, overruled: false },
             attributes: Arc::new(self.attributes.clone()),
             router_id: Ipv4Addr::new(10, 255, 0, self.n),
             external: false,

@@ -152,7 +152,7 @@ impl Model {
         let known = self.remotes.iter().filter(|(_, remote)| remote.domain == domain).map(|((of, _), _)| of);
         longer(prefix, aggregate)
             && self.candidate(prefix, domain).is_some()
-            && !known.clone().any(|between| longer(prefix, between) && longer(between, aggregate))
+            && !known.clone().any(|between| between.contains(prefix) && longer(between, aggregate))
     }
 
     fn universe(&self) -> Vec<IpNet> {

@@ -183,3 +183,31 @@ fn a_gateway_index_may_be_a_host_of_ours() {
     lab.settle();
     assert_eq!(lab.ways("203.0.113.0/24"), Some(VrfForward::Via(vec![gateway("192.168.10.7")])));
 }
+
+#[test]
+fn between_a_host_here_and_the_same_host_in_another_domain_the_newer_counts() {
+    let mut lab = Lab::new(gateway_settings(1));
+    let (here, there) = (remote(2, SITE).host(1), remote(8, CORE));
+    lab.remote("10.1.10.5/32", &here);
+    assert_eq!(lab.advertised(CORE), ["10.1.10.5/32"]);
+    lab.remote("10.1.10.5/32", &there);
+    assert_eq!(lab.ways("10.1.10.5/32"), via(&[vtep(8)]));
+    assert_eq!((lab.advertised(SITE).len(), lab.advertised(CORE).len()), (1, 0));
+    // Said again, it is no newer; another sequence is.
+    assert_eq!(lab.remote("10.1.10.5/32", &here), []);
+    let again = here.clone().with(|set| {
+        let mobility = MacMobility { sticky: false, sequence: 1 };
+        set.ext_communities.push(ExtendedCommunity::mac_mobility(mobility));
+    });
+    lab.remote("10.1.10.5/32", &again);
+    assert_eq!(lab.ways("10.1.10.5/32"), via(&[vtep(2)]));
+    assert_eq!((lab.advertised(SITE).len(), lab.advertised(CORE).len()), (0, 1));
+    lab.gone("10.1.10.5/32", &again);
+    assert_eq!(lab.ways("10.1.10.5/32"), via(&[vtep(8)]));
+    // A subnet is no host: there the nearer one counts, as ever.
+    lab.remote("10.1.10.0/24", &remote(2, SITE));
+    lab.remote("10.1.10.0/24", &there);
+    lab.remote("10.1.20.0/24", &there.clone().through(&[Lab::OTHER]));
+    lab.remote("10.1.20.0/24", &remote(2, SITE));
+    assert_eq!(lab.ways("10.1.20.0/24"), via(&[vtep(2)]));
+}

@@ -6,6 +6,9 @@
 //!   port (RFC 9135 §7.1's rule across domains); when the host is heard, it is here again and
 //!   the route is overruled, until it comes from another VTEP. Each time is a move, so two
 //!   hosts with one address end as duplicates and not in an endless chase.
+//! - On a gateway a prefix route of another domain that was overruled stays known for a while after
+//!   it is gone: the specific route that the other domain needs to hear must not go before all
+//!   there have let go of the host.
 //! - While a prefix route alone leads to a host of a subnet that is here, the SVI answers for it
 //!   (proxy), and the hosts on the local ports are told once, as they may have its MAC.
 
@@ -146,7 +149,7 @@ impl IpVrf {
         let mut paths = self.paths.of(prefix);
         let mut was_followed = false;
         for path in paths.iter_mut().filter(|path| !path.is(Flag::Host)) {
-            was_followed |= path.is(Flag::Given);
+            was_followed |= path.is_used();
             // One of our own VTEP says nothing; it may be another's later.
             if path.remote_source(turn.sources, turn.own).is_some() {
                 path.set(Flag::Overruled, true);
@@ -171,7 +174,7 @@ impl IpVrf {
     pub(super) fn settle_proxy(&mut self, ip: IpAddr, turn: &mut VrfTurn<'_>) {
         let is_routed = !self.local.contains_key(&ip) && {
             let paths = self.paths.of(IpNet::from(ip));
-            paths.iter().any(|path| !path.is(Flag::Host) && path.is(Flag::Given))
+            paths.iter().any(|path| !path.is(Flag::Host) && path.is_used())
         };
         let mut wanted: SmallVec<[Vni; 2]> = SmallVec::new();
         if is_routed && !self.own.contains_key(&ip) {

@@ -25,15 +25,20 @@ pub(super) use paths::PATHS_PER_PREFIX;
 pub(super) use paths::PrefixEntry;
 pub(super) use refusal::is_link_local;
 pub use refusal::{Refusal, Refusals};
+#[cfg(test)]
+pub(super) use settle::HAUNT;
 
 use super::import::{Holders, ImportIndex};
 use super::instance::MacVrf;
 use super::interner::Interner;
 use super::source::Sources;
+use super::timers::Timers;
 use super::{Notice, Output, VrfActive};
 use crate::forwarding::{ForwardingChange, VrfNextHop};
 use crate::vrf::VrfDevices;
-use crate::{ExtendedCommunity, MacAddr, RouteDistinguisher, RouteTargetMatch, Vni, VrfName};
+use crate::{
+    DomainId, EthernetTag, ExtendedCommunity, MacAddr, RouteDistinguisher, RouteTargetMatch, Vni, VrfName,
+};
 use hashbrown::HashMap;
 use hosts::Attached;
 use ipnet::IpNet;
@@ -42,7 +47,11 @@ use smallvec::SmallVec;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    time::Instant,
 };
+
+/// Names the prefix route that a ghost was.
+pub(super) type GhostKey = (IpNet, RouteDistinguisher, EthernetTag);
 
 /// Names an IP-VRF while it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,6 +187,8 @@ struct IpVrf {
     away: BTreeSet<IpAddr>,
     /// The hosts that SVIs answer for.
     proxies: BTreeSet<(IpAddr, Vni)>,
+    /// Paths whose routes are gone and that stay known for a while, and until when.
+    ghosts: BTreeMap<GhostKey, Instant>,
     refusals: Refusals,
     counters: Counters,
 }
@@ -201,6 +212,7 @@ impl IpVrf {
             local: HashMap::new(),
             away: BTreeSet::new(),
             proxies: BTreeSet::new(),
+            ghosts: BTreeMap::new(),
             refusals: Refusals::default(),
             counters: Counters::default(),
         }
@@ -240,6 +252,12 @@ struct VrfTurn<'a> {
     sources: &'a mut Interner<PathSource>,
     holders: &'a mut Holders<VrfId>,
     asks: &'a mut Vec<Ask>,
+    timers: &'a mut Timers,
+    now: Instant,
+    /// Our own domain.
+    domain: DomainId,
+    /// We have neighbours in other domains.
+    is_gateway: bool,
 }
 
 impl VrfTurn<'_> {

@@ -58,6 +58,10 @@ pub(super) enum Flag {
     Stale = 16,
     /// A path to a host: something newer says that it is elsewhere, or here (`settle`).
     Overruled = 32,
+    /// What has been put out says that the path is not to be used.
+    Idle = 64,
+    /// Its route is gone, but it stays put out, idle, for a while.
+    Ghost = 128,
 }
 
 impl Path {
@@ -91,6 +95,11 @@ impl Path {
             sequence: self.sequence,
             vtep,
         }
+    }
+
+    /// True if packets go by it.
+    pub(super) fn is_used(&self) -> bool {
+        self.is(Flag::Given) && !self.is(Flag::Idle)
     }
 
     /// Its source, unless its VTEP is one of our own.

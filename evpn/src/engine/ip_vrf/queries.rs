@@ -1,6 +1,5 @@
 //! Reading IP-VRFs, for the shows.
 
-use super::paths::Flag;
 use super::{IpVrf, IpVrfs};
 use crate::engine::{Evpn, IpVrfView, VrfNextHopView};
 use crate::forwarding::VrfNextHop;
@@ -43,7 +42,7 @@ impl Evpn {
     pub fn vrf_prefixes_via(&self, vni: Vni, to: IpAddr) -> Vec<IpNet> {
         let Some(vrf) = self.vrfs.by_l3vni(vni) else { return Vec::new() };
         let leads_there = |prefix: &IpNet| {
-            vrf.paths.of(*prefix).iter().filter(|path| path.is(Flag::Given)).any(|path| {
+            vrf.paths.of(*prefix).iter().filter(|path| path.is_used()).any(|path| {
                 let source = self.vrfs.sources.get(path.source);
                 let next_hop = source.and_then(|source| vrf.next_hop(source));
                 matches!(next_hop, Some(VrfNextHop::Vtep { vtep, .. }) if vtep == to)

@@ -8,8 +8,8 @@
 //! - Between MAC/IP routes of a host and prefix routes for it alone (it is said to be in another
 //!   domain) the newest wins: what comes overrules what is there of the other kind. So all
 //!   follow a host that moves between domains before its old place lets go, and follow it back
-//!   when that place hears it and says so with a higher number. What was overruled counts again
-//!   when nothing else is left.
+//!   when that place hears it and says so with a higher number. What was overruled is given as
+//!   such: it is not used, but its domain has it. It counts again when nothing else is left.
 //! - A path whose route came anew is given again even if nothing here changed: its attributes
 //!   may have.
 //! - A gateway leads to the neighbour in a subnet of ours, if a MAC-VRF has it there (the kernel
@@ -17,8 +17,9 @@
 //!   §3.2, §4.1). Host routes are MAC/IP routes only, so nothing resolves through itself.
 
 use super::paths::{FewPaths, Flag, Path, PathSource};
-use super::{Ask, Gateway, IpVrf, Refusal, VrfTurn};
+use super::{Ask, Gateway, GhostKey, IpVrf, Refusal, VrfTurn};
 use crate::engine::mobility::{self, Claim};
+use crate::engine::timers::Timer;
 use crate::engine::{Output, VrfPath, VrfPathSource};
 use crate::forwarding::VrfNextHop;
 use crate::nlri::{EvpnRoute, IpPrefix, MacIp};
@@ -27,6 +28,10 @@ use ipnet::IpNet;
 use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use std::time::Duration;
+
+/// How long an overruled path of another domain stays known after its route is gone.
+pub(in crate::engine) const HAUNT: Duration = Duration::from_secs(3);
 
 /// The one address of a prefix with all bits.
 pub(super) fn host_of(prefix: IpNet) -> Option<IpAddr> {
@@ -77,7 +82,8 @@ impl IpVrf {
         if turn.own.is_own(source.vtep) {
             self.refuse(Refusal::OwnVtep, source.rd, turn.out);
         }
-        let (rd, vtep, gateway) = (source.rd, source.vtep, source.gateway);
+        let (rd, ethernet_tag) = (source.rd, source.ethernet_tag);
+        let (vtep, gateway) = (source.vtep, source.gateway);
         let Some(id) = turn.sources.hold(source) else { return };
         let mut new = Path::new(id, mac, host.map_or(0, |host| host.sequence));
         if let Some(host) = host {
@@ -92,7 +98,12 @@ impl IpVrf {
                 let old = std::mem::replace(place, new);
                 place.set(Flag::Stale, old.is(Flag::Stale));
                 let before = turn.sources.get(old.source).map(|source| (source.vtep, source.gateway));
-                is_news = before.is_none_or(|(before, _)| before != vtep) || old.sequence != place.sequence;
+                is_news = before.is_none_or(|(before, _)| before != vtep)
+                    || old.sequence != place.sequence
+                    || old.is(Flag::Ghost);
+                if old.is(Flag::Ghost) {
+                    self.lay((prefix, rd, ethernet_tag), turn);
+                }
                 place.set(Flag::Overruled, old.is(Flag::Overruled) && !is_news);
                 self.use_gateway(gateway, prefix, turn);
                 self.leave_gateway(before.and_then(|(_, gateway)| gateway), prefix);
@@ -124,6 +135,10 @@ impl IpVrf {
     ) {
         let mut paths = self.paths.of(prefix);
         let Some(at) = find(&paths, rd, tag, mac, turn) else { return };
+        if self.haunt(prefix, &mut paths, at, turn) {
+            self.paths.put(prefix, &paths);
+            return;
+        }
         let mut path = paths.swap_remove(at);
         self.make_stale(&mut path, turn);
         self.let_go(prefix, path, turn);
@@ -132,10 +147,54 @@ impl IpVrf {
         self.resolve_gateway_at(prefix, turn);
     }
 
+    /// A route is gone. True if it stays given for a while: on a gateway, if another domain had it
+    /// and it was overruled.
+    fn haunt(&mut self, prefix: IpNet, paths: &mut [Path], at: usize, turn: &mut VrfTurn<'_>) -> bool {
+        let Some(path) = paths.get_mut(at) else { return false };
+        if path.is(Flag::Ghost) {
+            return true;
+        }
+        let Some(source) = turn.sources.get(path.source) else { return false };
+        let is_idle = path.is(Flag::Given) && path.is(Flag::Idle) && !path.is(Flag::Host);
+        let until = turn.now.checked_add(HAUNT);
+        let (Some(until), true) = (until, turn.is_gateway && is_idle && source.domain != turn.domain) else {
+            return false;
+        };
+        path.set(Flag::Ghost, true);
+        let key = (prefix, source.rd, source.ethernet_tag);
+        self.ghosts.insert(key, until);
+        turn.timers.set(until, Timer::Ghost(self.id, key));
+        true
+    }
+
+    /// A ghost is none any more.
+    fn lay(&mut self, key: GhostKey, turn: &mut VrfTurn<'_>) {
+        if let Some(until) = self.ghosts.remove(&key) {
+            turn.timers.clear(until, Timer::Ghost(self.id, key));
+        }
+    }
+
+    /// The time of a ghost has come.
+    pub(super) fn end_ghost(&mut self, (prefix, rd, tag): GhostKey, turn: &mut VrfTurn<'_>) {
+        let mut paths = self.paths.of(prefix);
+        let Some(at) = find(&paths, rd, tag, None, turn) else { return };
+        if !paths.get(at).is_some_and(|path| path.is(Flag::Ghost)) {
+            return;
+        }
+        let mut path = paths.swap_remove(at);
+        self.make_stale(&mut path, turn);
+        self.let_go(prefix, path, turn);
+        let all = 0..paths.len();
+        self.settle(prefix, paths, all, turn);
+    }
+
     /// Takes back what was given of a path that is no longer in the table, and its holds.
     fn let_go(&mut self, prefix: IpNet, path: Path, turn: &mut VrfTurn<'_>) {
         let Some(source) = turn.sources.get(path.source) else { return };
         let (rd, ethernet_tag, gateway) = (source.rd, source.ethernet_tag, source.gateway);
+        if path.is(Flag::Ghost) {
+            self.lay((prefix, rd, ethernet_tag), turn);
+        }
         if path.is(Flag::Stale) {
             let source = VrfPathSource { rd, ethernet_tag, mac: path.host_mac() };
             turn.out.push(Output::VrfPath { vrf: self.name.clone(), prefix, source, path: None });
@@ -192,24 +251,30 @@ impl IpVrf {
         let newest = host.and_then(|_| self.newest_claim(&paths, turn));
         let some = paths.get_mut(some).unwrap_or_default();
         for path in &*some {
-            let source = path.remote_source(turn.sources, turn.own).filter(|_| !is_own);
+            let source = path.remote_source(turn.sources, turn.own);
+            let source = source.filter(|_| !is_own && !path.is(Flag::Ghost));
             let is_outdone =
                 path.is(Flag::Host) && newest.is_some_and(|newest| path.claim(newest.vtep) != newest);
             ways.push(source.filter(|_| !is_outdone).and_then(|source| self.next_hop(source)));
         }
         let chosen = Chosen::of(some, &ways);
         let mut hosts_changed = false;
-        for (path, way) in some.iter_mut().zip(ways) {
+        for (path, way) in some.iter_mut().zip(ways).filter(|(path, _)| !path.is(Flag::Ghost)) {
             let is_news = way.is_some() && !path.is(Flag::Host) && !path.is(Flag::Overruled);
             if let Some(ip) = host.filter(|_| is_local && is_news) {
                 let at = self.local.get(&ip).into_iter().flatten();
                 turn.asks.extend(at.map(|vni| Ask::Yield(self.id, *vni, ip)));
             }
-            let wanted = way.filter(|_| !is_local && chosen.takes(path));
-            hosts_changed |= path.is(Flag::Host) && path.is(Flag::Given) != wanted.is_some();
+            let wanted = way.filter(|_| !is_local || !path.is(Flag::Host));
+            let used = wanted.is_some() && !is_local && chosen.takes(path);
+            hosts_changed |= path.is(Flag::Host) && path.is_used() != used;
             match wanted {
-                Some(_) if path.is(Flag::Given) => {}
-                Some(next_hop) => self.give(prefix, path, next_hop, turn),
+                Some(_) if path.is(Flag::Given) && path.is(Flag::Idle) != used => {}
+                Some(next_hop) => {
+                    self.make_stale(path, turn);
+                    path.set(Flag::Idle, !used);
+                    self.give(prefix, path, next_hop, turn);
+                }
                 None => self.take_back(prefix, path, turn),
             }
         }
@@ -243,10 +308,14 @@ impl IpVrf {
         let (Some(source), Some(vni)) = (turn.sources.get(path.source), self.vni()) else { return };
         let key = VrfPathSource { rd: source.rd, ethernet_tag: source.ethernet_tag, mac: path.host_mac() };
         let route = route_of(prefix, path, source, vni);
-        let given = VrfPath { route, next_hop, domain: source.domain };
+        let overruled = path.is(Flag::Idle);
+        let given = VrfPath { route, next_hop, domain: source.domain, overruled };
         turn.out.push(Output::VrfPath { vrf: self.name.clone(), prefix, source: key, path: Some(given) });
         path.set(Flag::Given, true);
         path.set(Flag::Stale, false);
+        if overruled {
+            return;
+        }
         *self.counter(path) += 1;
         if let VrfNextHop::Vtep { vtep, router_mac } = next_hop {
             *self.next_hops.entry((vtep, router_mac)).or_default() += 1;
@@ -271,6 +340,9 @@ impl IpVrf {
         }
         path.set(Flag::Given, false);
         path.set(Flag::Stale, true);
+        if path.is(Flag::Idle) {
+            return;
+        }
         *self.counter(path) -= 1;
         let next_hop = turn.sources.get(path.source).and_then(|source| self.next_hop(source));
         if let Some(VrfNextHop::Vtep { vtep, router_mac }) = next_hop
@@ -322,7 +394,7 @@ impl IpVrf {
             return Some(VrfNextHop::Gateway(ip));
         }
         let paths = self.paths.of(IpNet::from(ip));
-        let hosts = paths.iter().filter(|path| path.is(Flag::Host) && path.is(Flag::Given));
+        let hosts = paths.iter().filter(|path| path.is(Flag::Host) && path.is_used());
         hosts.filter_map(|path| self.next_hop(turn.sources.get(path.source)?)).min()
     }
 

@@ -5,7 +5,7 @@ use super::hosts::Attached;
 use super::paths::{Flag, PathSource};
 use super::refusal::{self, Overlay};
 use super::settle::HostPart;
-use super::{Ask, Conflict, IpVrf, Refusal, Settings, VrfId, VrfTurn, is_link_local};
+use super::{Ask, Conflict, GhostKey, IpVrf, Refusal, Settings, VrfId, VrfTurn, is_link_local};
 use crate::engine::import::{self, Few, MacIpFlags};
 use crate::engine::instance::Turn;
 use crate::engine::rd_numbers::RdOwner;
@@ -65,6 +65,7 @@ impl Evpn {
     fn with_vrf<T>(
         &mut self,
         id: VrfId,
+        now: Instant,
         out: &mut Vec<Output>,
         act: impl FnOnce(&mut IpVrf, &mut VrfTurn<'_>) -> T,
     ) -> Option<T> {
@@ -77,6 +78,10 @@ impl Evpn {
             sources: &mut vrfs.sources,
             holders: &mut vrfs.holders,
             asks: &mut self.asks,
+            timers: &mut self.shared.timers,
+            now,
+            domain: self.config.domain,
+            is_gateway: !self.config.other_domains.is_empty(),
         };
         Some(act(vrf, turn))
     }
@@ -162,11 +167,22 @@ impl Evpn {
                 revisit |= self.shared.sources.remove_own(old) | self.is_vrf_next_hop(old);
             }
         }
-        self.with_vrf(id, out, |vrf, turn| vrf.change_own(&own_before, &own_after, turn));
+        self.with_vrf(id, now, out, |vrf, turn| vrf.change_own(&own_before, &own_after, turn));
         self.refresh_vrf(id, now, out);
         if revisit {
             self.revisit_all(now, out);
         }
+    }
+
+    /// A path whose route is gone for long enough is forgotten.
+    pub(in crate::engine) fn end_ghost(
+        &mut self,
+        id: VrfId,
+        key: GhostKey,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
+        self.with_vrf(id, now, out, |vrf, turn| vrf.end_ghost(key, turn));
     }
 
     /// True if routes of the IP-VRFs have this next hop.
@@ -175,10 +191,10 @@ impl Evpn {
     }
 
     /// Which VTEPs are our own has changed.
-    pub(in crate::engine) fn revisit_vrfs(&mut self, out: &mut Vec<Output>) {
+    pub(in crate::engine) fn revisit_vrfs(&mut self, now: Instant, out: &mut Vec<Output>) {
         let ids: Vec<VrfId> = self.vrfs.all.keys().copied().collect();
         for id in ids {
-            self.with_vrf(id, out, |vrf, turn| vrf.revisit(turn));
+            self.with_vrf(id, now, out, |vrf, turn| vrf.revisit(turn));
         }
     }
 
@@ -265,11 +281,11 @@ impl Evpn {
             let vni = |settings: &Option<Settings>| settings.as_ref().map(|settings| settings.active.vni);
             if before.is_some() && vni(&before) != vni(&wanted) {
                 // Labels decide what is used: nothing of before is.
-                self.with_vrf(id, out, |vrf, turn| vrf.retain(|_, _| false, turn));
-                self.change_vrf(id, before, None, out);
-                self.change_vrf(id, None, wanted, out);
+                self.with_vrf(id, now, out, |vrf, turn| vrf.retain(|_, _| false, turn));
+                self.change_vrf(id, before, None, now, out);
+                self.change_vrf(id, None, wanted, now, out);
             } else {
-                self.change_vrf(id, before, wanted, out);
+                self.change_vrf(id, before, wanted, now, out);
             }
             self.refresh_members(id, now, out);
         }
@@ -282,6 +298,7 @@ impl Evpn {
         id: VrfId,
         before: Option<Settings>,
         wanted: Option<Settings>,
+        now: Instant,
         out: &mut Vec<Output>,
     ) {
         let list = |settings: &Option<Settings>| {
@@ -307,7 +324,7 @@ impl Evpn {
         self.vrfs.importers.remove(id, &old);
         self.vrfs.importers.add(id, &new);
         if narrower {
-            self.with_vrf(id, out, |vrf, turn| {
+            self.with_vrf(id, now, out, |vrf, turn| {
                 let keep = |path: &super::paths::Path, source: &PathSource| {
                     matches(&new, &source.targets) && (takes_hosts || !path.is(Flag::Host))
                 };
@@ -361,14 +378,20 @@ impl Evpn {
     }
 
     /// The devices of a MAC-VRF are in this IP-VRF now (or in none): `refresh` follows.
-    pub(in crate::engine) fn set_member(&mut self, vni: Vni, name: Option<&VrfName>, out: &mut Vec<Output>) {
+    pub(in crate::engine) fn set_member(
+        &mut self,
+        vni: Vni,
+        name: Option<&VrfName>,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         let id = name.map(|name| self.vrfs.get_or_make(name));
         let before = self.instances.get(&vni).and_then(|instance| instance.vrf);
         if before == id {
             return;
         }
         if let Some(before) = before {
-            self.with_vrf(before, out, |vrf, turn| vrf.attach(vni, None, turn));
+            self.with_vrf(before, now, out, |vrf, turn| vrf.attach(vni, None, turn));
             if let Some(vrf) = self.vrfs.all.get_mut(&before) {
                 vrf.members.remove(&vni);
             }
@@ -384,7 +407,7 @@ impl Evpn {
     }
 
     /// A MAC-VRF has become active or inactive, or its devices changed: its IP-VRF hears of it.
-    pub(in crate::engine) fn attach(&mut self, vni: Vni, out: &mut Vec<Output>) {
+    pub(in crate::engine) fn attach(&mut self, vni: Vni, now: Instant, out: &mut Vec<Output>) {
         let Some(instance) = self.instances.get(&vni) else { return };
         let Some(id) = instance.vrf else { return };
         let attached = instance.devices.as_ref().filter(|_| instance.active.is_some()).map(|devices| {
@@ -396,13 +419,19 @@ impl Evpn {
             let ips = instance.ips.keys();
             self.shared.touched.extend(ips.into_iter().map(|ip| (vni, ip)));
         }
-        self.with_vrf(id, out, |vrf, turn| vrf.attach(vni, attached, turn));
+        self.with_vrf(id, now, out, |vrf, turn| vrf.attach(vni, attached, turn));
     }
 
     /// A MAC-VRF is gone.
-    pub(in crate::engine) fn detach(&mut self, vni: Vni, id: Option<VrfId>, out: &mut Vec<Output>) {
+    pub(in crate::engine) fn detach(
+        &mut self,
+        vni: Vni,
+        id: Option<VrfId>,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         let Some(id) = id else { return };
-        self.with_vrf(id, out, |vrf, turn| vrf.attach(vni, None, turn));
+        self.with_vrf(id, now, out, |vrf, turn| vrf.attach(vni, None, turn));
         if let Some(vrf) = self.vrfs.all.get_mut(&id) {
             vrf.members.remove(&vni);
         }
@@ -417,7 +446,7 @@ impl Evpn {
                 let Some(instance) = self.instances.get(&vni) else { continue };
                 let bound = instance.active.is_some() && instance.is_bound(ip);
                 let Some(id) = instance.vrf else { continue };
-                self.with_vrf(id, out, |vrf, turn| {
+                self.with_vrf(id, now, out, |vrf, turn| {
                     if vrf.attached.contains_key(&vni) {
                         vrf.note_local(vni, ip, bound, turn);
                     }
@@ -437,7 +466,7 @@ impl Evpn {
         match ask {
             Ask::Yield(id, _, ip) => {
                 if !instance.yield_ip(ip, turn) {
-                    self.with_vrf(id, out, |vrf, turn| {
+                    self.with_vrf(id, now, out, |vrf, turn| {
                         vrf.overrule(ip, turn);
                         vrf.settle_prefix(IpNet::from(ip), turn);
                     });
@@ -453,6 +482,7 @@ impl Evpn {
         &mut self,
         route: &IpPrefix,
         path: Option<RoutePath<'_>>,
+        now: Instant,
         out: &mut Vec<Output>,
     ) {
         if self.vrfs.all.is_empty() {
@@ -485,7 +515,7 @@ impl Evpn {
                             gateway,
                             targets: targets.clone(),
                         };
-                        self.with_vrf(id, out, |vrf, turn| vrf.upsert(route.prefix, None, source, turn));
+                        self.with_vrf(id, now, out, |vrf, turn| vrf.upsert(route.prefix, None, source, turn));
                     }
                 }
             }
@@ -493,7 +523,7 @@ impl Evpn {
         for id in self.vrfs.holders.of(route.rd) {
             if !takers.contains(&id) {
                 let (prefix, rd, tag) = (route.prefix, route.rd, route.ethernet_tag);
-                self.with_vrf(id, out, |vrf, turn| vrf.remove(prefix, None, rd, tag, turn));
+                self.with_vrf(id, now, out, |vrf, turn| vrf.remove(prefix, None, rd, tag, turn));
             }
         }
     }
@@ -505,6 +535,7 @@ impl Evpn {
         route: &MacIp,
         path: Option<(RoutePath<'_>, &SmallVec<[RouteTarget; 2]>)>,
         used: bool,
+        now: Instant,
         out: &mut Vec<Output>,
     ) {
         if self.vrfs.all.is_empty() {
@@ -545,7 +576,7 @@ impl Evpn {
                             gateway: None,
                             targets: targets.clone(),
                         };
-                        self.with_vrf(id, out, |vrf, turn| vrf.upsert(prefix, Some(host), source, turn));
+                        self.with_vrf(id, now, out, |vrf, turn| vrf.upsert(prefix, Some(host), source, turn));
                     }
                 }
             }
@@ -553,7 +584,7 @@ impl Evpn {
         for id in self.vrfs.holders.of(route.rd) {
             if !takers.contains(&id) {
                 let (mac, rd, tag) = (Some(route.mac), route.rd, route.ethernet_tag);
-                self.with_vrf(id, out, |vrf, turn| vrf.remove(prefix, mac, rd, tag, turn));
+                self.with_vrf(id, now, out, |vrf, turn| vrf.remove(prefix, mac, rd, tag, turn));
             }
         }
     }
@@ -567,9 +598,10 @@ impl Evpn {
         targets: &[RouteTarget],
         out: &mut Vec<Output>,
     ) -> bool {
-        let Some(instance) = self.instances.get_mut(&vni).filter(|_| route.label2.is_some()) else {
+        if route.label2.is_none() {
             return false;
-        };
+        }
+        let Some(instance) = self.instances.get_mut(&vni) else { return false };
         let Some(settings) = &instance.active else { return false };
         let is_ours = |target: &RouteTarget| settings.import.iter().any(|wanted| wanted.matches(*target));
         if !targets.iter().all(is_ours) {

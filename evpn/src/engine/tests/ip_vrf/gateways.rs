@@ -44,6 +44,19 @@ impl Leaf {
 }
 
 #[test]
+fn a_neighbour_of_a_mac_vrf_is_enough_it_needs_no_host_route() {
+    let mut leaf = Leaf::routed(1);
+    leaf.update(&behind(2, PREFIX, GATEWAY));
+    leaf.update(&prefix(2, "10.0.0.9/32"));
+    assert_eq!((leaf.via(PREFIX), leaf.desired.proxies.len()), (vec![], 1));
+    let asymmetric = peer(3).mac_ip(mac(9), Some(ip(GATEWAY)));
+    leaf.update(&asymmetric);
+    assert_eq!((leaf.via(PREFIX), leaf.desired.proxies.len()), (direct(), 0));
+    leaf.withdraw(&asymmetric);
+    assert_eq!((leaf.via(PREFIX), leaf.desired.proxies.len()), (vec![], 1));
+}
+
+#[test]
 fn a_gateway_that_moves_is_followed_without_a_word() {
     let mut leaf = Leaf::routed(1);
     leaf.update(&peer(3).mac_ip(mac(9), Some(ip(GATEWAY))));

@@ -20,7 +20,7 @@ fn no_path_leads_away_from_a_host_that_is_here() {
     let mut leaf = here();
     // An older claim than ours, so the MAC-VRF keeps its host.
     leaf.update(&host(2, mac(1), HOST));
-    assert_eq!(leaf.via("10.0.0.1/32"), [], "lowest VTEP wins");
+    assert!(leaf.paths.is_empty(), "lowest VTEP wins");
     assert!(is_advertised(&leaf));
     let mut newer = host(2, mac(1), HOST);
     newer.ext_communities.push(peer(2).sequence(1).communities[0]);
@@ -69,7 +69,10 @@ fn a_host_that_answers_is_here_again_and_the_route_is_overruled() {
     let mut other = away.clone();
     other.next_hop = vtep(8);
     leaf.update(&other);
-    assert_eq!(leaf.paths.len(), 1);
+    assert_eq!(
+        leaf.via("10.0.0.1/32"),
+        [to(9)].map(|_| VrfNextHop::Vtep { vtep: vtep(8), router_mac: router_mac(9) })
+    );
     assert_eq!(leaf.probes.len(), 1);
 }
 
@@ -263,4 +266,87 @@ fn between_domains_others_follow_the_newest_word_too() {
         leaf.withdraw(&prefix(8, way));
         assert!(leaf.has_no_paths());
     }
+}
+
+#[test]
+fn what_is_overruled_is_given_as_such() {
+    let overruled = |leaf: &Leaf| -> Vec<(bool, bool)> {
+        leaf.paths.iter().map(|((.., source), path)| (source.mac.is_some(), path.overruled)).collect()
+    };
+    let mut leaf = Leaf::routed(1);
+    let home = host_of_vni(2, 20, mac(7), "10.2.0.7");
+    leaf.update(&home);
+    leaf.update(&prefix(9, "10.2.0.7/32"));
+    assert_eq!(overruled(&leaf), [(true, true), (false, false)]);
+    let view = leaf.evpn.ip_vrf(&red()).unwrap();
+    assert_eq!((view.host_paths, view.prefix_paths), (0, 1), "only what is used is counted");
+    leaf.withdraw(&home);
+    leaf.update(&home);
+    assert_eq!(overruled(&leaf), [(true, false), (false, true)]);
+    assert_eq!(leaf.evpn.vrf_next_hops(vni(L3VNI)).map(|view| view.vtep).collect::<Vec<_>>(), [vtep(2)]);
+    leaf.withdraw(&prefix(9, "10.2.0.7/32"));
+    assert_eq!(overruled(&leaf), [(true, false)], "a leaf forgets it at once");
+    // A host that is here.
+    let mut leaf = here();
+    leaf.update(&prefix(9, "10.0.0.1/32"));
+    leaf.neighbour(HOST, mac(1));
+    assert_eq!(overruled(&leaf), [(false, true)]);
+}
+
+#[test]
+fn a_gateway_knows_for_a_while_what_another_domain_had() {
+    let core = DomainId::of_name("core");
+    let gateway = || {
+        let mut leaf = Leaf::bare(1);
+        leaf.configure(EvpnConfig { other_domains: vec![core], ..routed_config(1) });
+        leaf.local(vrf_up(1));
+        leaf
+    };
+    let from_core = |leaf: &mut Leaf, n| {
+        let route = prefix(n, "10.2.0.7/32");
+        let path = RoutePath {
+            next_hop: route.next_hop,
+            ext_communities: &route.ext_communities,
+            pmsi: None,
+            domain: core,
+            d_path: &[],
+        };
+        leaf.handle(Input::Route { route: &route.route, path: Some(path) });
+        route
+    };
+    let home = host_of_vni(2, 20, mac(7), "10.2.0.7");
+    let mut leaf = gateway();
+    let away = from_core(&mut leaf, 9);
+    leaf.update(&home);
+    let both = leaf.paths.clone();
+    assert_eq!((both.len(), leaf.via("10.2.0.7/32")), (2, vec![to(2)]));
+    leaf.withdraw(&away);
+    leaf.withdraw(&away);
+    assert_eq!(leaf.paths, both, "the host must not be covered before all there have let go of it");
+    leaf.wait(crate::engine::ip_vrf::HAUNT - Duration::from_millis(1));
+    assert_eq!(leaf.paths, both);
+    leaf.wait(Duration::from_millis(1));
+    assert_eq!(leaf.paths.len(), 1);
+    assert_eq!(leaf.evpn.next_deadline(), None);
+    // It comes again meanwhile: that is news.
+    from_core(&mut leaf, 9);
+    leaf.update(&{
+        let mut back = home.clone();
+        back.ext_communities.push(peer(2).sequence(1).communities[0]);
+        back
+    });
+    leaf.withdraw(&away);
+    from_core(&mut leaf, 9);
+    assert_eq!((leaf.via("10.2.0.7/32"), leaf.evpn.next_deadline()), (vec![to(9)], None));
+    // What is in use goes at once, and a VRF that goes takes all along.
+    leaf.withdraw(&away);
+    assert_eq!(leaf.via("10.2.0.7/32"), [to(2)]);
+    assert_eq!(leaf.paths.len(), 1);
+    let mut leaf = gateway();
+    let away = from_core(&mut leaf, 9);
+    leaf.update(&home);
+    leaf.withdraw(&away);
+    leaf.local(LocalEvent::VrfDown { vrf: red() });
+    assert!(leaf.has_no_paths());
+    assert_eq!(leaf.evpn.next_deadline(), None);
 }

@@ -88,12 +88,8 @@ impl Leaf {
     /// Where red's paths to a prefix lead.
     pub(super) fn via(&self, prefix: &str) -> Vec<VrfNextHop> {
         let prefix = net(prefix);
-        let mut all: Vec<VrfNextHop> = self
-            .paths
-            .iter()
-            .filter(|((_, other, _), _)| *other == prefix)
-            .map(|(_, path)| path.next_hop)
-            .collect();
+        let used = self.paths.iter().filter(|((_, other, _), path)| *other == prefix && !path.overruled);
+        let mut all: Vec<VrfNextHop> = used.map(|(_, path)| path.next_hop).collect();
         all.sort();
         all
     }

@@ -1,0 +1,136 @@
+//! What those who import are told: EVPN of EVPN routes, an IP-VRF of prefixes. A destination
+//! that changed is a bit in a set until it is asked for, however often it changes.
+
+use super::{PathSource, Rib, Shared, destination::Path, id_set::IdSet, loc_rib::Table, rt_index::RtIndex};
+use crate::wire::{AttributeSet, Family, unicast};
+use ipnet::IpNet;
+use std::sync::Arc;
+use weft_evpn::{
+    DomainId, RouteTargetMatch,
+    nlri::{NlriKey, NlriRest},
+};
+
+/// A best path, for those who import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BestPath {
+    /// From whom.
+    pub source: PathSource,
+    /// The attributes as received (or originated), after the import policy.
+    pub attributes: Arc<AttributeSet>,
+    /// The domain that it is from: that of the neighbour, of the import, or the one that it is
+    /// originated into; `None` for a route of ours that goes into all.
+    pub domain: Option<DomainId>,
+}
+
+/// A destination whose best path is another than it was, or gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its family.
+    pub family: Family,
+    /// Its key.
+    pub key: NlriKey,
+    /// The rest of the NLRI of the best path; when it is gone, that of the last one, so that
+    /// `nlri` can be made of it.
+    pub rest: NlriRest,
+    /// The best path now.
+    pub path: Option<BestPath>,
+}
+
+impl Change {
+    /// The NLRI in wire form.
+    pub fn nlri(&self) -> Vec<u8> {
+        let mut wire = Vec::new();
+        (self.family.row().join)(&self.key, &self.rest, &mut wire);
+        wire
+    }
+
+    /// The prefix, in a unicast family.
+    pub fn prefix(&self) -> Option<IpNet> {
+        unicast::prefix_of(&self.key).filter(|_| self.family.is_unicast())
+    }
+}
+
+/// Prefixes of an IP-VRF are not looked for by route targets: they have been imported.
+pub(super) fn indexed(family: Family, import: bool) -> bool {
+    import && !family.is_unicast()
+}
+
+impl Table {
+    /// Begins or ends to note changes and to index route targets.
+    pub(super) fn set_import(&mut self, shared: &mut Shared, import: bool) {
+        if import == self.changes.is_some() {
+            return;
+        }
+        if !import {
+            self.rt_index = None;
+            // Tombstones may have waited for EVPN only.
+            for id in self.changes.take().iter().flat_map(IdSet::iter) {
+                self.try_free(shared, id);
+            }
+            return;
+        }
+        if indexed(self.family, import) {
+            let mut index = RtIndex::default();
+            for id in self.routes.occupied().iter() {
+                if let Some(best) = self.routes.best(id) {
+                    index.change(id, &[], &shared.attributes.get(best.attributes).ext_communities);
+                }
+            }
+            self.rt_index = Some(index);
+        }
+        self.changes = Some(IdSet::default());
+    }
+
+    /// A path for those who import.
+    pub(super) fn best_path(&self, shared: &Shared, path: &Path) -> BestPath {
+        BestPath {
+            source: shared.path_source(path.source, path.path_id),
+            attributes: Arc::clone(shared.attributes.get(path.attributes)),
+            domain: shared.domain(self.family, path.source, path.rest),
+        }
+    }
+
+    fn change(&self, shared: &Shared, id: u32) -> Change {
+        let first = self.routes.first(id);
+        let path = self.routes.best(id).map(|_| self.best_path(shared, first));
+        Change {
+            family: self.family,
+            key: self.routes.key(id),
+            rest: NlriRest::from_slice(shared.rest(first)),
+            path,
+        }
+    }
+}
+
+impl Rib {
+    /// Up to `max` destinations whose best path changed since they were last given here, as
+    /// they are now; in unicast families those, too, of which another path changed, since it
+    /// may count for `multipath`. Nothing is queued: a destination that changed often is given once.
+    pub fn take_changes(&mut self, max: usize) -> Vec<Change> {
+        let mut taken = Vec::new();
+        let mut ids = Vec::new();
+        for table in &mut self.tables {
+            ids.clear();
+            if let Some(changes) = &mut table.changes {
+                changes.take(&mut table.changes_cursor, max - taken.len(), &mut ids);
+            }
+            for &id in &ids {
+                taken.push(table.change(&self.shared, id));
+                table.try_free(&mut self.shared, id);
+            }
+        }
+        taken
+    }
+
+    /// The best paths that carry a matching route target, without walking the table. Needs
+    /// `RibSettings::import`.
+    pub fn best_routes_matching(&self, matches: &[RouteTargetMatch]) -> Vec<Change> {
+        self.tables
+            .iter()
+            .flat_map(|table| {
+                let ids = table.rt_index.as_ref().map(|index| index.matching(matches)).unwrap_or_default();
+                ids.into_iter().map(|id| table.change(&self.shared, id))
+            })
+            .collect()
+    }
+}
