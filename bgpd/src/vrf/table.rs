@@ -1,7 +1,7 @@
 //! The table: takes what changes, marks prefixes, and settles. See the module.
 
 use super::{
-    aggregate::{Change, Contributors, Share},
+    aggregate::{Share, Summary},
     export::{Candidate, ExportKind, PrefixRoute, leave, prefix_route},
     forward::Tables,
     import::{AGGREGATE, EvpnPath, Imports},
@@ -22,6 +22,7 @@ use std::{
 use tracing::error;
 use weft_evpn::{
     DomainId, RouteDistinguisher, VrfName,
+    aggregate::{AggregateChange, Aggregates},
     engine::{VrfActive, VrfPathSource},
     forwarding::{ForwardingChange, VrfForward},
     nlri::EvpnRoute,
@@ -34,6 +35,8 @@ const NO_ADVERTISE: u32 = 0xffff_ff02;
 const BATCH: usize = 1024;
 
 /// What a table says.
+// It lives for a turn of the core: no box for the larger ones.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VrfOutput {
     /// The kernel must hold this.
@@ -74,7 +77,7 @@ pub struct VrfTable {
     pub(super) active: Option<VrfActive>,
     pub(super) locals: BTreeMap<IpNet, LocalRoute>,
     pub(super) imports: Imports,
-    pub(super) aggregates: BTreeMap<IpNet, BTreeMap<DomainId, Contributors>>,
+    pub(super) aggregates: Aggregates<DomainId, Share>,
     /// Every prefix that has a path or of which something was said.
     pub(super) routes: BTreeMap<IpNet, Said>,
     /// The prefixes that have a CE neighbour's path with this next hop.
@@ -128,7 +131,7 @@ impl VrfTable {
             active: None,
             locals: BTreeMap::new(),
             imports: Imports::default(),
-            aggregates: BTreeMap::new(),
+            aggregates: Aggregates::default(),
             routes: BTreeMap::new(),
             next_hops: BTreeMap::new(),
             unreflected: BTreeSet::new(),
@@ -181,7 +184,7 @@ impl VrfTable {
             self.mark_dependents(prefix);
         }
         self.dirty.extend(prefixes);
-        self.apply_aggregates(now);
+        self.apply_aggregates(&old, now);
         self.dirty.extend(default_routes());
         self.dirty.extend(self.routes.keys());
         ask
@@ -193,29 +196,24 @@ impl VrfTable {
         // The aggregates are told to the new RIB when they are looked at.
     }
 
-    /// Makes the aggregates those that are configured, in the domains that there are.
-    fn apply_aggregates(&mut self, now: Instant) {
-        let Self { settings, aggregates, dirty, unreflected, .. } = self;
-        let mut gone = Vec::new();
-        aggregates.retain(|prefix, domains| {
-            domains.retain(|domain, _| settings.domains().any(|of| of == *domain));
-            let configured = settings.family(prefix).aggregates.contains_key(prefix);
-            if !configured {
-                gone.push(*prefix);
-            }
-            configured
-        });
-        for prefix in settings.ipv4.aggregates.keys().chain(settings.ipv6.aggregates.keys()) {
-            let domains = aggregates.entry(*prefix).or_default();
-            for domain in settings.domains() {
-                domains.entry(domain).or_default();
-            }
-            dirty.insert(*prefix);
-            unreflected.insert(*prefix);
+    /// Makes the aggregates those that are configured, in the domains that there are. What
+    /// follows from it is found out by looking at all again.
+    fn apply_aggregates(&mut self, old: &VrfSettings, now: Instant) {
+        let all = |settings: &VrfSettings| -> BTreeMap<IpNet, bool> {
+            let lines = settings.ipv4.aggregates.iter().chain(&settings.ipv6.aggregates);
+            lines.map(|(prefix, line)| (*prefix, line.summary_only)).collect()
+        };
+        let wanted = all(&self.settings);
+        let mut changes = Vec::new();
+        for domain in old.domains().filter(|old| !self.settings.domains().any(|domain| domain == *old)) {
+            self.aggregates.drop_target(domain, &mut changes);
         }
-        for prefix in gone {
-            self.reflect(&prefix, now);
+        self.aggregates.configure(&wanted, &mut changes);
+        for prefix in all(old).keys().filter(|prefix| !wanted.contains_key(prefix)) {
+            self.reflect(prefix, now);
         }
+        self.dirty.extend(wanted.keys());
+        self.unreflected.extend(wanted.keys());
     }
 
     /// What the prefix routes carry; `None`: none is advertised.
@@ -269,22 +267,12 @@ impl VrfTable {
         if effect.changed {
             self.dirty.insert(prefix);
         }
-        if effect.known && self.is_covered(&prefix) {
+        if effect.known && self.aggregates.covering(prefix).next().is_some() {
             self.dirty.extend(self.routes.range(inside(prefix)).map(|(prefix, _)| *prefix));
         }
     }
 
     // Aggregates.
-
-    /// The aggregates that cover a prefix, the longest first.
-    fn covering(&self, prefix: IpNet) -> impl Iterator<Item = IpNet> {
-        let none = self.aggregates.is_empty();
-        supernets(prefix).take_while(move |_| !none).filter(|prefix| self.aggregates.contains_key(prefix))
-    }
-
-    fn is_covered(&self, prefix: &IpNet) -> bool {
-        self.covering(*prefix).next().is_some()
-    }
 
     /// By longest match the aggregate would not draw the traffic to a prefix in this domain,
     /// which has something between the two, or the prefix itself.
@@ -302,49 +290,63 @@ impl VrfTable {
 
     /// How an aggregate goes into a domain, if it does.
     fn aggregate(&self, prefix: &IpNet, domain: DomainId) -> Option<Candidate> {
-        let summary = self.aggregates.get(prefix)?.get(&domain)?.active()?;
-        let candidate = Candidate::aggregate(summary);
+        if !self.aggregates.is_announced(*prefix, domain) {
+            return None;
+        }
+        let summary = Summary::of(self.aggregates.summaries(*prefix, domain));
+        let candidate = Candidate::aggregate(&summary);
         let policy = self.aggregate_settings(prefix)?.policy.as_ref();
         let attributes = judge(policy, prefix, candidate.attributes)?;
         Some(Candidate { attributes, ..candidate })
     }
 
-    /// The aggregate that holds a prefix back from a domain.
+    /// The aggregate that holds a prefix, which could go into a domain, back from it.
     pub(super) fn held_back_by(&self, prefix: &IpNet, domain: DomainId) -> Option<IpNet> {
-        self.covering(*prefix).find(|aggregate| {
+        let longest = self.aggregates.covering(*prefix).next()?;
+        if self.is_exempt(*prefix, longest, domain) {
+            return None;
+        }
+        // One that its policy denies holds nothing back.
+        self.aggregates.covering(*prefix).find(|aggregate| {
             self.aggregate_settings(aggregate).is_some_and(|settings| settings.summary_only)
-                && self
-                    .aggregates
-                    .get(aggregate)
-                    .and_then(|domains| domains.get(&domain))
-                    .is_some_and(|contributors| contributors.contains(prefix))
                 && self.aggregate(aggregate, domain).is_some()
         })
     }
 
     /// What a prefix contributes to the aggregates above it.
     fn contribute(&mut self, prefix: IpNet, paths: &[BestPath], changed: &mut BTreeSet<IpNet>, now: Instant) {
-        let covering: SmallVec<[IpNet; 2]> = self.covering(prefix).collect();
-        if covering.is_empty() {
-            return;
-        }
+        let longest = self.aggregates.covering(prefix).next();
         let domains: SmallVec<[DomainId; 4]> = self.settings.domains().collect();
+        let mut changes = Vec::new();
         for domain in domains {
-            let share = self.exportable(&prefix, domain, paths).map(|candidate| share(&candidate.attributes));
-            for aggregate in &covering {
-                let judged = self.aggregate_settings(aggregate).is_some_and(|line| line.policy.is_some());
-                let share = share.clone().filter(|_| !self.is_exempt(prefix, *aggregate, domain));
-                let contributors = self.aggregates.get_mut(aggregate);
-                let Some(contributors) = contributors.and_then(|domains| domains.get_mut(&domain)) else {
-                    continue;
-                };
-                match contributors.set(prefix, share, now) {
-                    Change::None => continue,
-                    // A policy may have denied it and does not any more, or the other way round.
-                    Change::Attributes if !judged => {}
-                    Change::Attributes | Change::Activity => self.touched.extend(contributors.members()),
+            let share = longest
+                .filter(|longest| !self.is_exempt(prefix, *longest, domain))
+                .and_then(|_| self.exportable(&prefix, domain, paths))
+                .map(|candidate| Share::of(&candidate.attributes));
+            self.aggregates.set(prefix, domain, share, now, &mut changes);
+        }
+        self.mark_aggregates(&changes, changed);
+    }
+
+    /// The aggregates that are advertised or not, or otherwise than before.
+    fn mark_aggregates(&mut self, changes: &[AggregateChange<DomainId>], changed: &mut BTreeSet<IpNet>) {
+        for change in changes {
+            match *change {
+                AggregateChange::Announce { aggregate, target } => {
+                    changed.insert(aggregate);
+                    if self.aggregate_settings(&aggregate).is_some_and(|line| line.policy.is_some()) {
+                        // The policy may have denied it and does not any more, or the other way
+                        // round: that decides of its contributors, too.
+                        let contributors = self.aggregates.contributors(aggregate, target);
+                        self.touched.extend(contributors.map(|(prefix, _)| prefix));
+                    }
                 }
-                changed.insert(*aggregate);
+                AggregateChange::Withdraw { aggregate, .. } => {
+                    changed.insert(aggregate);
+                }
+                AggregateChange::HeldBack { contributor, .. } => {
+                    self.touched.insert(contributor);
+                }
             }
         }
     }
@@ -533,14 +535,9 @@ impl VrfTable {
 
     /// Looks at what has changed since the last time, and says what follows from it.
     pub fn settle(&mut self, now: Instant, out: &mut Vec<VrfOutput>) {
-        let mut aggregates = BTreeSet::new();
-        for (prefix, domains) in &mut self.aggregates {
-            for contributors in domains.values_mut() {
-                if contributors.expire(now) {
-                    aggregates.insert(*prefix);
-                }
-            }
-        }
+        let (mut aggregates, mut changes) = (BTreeSet::new(), Vec::new());
+        self.aggregates.on_deadline(now, &mut changes);
+        self.mark_aggregates(&changes, &mut aggregates);
         aggregates.append(&mut self.unreflected);
         self.take_changes();
         while !self.dirty.is_empty() || !aggregates.is_empty() {
@@ -621,8 +618,7 @@ impl VrfTable {
 
     /// When `on_deadline` is due.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let contributors = self.aggregates.values().flat_map(BTreeMap::values);
-        contributors.filter_map(Contributors::lingers_until).chain(self.rib.next_deadline()).min()
+        self.aggregates.next_deadline().into_iter().chain(self.rib.next_deadline()).min()
     }
 
     /// Time has passed; `settle` afterwards.
@@ -631,12 +627,4 @@ impl VrfTable {
             self.rib.on_deadline(now);
         }
     }
-}
-
-fn share(set: &AttributeSet) -> Share {
-    let passed = set.d_path.iter().flat_map(|path| path.domains());
-    let mut domains: Vec<DomainId> = passed.map(|passed| passed.domain).collect();
-    domains.sort_unstable();
-    domains.dedup();
-    Share { origin: set.origin, has_path: set.as_path.length() > 0, domains }
 }

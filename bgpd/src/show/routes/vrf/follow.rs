@@ -1,11 +1,7 @@
 //! Which path of a route a MAC-VRF or IP-VRF uses.
 
 use super::super::entry::{EntryPath, Route, Sender};
-use crate::{
-    rib::PathSource,
-    show::tables::Tables,
-    wire::unicast,
-};
+use crate::{rib::PathSource, show::tables::Tables, wire::unicast};
 use ipnet::IpNet;
 use weft_evpn::{
     Vni,
@@ -64,7 +60,9 @@ fn of_ip_vrf(tables: &Tables<'_>, route: &EvpnRoute, path: &EntryPath) -> Use {
         PathSource::Local | PathSource::Peer(_) => own,
         PathSource::Import(id) => match tables.import(&prefix, id) {
             // Its label and gateway are not what tells routes apart.
-            Some(import) => !own && import.path.route.rd() == route.rd() && same_type(&import.path.route, route),
+            Some(import) => {
+                !own && import.path.route.rd() == route.rd() && same_type(&import.path.route, route)
+            }
             None => own,
         },
     };
