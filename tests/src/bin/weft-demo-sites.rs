@@ -12,7 +12,7 @@ use weft_tests::demo::{self, LIMIT, address, indent, title, weft};
 use weft_tests::kernel;
 use weft_tests::ping::{Pinger, first_reply};
 use weft_tests::routed::{BLUE, RED, Tenant};
-use weft_tests::scenario::sites::routes_of;
+use weft_tests::scenario::sites::{routes_in_text, routes_of};
 use weft_tests::wait::wait_until;
 use weft_tests::{Result, ensure};
 
@@ -136,7 +136,7 @@ fn counts(lab: &Lab) -> Result<()> {
 }
 
 fn evpn_routes(node: &Node) -> Result<usize> {
-    Ok(node.weft("show bgp l2vpn evpn")?.lines().filter(|line| line.contains("]:[")).count())
+    Ok(routes_in_text(&node.weft("show bgp l2vpn evpn")?).len())
 }
 
 fn routes_in(node: &Node, tenant: Tenant) -> Result<Vec<String>> {

@@ -100,7 +100,11 @@ pub fn routes_of(ns: &Namespace, tenant: Tenant) -> Result<Vec<kernel::Route>> {
 
 /// The EVPN routes that a speaker shows, as FRR writes them, without their RDs, sorted.
 pub fn evpn_routes(speaker: &Speaker) -> Result<Vec<String>> {
-    let text = speaker.command("show bgp l2vpn evpn")?;
+    Ok(routes_in_text(&speaker.command("show bgp l2vpn evpn")?))
+}
+
+/// The routes in the answer to `show bgp l2vpn evpn`, without their RDs, sorted.
+pub fn routes_in_text(text: &str) -> Vec<String> {
     let mut routes: Vec<String> = text
         .lines()
         .filter_map(|line| line.split_whitespace().find(|word| word.contains("]:[")))
@@ -111,7 +115,7 @@ pub fn evpn_routes(speaker: &Speaker) -> Result<Vec<String>> {
         .map(str::to_owned)
         .collect();
     routes.sort();
-    Ok(routes)
+    routes
 }
 
 fn type5(prefix: &str) -> String {
