@@ -10,6 +10,8 @@ use crate::{
         unicast,
     },
 };
+use ipnet::IpNet;
+use proptest::prelude::*;
 use weft_evpn::{
     Esi, EthernetTag, ExtendedCommunity, MacAddr,
     nlri::{EvpnRoute, InclusiveMulticast, IpPrefix, MacIp},
@@ -70,8 +72,6 @@ fn imet() -> EvpnRoute {
         originator: "10.0.0.1".parse().unwrap(),
     })
 }
-
-use ipnet::IpNet;
 
 fn path(asns: &[u32]) -> AsPath {
     AsPath(vec![AsSegment { kind: AsSegmentKind::Sequence, asns: asns.to_vec() }])
@@ -529,5 +529,33 @@ fn a_policy_of_attributes_alone_says_so() {
             "route-map INNER permit 10\n match origin igp\nroute-map PREFIXES permit 10\n match ip address L\nroute-map M permit 10\n{lines}"
         );
         assert_eq!(policies(&text).route_map("M").ignores_nlri(), expected, "{lines}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_policy_judges_any_octets_and_means_the_same_when_compiled_again(
+        config in crate::config::tests::policy_strategies::policy(),
+        nlri in proptest::collection::vec(any::<u8>(), 0..60),
+        numbers in any::<[Option<u32>; 2]>(),
+    ) {
+        let (policies, [med, local_pref]) = (compile(&config), numbers);
+        let set = AttributeSet { med, local_pref, as_path: path(&[65000]), ..AttributeSet::default() };
+        let again = policies.recompiled(&config);
+        for name in config.route_maps.keys() {
+            let map = policies.route_map(name);
+            prop_assert_eq!(&map, &again.route_map(name));
+            for family in [Family::L2vpnEvpn, Family::Ipv4Unicast, Family::Ipv6Unicast] {
+                let verdict = map.judge(family, &nlri, &set);
+                if let Verdict::Change(changed) = &verdict {
+                    prop_assert_ne!(&**changed, &set, "what does not change is permitted as it is");
+                }
+                if map.ignores_nlri() {
+                    prop_assert_eq!(verdict, map.judge(family, &[], &set));
+                }
+            }
+        }
     }
 }

@@ -22,7 +22,7 @@
 //! route that covers the prefix and is longer than the aggregate: by longest match that route
 //! would draw the traffic, and not to us. So a host away from its home crosses into its home,
 //! the hosts of a subnet that lies in both domains cross, and a host that has come home crosses
-//! until the domain that it has left lets it go.
+//! until the domain that it has left lets it go (its path from there is overruled until then).
 //!
 //! `settings` is what is configured, `local` what becomes of kernel routes, `import` the paths
 //! from EVPN, `aggregate` what an aggregate shows of its contributors (when it is advertised is

@@ -35,6 +35,8 @@ const NO_ADVERTISE: u32 = 0xffff_ff02;
 const BATCH: usize = 1024;
 
 /// What a table says.
+// It lives for a turn of the core: no box for the larger ones.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VrfOutput {
     /// The kernel must hold this.

@@ -102,7 +102,7 @@ impl VrfTable {
 
     /// The prefixes that came in from a domain.
     pub fn from_domain(&self, domain: DomainId) -> impl Iterator<Item = &IpNet> {
-        self.imports.from_domain(domain)
+        self.imports.known_in(domain)
     }
 
     /// The aggregates.

@@ -13,9 +13,9 @@ fn vrf_devices_work_in_uml() {
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/uml/run");
     let output = Command::new(script)
-        .args(["-t", "120"])
+        .args(["-t", "240"])
         .arg(std::env::current_exe().unwrap())
-        .args(["vrf_device::", "--test-threads", "1"])
+        .args(["vrf_device::", "--test-threads", "4", "--show-output"])
         .output()
         .unwrap();
     let said =

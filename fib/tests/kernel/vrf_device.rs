@@ -3,7 +3,8 @@
 
 use crate::lab::*;
 use crate::vrf_lab::{self, *};
-use crate::vrf_routes::{self, Underlay};
+use crate::vrf_remote::Underlay;
+use crate::vrf_routes;
 use weft_evpn::forwarding::{ForwardingChange, VrfForward, VrfNextHop};
 use weft_evpn::local::LocalEvent;
 use weft_evpn::vrf::VrfForm;
@@ -36,18 +37,6 @@ fn drift_is_repaired() {
 #[test]
 fn an_l3vni_that_changes_leaves_nothing() {
     with_vrf_devices(|| vrf_lab::an_l3vni_that_changes_leaves_nothing(VrfForm::Device));
-}
-
-#[test]
-fn routes_lead_over_both_underlays() {
-    for underlay in [Underlay::Ipv4, Underlay::Ipv6] {
-        with_vrf_devices(move || vrf_routes::both_families_are_routed_over(VrfForm::Device, underlay));
-    }
-}
-
-#[test]
-fn a_restart_drops_no_packet_and_writes_nothing() {
-    with_vrf_devices(|| vrf_routes::a_restart_drops_no_packet_and_writes_nothing(VrfForm::Device));
 }
 
 /// Commands, each a line.
@@ -272,4 +261,16 @@ fn one_vxlan_device_serves_many_vnis() {
         });
         service.stop();
     });
+}
+
+#[test]
+fn routes_lead_over_both_underlays() {
+    for underlay in [Underlay::Ipv4, Underlay::Ipv6] {
+        with_vrf_devices(move || vrf_routes::both_families_are_routed_over(VrfForm::Device, underlay));
+    }
+}
+
+#[test]
+fn a_restart_drops_no_packet_and_writes_nothing() {
+    with_vrf_devices(|| vrf_routes::a_restart_drops_no_packet_and_writes_nothing(VrfForm::Device));
 }
