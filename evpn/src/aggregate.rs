@@ -320,6 +320,11 @@ impl<T: Copy + Ord, A: Clone + Ord> Aggregates<T, A> {
         self.aggregates.get(&aggregate).is_some_and(|aggregate| aggregate.announced.contains_key(&target))
     }
 
+    /// When the aggregate is withdrawn from the target, if it has outlived its contributors there.
+    pub fn lingers_until(&self, aggregate: IpNet, target: T) -> Option<Instant> {
+        self.aggregates.get(&aggregate)?.announced.get(&target)?.linger
+    }
+
     /// True if the aggregate is announced into any target: then traffic that matches nothing more
     /// specific must be discarded (RFC 4632 §5.1).
     pub fn is_announced_anywhere(&self, aggregate: IpNet) -> bool {

@@ -17,6 +17,7 @@ mod pace;
 mod proxy;
 mod report;
 mod route;
+mod route_plan;
 mod routes_seen;
 mod routing;
 #[cfg(test)]

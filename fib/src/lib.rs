@@ -14,9 +14,10 @@
 //! what was written before it, so an echo changes nothing and a foreign change shows as a difference. Two
 //! threads would need to guess.
 //!
-//! Ownership: protocol `bgp` on nexthops and neighbours, `NTF_EXT_LEARNED` on FDB entries of devices that are
-//! served, an alias that starts with `weft: ` on devices. Nothing without the mark is changed or deleted.
+//! Ownership: protocol `bgp` on routes, rules, nexthops and neighbours, `NTF_EXT_LEARNED` on FDB entries of devices that
+//! are served, an alias that starts with `weft: ` on devices. Nothing without the mark is changed or deleted.
 //!
+//! Does not do: VLAN-aware bundles, one vxlan device for many VNIs.
 //! Does not do: routes of the main table, one L2VNI on two bridges, tagged hosts' probes on bridges that keep VLANs apart.
 
 pub mod config;

@@ -444,7 +444,7 @@ impl Service {
     }
 
     fn outcome(&mut self, batch: &[(Key, Op)], written: Written, now: Instant) -> Result<(), RequestError> {
-        let Kernel { links, forwarding, .. } = &mut self.kernel;
+        let Kernel { links, forwarding, unread_vrfs, .. } = &mut self.kernel;
         if written == Written::Unknown {
             for (key, _) in batch {
                 forwarding.unanswered(*key, now);
@@ -470,6 +470,7 @@ impl Service {
                         FollowUp::None => {}
                         FollowUp::Ask(query) => questions.push(query),
                         FollowUp::ReadNexthops => read_nexthops = true,
+                        FollowUp::ReadTable(table) => unread_vrfs.extend(forwarding.vrf_of_table(table)),
                     }
                 }
             }

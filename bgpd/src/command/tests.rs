@@ -361,6 +361,7 @@ fn the_modes_of_a_tenant_and_of_a_route_map() {
         ("vrf red", "leaf1(config-vrf)# "),
         ("vni 5000", "leaf1(config-vrf)# "),
         ("exit-vrf", "leaf1(config)# "),
+        ("router bgp 65000", "leaf1(config-router)# "),
         ("router bgp 65000 vrf red", "leaf1(config-router)# "),
         ("neighbor 192.0.2.1 remote-as 65001", "leaf1(config-router)# "),
         ("address-family ipv4 unicast", "leaf1(config-router-af)# "),

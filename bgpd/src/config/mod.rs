@@ -18,4 +18,4 @@ pub use resolve::{ResolvedNeighbor, ResolvedRange, resolve, resolve_ranges};
 pub use validate::{Completeness, Problem, Subject, validate};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,12 +18,10 @@ use weft_evpn::{ExtendedCommunity, MacAddr};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PrefixList {
     entries: Vec<(bool, IpNet, u8, u8)>,
-    /// What becomes of a prefix when there are no entries at all.
-    empty: bool,
 }
 
 impl PrefixList {
-    /// A prefix-list; without entries it permits all.
+    /// A prefix-list. One that has a description only denies all, as FRR 8.4 does.
     pub fn of_prefix_list(list: &config::PrefixList) -> Self {
         let entries = list.entries.values().map(|entry| {
             let (length, most) = (entry.prefix.prefix_len(), entry.prefix.max_prefix_len());
@@ -33,7 +31,7 @@ impl PrefixList {
             };
             (entry.action == Action::Permit, entry.prefix, least, most)
         });
-        Self { entries: entries.collect(), empty: true }
+        Self { entries: entries.collect() }
     }
 
     /// An access-list: a prefix stands for all that it holds, unless `exact-match` is said.
@@ -43,14 +41,11 @@ impl PrefixList {
             let most = if entry.exact { length } else { most };
             (entry.action == Action::Permit, entry.prefix, length, most)
         });
-        Self { entries: entries.collect(), empty: false }
+        Self { entries: entries.collect() }
     }
 
     /// True if the prefix passes. One of another address family matches no entry.
     pub fn permits(&self, prefix: IpNet) -> bool {
-        if self.entries.is_empty() {
-            return self.empty;
-        }
         let found = self.entries.iter().find(|(_, within, least, most)| {
             (*least..=*most).contains(&prefix.prefix_len()) && within.contains(&prefix)
         });

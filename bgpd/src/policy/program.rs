@@ -4,13 +4,14 @@
 //! all hold is carried out, and a `deny` entry ends with a denial. A `permit` entry makes its sets, then asks the
 //! route-map that it calls, whose denial is the last word; then it ends with a permission, or goes on as
 //! `on-match` says. What goes on and then meets entries that do not match is denied, but running past the last
-//! entry right after a match is a permission. A match that does not apply to a kind of route (the VNI of a
-//! route without one) says nothing: an entry of such matches alone is as if it were not there.
+//! entry right after a match is a permission. A match that does not apply to a kind of EVPN route (the VNI of a
+//! route without one) says nothing: an entry of such matches alone is as if it were not there. What FRR 8.4 makes
+//! of these cases was seen in it, not only read.
 
 use super::{
     lists::{CommunityList, MacList, PrefixList, RegexList},
     route::Route,
-    set::Change,
+    set::{Change, DEFAULT_LOCAL_PREFERENCE},
     text::Text,
 };
 use crate::{
@@ -87,7 +88,9 @@ impl Condition {
                 list.as_ref().and_then(judge).unwrap_or(false).into()
             }
             Self::Metric(wanted) => (attributes.med.unwrap_or(0) == *wanted).into(),
-            Self::LocalPreference(wanted) => (attributes.local_pref.unwrap_or(0) == *wanted).into(),
+            Self::LocalPreference(wanted) => {
+                (attributes.local_pref.unwrap_or(DEFAULT_LOCAL_PREFERENCE) == *wanted).into()
+            }
             Self::Origin(wanted) => (attributes.origin == *wanted).into(),
             Self::RouteType(wanted) => {
                 route.evpn.is_some_and(|evpn| evpn.route_type == wanted.number()).into()
@@ -96,9 +99,12 @@ impl Condition {
                 let mut encapsulations =
                     attributes.ext_communities.iter().filter_map(|community| community.as_encapsulation());
                 let is_vxlan = encapsulations.next().is_none_or(|tunnel| tunnel == tunnel_type::VXLAN);
-                match route.evpn.and_then(|evpn| evpn.vnis).filter(|_| is_vxlan) {
-                    Some(vnis) => vnis.contains(&Some(*wanted)).into(),
-                    None => Outcome::Silent,
+                match route.evpn {
+                    None => Outcome::No,
+                    Some(evpn) => match evpn.vnis.filter(|_| is_vxlan) {
+                        Some(vnis) => vnis.contains(&Some(*wanted)).into(),
+                        None => Outcome::Silent,
+                    },
                 }
             }
             Self::Rd(wanted) => (route.evpn.and_then(|evpn| evpn.rd) == Some(*wanted)).into(),

@@ -15,7 +15,7 @@ use std::{
 use weft_evpn::ExtendedCommunity;
 
 /// LOCAL_PREF of a route that has none (RFC 4271 §9.1.1 leaves it to us; FRR's default).
-const DEFAULT_LOCAL_PREFERENCE: u32 = 100;
+pub(super) const DEFAULT_LOCAL_PREFERENCE: u32 = 100;
 
 /// A change of attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]

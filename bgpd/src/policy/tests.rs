@@ -10,6 +10,8 @@ use crate::{
         unicast,
     },
 };
+use ipnet::IpNet;
+use proptest::prelude::*;
 use weft_evpn::{
     Esi, EthernetTag, ExtendedCommunity, MacAddr,
     nlri::{EvpnRoute, InclusiveMulticast, IpPrefix, MacIp},
@@ -71,8 +73,6 @@ fn imet() -> EvpnRoute {
     })
 }
 
-use ipnet::IpNet;
-
 fn path(asns: &[u32]) -> AsPath {
     AsPath(vec![AsSegment { kind: AsSegmentKind::Sequence, asns: asns.to_vec() }])
 }
@@ -118,7 +118,7 @@ fn a_prefix_list_takes_lengths_and_the_first_entry_decides() {
     assert!(!passes(&first, "10.1.2.0/24") && passes(&first, "10.2.0.0/24"));
     assert!(!passes(&first, "2001:db8::/32"), "`any` is of the list's family");
     let empty = with("ip prefix-list L description nothing yet\n");
-    assert!(passes(&empty, "10.0.0.0/8"), "a list without entries permits all, as in FRR");
+    assert!(!passes(&empty, "10.0.0.0/8"), "a list without entries denies all, as in FRR 8.4");
     let ipv6 = "ipv6 prefix-list L permit 2001:db8::/32 le 128\nroute-map M permit 10\n match ipv6 address prefix-list L\n";
     assert!(passes(ipv6, "2001:db8:1::/48") && !passes(ipv6, "2001:db9::/48") && !passes(ipv6, "10.0.0.0/8"));
 }
@@ -291,6 +291,8 @@ fn paths_and_numbers_match() {
     }
     let both = format!("{lists}route-map M permit 10\n match metric 5\n match origin igp\n");
     assert_eq!(pass_with(&both, "10.0.0.0/8", &set), None, "all matches must hold");
+    assert!(passes("route-map M permit 10\n match local-preference 100\n", "10.0.0.0/8"), "100 unless said");
+    assert!(!passes("route-map M permit 10\n match evpn vni 5\n", "10.0.0.0/8"), "no EVPN route");
     let absent = "route-map M permit 10\n match metric 0\n";
     assert!(passes(absent, "10.0.0.0/8"), "no MED is 0, as in FRR");
 }
@@ -433,7 +435,7 @@ fn a_next_hop_is_of_the_routes_family() {
     assert_eq!(pass_with(global, "2001:db8::/32", &set).unwrap().link_local_next_hop, None);
     let ipv4 = "route-map M permit 10\n set ip next-hop 10.0.0.9\n";
     assert_eq!(pass_with(ipv4, "2001:db8::/32", &AttributeSet::default()).unwrap().next_hop, None);
-    let unchanged = "route-map M permit 10\n set ip next-hop unchanged\nrouter bgp 1 vrf a\n neighbor 10.0.0.1 remote-as 2\n address-family ipv4 unicast\n  neighbor 10.0.0.1 route-map M out\n";
+    let unchanged = "route-map M permit 10\n set ip next-hop unchanged\nrouter bgp 1\nrouter bgp 1 vrf a\n neighbor 10.0.0.1 remote-as 2\n address-family ipv4 unicast\n  neighbor 10.0.0.1 route-map M out\n";
     let errors = parse("f", unchanged).unwrap_err();
     assert!(errors[0].to_string().contains("which only l2vpn evpn can do"), "{}", errors[0]);
 }
@@ -527,5 +529,33 @@ fn a_policy_of_attributes_alone_says_so() {
             "route-map INNER permit 10\n match origin igp\nroute-map PREFIXES permit 10\n match ip address L\nroute-map M permit 10\n{lines}"
         );
         assert_eq!(policies(&text).route_map("M").ignores_nlri(), expected, "{lines}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_policy_judges_any_octets_and_means_the_same_when_compiled_again(
+        config in crate::config::tests::policy_strategies::policy(),
+        nlri in proptest::collection::vec(any::<u8>(), 0..60),
+        numbers in any::<[Option<u32>; 2]>(),
+    ) {
+        let (policies, [med, local_pref]) = (compile(&config), numbers);
+        let set = AttributeSet { med, local_pref, as_path: path(&[65000]), ..AttributeSet::default() };
+        let again = policies.recompiled(&config);
+        for name in config.route_maps.keys() {
+            let map = policies.route_map(name);
+            prop_assert_eq!(&map, &again.route_map(name));
+            for family in [Family::L2vpnEvpn, Family::Ipv4Unicast, Family::Ipv6Unicast] {
+                let verdict = map.judge(family, &nlri, &set);
+                if let Verdict::Change(changed) = &verdict {
+                    prop_assert_ne!(&**changed, &set, "what does not change is permitted as it is");
+                }
+                if map.ignores_nlri() {
+                    prop_assert_eq!(verdict, map.judge(family, &[], &set));
+                }
+            }
+        }
     }
 }

@@ -120,6 +120,14 @@ impl Shared {
     }
 }
 
+/// Who gives a path, if not a neighbour.
+#[derive(Debug, Clone, Copy)]
+struct Giver {
+    source: PeerSlot,
+    path_id: u32,
+    annex: Annex,
+}
+
 impl Rib {
     /// Originates a route, or replaces what we originate with this key: for the neighbours of
     /// one domain, or for all.
@@ -132,7 +140,7 @@ impl Rib {
         now: Instant,
     ) -> Result<(), RibError> {
         let annex = domain.map_or(Annex::None, Annex::Domain);
-        self.put(family, nlri, PeerSlot::LOCAL, 0, attributes, annex, now)
+        self.put(family, nlri, Giver { source: PeerSlot::LOCAL, path_id: 0, annex }, attributes, now)
     }
 
     /// Withdraws what we originate with the key of this NLRI.
@@ -151,7 +159,8 @@ impl Rib {
         info: ImportInfo,
         now: Instant,
     ) -> Result<(), RibError> {
-        self.put(family, nlri, PeerSlot::IMPORT, source.0, attributes, Annex::Import(info), now)
+        let giver = Giver { source: PeerSlot::IMPORT, path_id: source.0, annex: Annex::Import(info) };
+        self.put(family, nlri, giver, attributes, now)
     }
 
     /// Takes out what this source gave with the key of this NLRI, if it did.
@@ -159,17 +168,15 @@ impl Rib {
         self.take(family, nlri, PeerSlot::IMPORT, source.0)
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn put(
         &mut self,
         family: Family,
         nlri: &[u8],
-        source: PeerSlot,
-        path_id: u32,
+        giver: Giver,
         attributes: AttributeSet,
-        annex: Annex,
         now: Instant,
     ) -> Result<(), RibError> {
+        let Giver { source, path_id, annex } = giver;
         let (key, rest) = (family.row().split)(nlri)?;
         let now = self.shared.seconds(now);
         let attributes = self.shared.attributes.intern(&Arc::new(attributes));

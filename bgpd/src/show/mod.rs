@@ -16,6 +16,7 @@ mod bgp_vni;
 mod bgp_vrf_vni;
 mod consistency;
 mod evpn;
+mod filters;
 mod instance;
 mod ip_route;
 mod json;

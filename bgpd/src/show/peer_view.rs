@@ -1,8 +1,13 @@
 //! A neighbour as the shows see it: settings, session and counters at one moment, copied out
 //! of the core so that text and JSON are made on the management thread.
 
-use super::{instance::Instance, text::Clock};
+use super::{
+    filters::{Filters, Lines},
+    instance::Instance,
+    text::Clock,
+};
 use crate::{
+    config::Config,
     core::{Core, Peer},
     peer::{
         Administrative, FsmState, Negotiated, PeerFamily, PeerId, PeerKind, PeerOrigin, PeerSettings,
@@ -36,6 +41,7 @@ pub(super) struct FamilyView {
     pub end_of_rib_sent: bool,
     /// eBGP without a policy takes nothing and sends nothing (RFC 8212).
     pub policy_missing: PolicyMissing,
+    pub filters: Filters,
 }
 
 /// The directions in which nothing is exchanged, for want of a policy.
@@ -192,6 +198,8 @@ struct Tables<'a> {
     rib: &'a Rib,
     groups: Vec<(Family, Vec<GroupView>)>,
     requires_policy: bool,
+    config: &'a Config,
+    lines: Lines,
 }
 
 impl Tables<'_> {
@@ -216,6 +224,7 @@ impl Tables<'_> {
                 inbound: no_policy(|settings| settings.policy_import.is_some()),
                 outbound: no_policy(|settings| settings.policy_export.is_some()),
             },
+            filters: self.lines.filters(self.config, &peer.settings, family),
         }
     }
 }
@@ -244,6 +253,8 @@ pub(super) fn next(
         rib,
         groups: FAMILIES.iter().map(|row| (row.family, rib.groups(row.family))).collect(),
         requires_policy: instance.configured(core).ebgp_requires_policy,
+        config: core.config(),
+        lines: Lines::of(core, instance),
     };
     let (mut views, mut routes) = (Vec::new(), 0u32);
     while views.len() < PAGE_PEERS && routes < PAGE_ROUTES {

@@ -42,10 +42,7 @@ pub(super) fn route_maps(
 }
 
 /// `{"BGP": {NAME: …}}`, a name at a time.
-fn listed<'a>(
-    found: impl Iterator<Item = (&'a str, Value)>,
-    out: &mut dyn Sink,
-) -> Result<(), ExecError> {
+fn listed<'a>(found: impl Iterator<Item = (&'a str, Value)>, out: &mut dyn Sink) -> Result<(), ExecError> {
     let mut json = JsonStream::object();
     json.begin_object(DAEMON);
     for (name, value) in found {
@@ -171,7 +168,9 @@ fn prefix_list_json(afi: Afi, list: &PrefixList) -> Value {
         });
         if let Value::Object(members) = &mut json {
             let bounds = [("minimumPrefixLength", entry.ge), ("maximumPrefixLength", entry.le)];
-            members.extend(bounds.into_iter().filter_map(|(key, length)| Some((key.to_owned(), json!(length?)))));
+            members.extend(
+                bounds.into_iter().filter_map(|(key, length)| Some((key.to_owned(), json!(length?)))),
+            );
         }
         json
     });

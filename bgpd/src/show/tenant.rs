@@ -2,13 +2,13 @@
 //! aggregate, and what VTEP 2 advertises by way of a reflector.
 
 use super::{
-    bench::{ASN, Bench, reflected, vni, vtep},
+    bench::{ASN, Bench, red, reflected, vni, vtep},
     tables::Tables,
 };
 use crate::{
     peer::{PeerId, PeerKind},
     rib::{NextHopRule, RibPeer, RibPeerFamily},
-    vrf::{AggregateSettings, EvpnPath, VrfSettings, VrfTable},
+    vrf::{Advertise, AggregateSettings, EvpnPath, VrfSettings, VrfTable},
     wire::{
         AttributeSet, Family, NlriBlock, Update,
         attribute::{AsPath, AsSegment, AsSegmentKind},
@@ -60,7 +60,9 @@ impl Tenant {
         settings.ipv6.redistribute.insert(LocalRouteKind::Connected, None);
         let aggregate = AggregateSettings { summary_only: true, ..AggregateSettings::default() };
         settings.ipv4.aggregates.insert(net("198.51.0.0/16"), aggregate);
+        settings.ipv4.advertise = Some(Advertise::default());
         table.configure(settings, bench.now);
+        table.activate(red().active);
         let mut tenant = Self { bench, table };
         tenant.up(CE1, 1, 65_101);
         tenant.up(CE2, 2, 65_102);

@@ -59,8 +59,8 @@ impl Candidate {
     /// An aggregate carries nothing of its contributors but the worst ORIGIN, whether paths
     /// were shortened, and the domains.
     pub fn aggregate(summary: &Summary) -> Self {
-        let domains = summary.domains.iter();
-        let d_path = DPath::from_domains(domains.map(|&(domain, isf_safi)| PathDomain { domain, isf_safi }));
+        let passed = |&domain: &DomainId| PathDomain { domain, isf_safi: IsfSafi::Evpn };
+        let d_path = DPath::from_domains(summary.domains.iter().map(passed));
         let attributes = AttributeSet {
             origin: summary.origin,
             atomic_aggregate: summary.atomic,

@@ -2,12 +2,8 @@
 //! into the table's RIB as imports, stripped of what is EVPN's own; the router MAC, which a
 //! unicast route has no attribute for, is kept here.
 //!
-//! Of the MAC/IP routes of one host those with the highest mobility sequence count, sticky ones
-//! before all (RFC 7432 §15; draft-ietf-bess-rfc7432bis §7.13.1): while a host moves, the place
-//! that it has left is not one of two equal ways to it. Sequences say nothing across domains, so
-//! between a MAC/IP route and another domain's prefix route for the same host the newer counts:
-//! by the nearer one alone the leaf that a host has left for another domain would never hear of
-//! it, and so never let it go.
+//! EVPN says which of them count. One that is overruled does not (the host has moved on), so it
+//! is no path of the RIB; but its domain has the prefix, which `is_known` tells.
 
 use crate::rib::{ImportId, ImportInfo, Rib};
 use crate::wire::{AttributeSet, unicast};
@@ -48,8 +44,6 @@ struct Held {
     source: VrfPathSource,
     path: EvpnPath,
     in_rib: bool,
-    /// Grows with each path that is new or another.
-    age: u64,
 }
 
 /// A number for each source, so that paths of one advertiser look alike everywhere.
@@ -91,8 +85,6 @@ pub(super) struct Imports {
     paths: BTreeMap<IpNet, SmallVec<[Held; 1]>>,
     /// The prefixes that each domain has, and by how many paths.
     known: BTreeMap<DomainId, BTreeMap<IpNet, u32>>,
-    /// Paths so far that were new or another.
-    clock: u64,
 }
 
 /// What changed with a path.
@@ -128,14 +120,6 @@ fn address(next_hop: VrfNextHop) -> IpAddr {
     }
 }
 
-/// How recent a MAC/IP route is.
-fn rank(held: &Held) -> Option<(bool, u32)> {
-    held.source.mac?;
-    let communities = &held.path.attributes.ext_communities;
-    let mobility = communities.iter().find_map(|community| community.as_mac_mobility()).unwrap_or_default();
-    Some((mobility.sticky, mobility.sequence))
-}
-
 impl Imports {
     /// A path is there, is another, or (`None`) is gone.
     pub fn set(
@@ -146,8 +130,6 @@ impl Imports {
         path: Option<EvpnPath>,
         now: Instant,
     ) -> Effect {
-        self.clock += 1;
-        let age = self.clock;
         let held = self.paths.entry(prefix).or_default();
         let at = held.iter().position(|held| held.source == source);
         let old_domain = at.and_then(|at| held.get(at)).map(|held| held.path.path.domain);
@@ -157,14 +139,14 @@ impl Imports {
             (Some(held), Some(path)) => {
                 changed = held.path != path;
                 if changed {
-                    (held.path, held.age) = (path, age);
+                    held.path = path;
                     // Written anew below.
                     held.in_rib = false;
                 }
             }
             (None, Some(path)) => {
                 let id = self.numbers.hold(source);
-                held.push(Held { id, source, path, in_rib: false, age });
+                held.push(Held { id, source, path, in_rib: false });
             }
             (Some(_), None) => {
                 if let Some(gone) = at.map(|at| held.remove(at)) {
@@ -228,7 +210,7 @@ impl Imports {
     }
 
     /// The prefixes that a domain has.
-    pub fn from_domain(&self, domain: DomainId) -> impl Iterator<Item = &IpNet> {
+    pub fn known_in(&self, domain: DomainId) -> impl Iterator<Item = &IpNet> {
         self.known.get(&domain).into_iter().flat_map(BTreeMap::keys)
     }
 
@@ -243,23 +225,8 @@ impl Imports {
 /// Puts the paths that count into the RIB and takes the others out. One that is overruled does not
 /// count, but its domain has the prefix.
 fn write(rib: &mut Rib, prefix: &IpNet, held: &mut [Held], now: Instant) {
-    let usable = || held.iter().filter(|held| !held.path.path.overruled);
-    let highest = usable().filter_map(rank).max();
-    let hosts = || usable().filter(|held| highest.is_some() && rank(held) == highest);
-    let newest = hosts().map(|held| held.age).max().unwrap_or_default();
-    let at_home = |domain: DomainId| hosts().any(|held| held.path.path.domain == domain);
-    let is_elsewhere =
-        |held: &Held| held.source.mac.is_none() && highest.is_some() && !at_home(held.path.path.domain);
-    let moved = usable().any(|held| is_elsewhere(held) && held.age > newest);
-    let counting: SmallVec<[bool; 4]> = held
-        .iter()
-        .map(|held| match rank(held) {
-            _ if held.path.path.overruled => false,
-            Some(rank) => Some(rank) == highest && !moved,
-            None => !is_elsewhere(held) || held.age > newest,
-        })
-        .collect();
-    for (held, counts) in held.iter_mut().zip(counting) {
+    for held in held {
+        let counts = !held.path.path.overruled;
         if !counts {
             withdraw(rib, prefix, held.id);
         } else if !held.in_rib {

@@ -22,11 +22,12 @@
 //! route that covers the prefix and is longer than the aggregate: by longest match that route
 //! would draw the traffic, and not to us. So a host away from its home crosses into its home,
 //! the hosts of a subnet that lies in both domains cross, and a host that has come home crosses
-//! until the domain that it has left lets it go.
+//! until the domain that it has left lets it go (its path from there is overruled until then).
 //!
 //! `settings` is what is configured, `local` what becomes of kernel routes, `import` the paths
-//! from EVPN, `aggregate` the contributors of one, `forward` what the kernel shall do, `export`
-//! how a prefix route looks, `table` brings them together, `view` is for shows.
+//! from EVPN, `aggregate` what an aggregate shows of its contributors (when it is advertised is
+//! said in `weft_evpn::aggregate`), `forward` what the kernel shall do, `export`
+//! how a prefix route looks, `outward` what goes into which domain, `table` brings them together, `view` is for shows.
 //!
 //! It does not hold back contributors from CE neighbours: they hear both. It does not follow
 //! next hops of CE neighbours through other CE neighbours' routes.
@@ -36,6 +37,7 @@ mod export;
 mod forward;
 mod import;
 mod local;
+mod outward;
 mod prefixes;
 mod settings;
 mod table;

@@ -1,13 +1,12 @@
 //! The table: takes what changes, marks prefixes, and settles. See the module.
 
 use super::{
-    aggregate::{Change, Contributors, Share},
-    export::{Candidate, ExportKind, PrefixRoute, leave, prefix_route},
-    forward::Tables,
+    aggregate::Share,
+    export::PrefixRoute,
     import::{AGGREGATE, EvpnPath, Imports},
-    local::{judge, origination},
-    prefixes::{inside, supernets},
-    settings::{AggregateSettings, VrfSettings},
+    local::origination,
+    prefixes::inside,
+    settings::VrfSettings,
 };
 use crate::peer::PeerId;
 use crate::rib::{BestPath, ImportInfo, PathSource, Rib, RibSettings};
@@ -21,19 +20,20 @@ use std::{
 };
 use tracing::error;
 use weft_evpn::{
-    DomainId, RouteDistinguisher, VrfName,
+    DomainId, VrfName,
+    aggregate::{AggregateChange, Aggregates},
     engine::{VrfActive, VrfPathSource},
     forwarding::{ForwardingChange, VrfForward},
     nlri::EvpnRoute,
     vrf::LocalRoute,
 };
 
-/// NO_ADVERTISE (RFC 1997).
-const NO_ADVERTISE: u32 = 0xffff_ff02;
 /// Changes that are taken from the RIB at once.
 const BATCH: usize = 1024;
 
 /// What a table says.
+// It lives for a turn of the core: no box for the larger ones.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VrfOutput {
     /// The kernel must hold this.
@@ -69,12 +69,12 @@ pub(super) struct Said {
 #[derive(Debug)]
 pub struct VrfTable {
     name: VrfName,
-    rib: Rib,
+    pub(super) rib: Rib,
     pub(super) settings: VrfSettings,
     pub(super) active: Option<VrfActive>,
     pub(super) locals: BTreeMap<IpNet, LocalRoute>,
     pub(super) imports: Imports,
-    pub(super) aggregates: BTreeMap<IpNet, BTreeMap<DomainId, Contributors>>,
+    pub(super) aggregates: Aggregates<DomainId, Share>,
     /// Every prefix that has a path or of which something was said.
     pub(super) routes: BTreeMap<IpNet, Said>,
     /// The prefixes that have a CE neighbour's path with this next hop.
@@ -128,7 +128,7 @@ impl VrfTable {
             active: None,
             locals: BTreeMap::new(),
             imports: Imports::default(),
-            aggregates: BTreeMap::new(),
+            aggregates: Aggregates::default(),
             routes: BTreeMap::new(),
             next_hops: BTreeMap::new(),
             unreflected: BTreeSet::new(),
@@ -181,7 +181,7 @@ impl VrfTable {
             self.mark_dependents(prefix);
         }
         self.dirty.extend(prefixes);
-        self.apply_aggregates(now);
+        self.apply_aggregates(&old, now);
         self.dirty.extend(default_routes());
         self.dirty.extend(self.routes.keys());
         ask
@@ -193,29 +193,24 @@ impl VrfTable {
         // The aggregates are told to the new RIB when they are looked at.
     }
 
-    /// Makes the aggregates those that are configured, in the domains that there are.
-    fn apply_aggregates(&mut self, now: Instant) {
-        let Self { settings, aggregates, dirty, unreflected, .. } = self;
-        let mut gone = Vec::new();
-        aggregates.retain(|prefix, domains| {
-            domains.retain(|domain, _| settings.domains().any(|of| of == *domain));
-            let configured = settings.family(prefix).aggregates.contains_key(prefix);
-            if !configured {
-                gone.push(*prefix);
-            }
-            configured
-        });
-        for prefix in settings.ipv4.aggregates.keys().chain(settings.ipv6.aggregates.keys()) {
-            let domains = aggregates.entry(*prefix).or_default();
-            for domain in settings.domains() {
-                domains.entry(domain).or_default();
-            }
-            dirty.insert(*prefix);
-            unreflected.insert(*prefix);
+    /// Makes the aggregates those that are configured, in the domains that there are. What
+    /// follows from it is found out by looking at all again.
+    fn apply_aggregates(&mut self, old: &VrfSettings, now: Instant) {
+        let all = |settings: &VrfSettings| -> BTreeMap<IpNet, bool> {
+            let lines = settings.ipv4.aggregates.iter().chain(&settings.ipv6.aggregates);
+            lines.map(|(prefix, line)| (*prefix, line.summary_only)).collect()
+        };
+        let wanted = all(&self.settings);
+        let mut changes = Vec::new();
+        for domain in old.domains().filter(|old| !self.settings.domains().any(|domain| domain == *old)) {
+            self.aggregates.drop_target(domain, &mut changes);
         }
-        for prefix in gone {
-            self.reflect(&prefix, now);
+        self.aggregates.configure(&wanted, &mut changes);
+        for prefix in all(old).keys().filter(|prefix| !wanted.contains_key(prefix)) {
+            self.reflect(prefix, now);
         }
+        self.dirty.extend(wanted.keys());
+        self.unreflected.extend(wanted.keys());
     }
 
     /// What the prefix routes carry; `None`: none is advertised.
@@ -269,82 +264,47 @@ impl VrfTable {
         if effect.changed {
             self.dirty.insert(prefix);
         }
-        if effect.known && self.is_covered(&prefix) {
+        if effect.known && self.aggregates.covering(prefix).next().is_some() {
             self.dirty.extend(self.routes.range(inside(prefix)).map(|(prefix, _)| *prefix));
         }
     }
 
     // Aggregates.
 
-    /// The aggregates that cover a prefix, the longest first.
-    fn covering(&self, prefix: IpNet) -> impl Iterator<Item = IpNet> {
-        let none = self.aggregates.is_empty();
-        supernets(prefix).take_while(move |_| !none).filter(|prefix| self.aggregates.contains_key(prefix))
-    }
-
-    fn is_covered(&self, prefix: &IpNet) -> bool {
-        self.covering(*prefix).next().is_some()
-    }
-
-    /// By longest match the aggregate would not draw the traffic to a prefix in this domain,
-    /// which has something between the two, or the prefix itself.
-    fn is_exempt(&self, prefix: IpNet, aggregate: IpNet, domain: DomainId) -> bool {
-        std::iter::once(prefix)
-            .chain(supernets(prefix))
-            .take_while(|between| between.prefix_len() > aggregate.prefix_len())
-            .any(|between| self.imports.is_known(domain, &between))
-    }
-
-    /// What is configured of an aggregate.
-    fn aggregate_settings(&self, prefix: &IpNet) -> Option<&AggregateSettings> {
-        self.settings.family(prefix).aggregates.get(prefix)
-    }
-
-    /// How an aggregate goes into a domain, if it does.
-    fn aggregate(&self, prefix: &IpNet, domain: DomainId) -> Option<Candidate> {
-        let summary = self.aggregates.get(prefix)?.get(&domain)?.active()?;
-        let candidate = Candidate::aggregate(summary);
-        let policy = self.aggregate_settings(prefix)?.policy.as_ref();
-        let attributes = judge(policy, prefix, candidate.attributes)?;
-        Some(Candidate { attributes, ..candidate })
-    }
-
-    /// The aggregate that holds a prefix back from a domain.
-    pub(super) fn held_back_by(&self, prefix: &IpNet, domain: DomainId) -> Option<IpNet> {
-        self.covering(*prefix).find(|aggregate| {
-            self.aggregate_settings(aggregate).is_some_and(|settings| settings.summary_only)
-                && self
-                    .aggregates
-                    .get(aggregate)
-                    .and_then(|domains| domains.get(&domain))
-                    .is_some_and(|contributors| contributors.contains(prefix))
-                && self.aggregate(aggregate, domain).is_some()
-        })
-    }
-
     /// What a prefix contributes to the aggregates above it.
     fn contribute(&mut self, prefix: IpNet, paths: &[BestPath], changed: &mut BTreeSet<IpNet>, now: Instant) {
-        let covering: SmallVec<[IpNet; 2]> = self.covering(prefix).collect();
-        if covering.is_empty() {
-            return;
-        }
+        let longest = self.aggregates.covering(prefix).next();
         let domains: SmallVec<[DomainId; 4]> = self.settings.domains().collect();
+        let mut changes = Vec::new();
         for domain in domains {
-            let share = self.exportable(&prefix, domain, paths).map(|candidate| share(&candidate.attributes));
-            for aggregate in &covering {
-                let judged = self.aggregate_settings(aggregate).is_some_and(|line| line.policy.is_some());
-                let share = share.clone().filter(|_| !self.is_exempt(prefix, *aggregate, domain));
-                let contributors = self.aggregates.get_mut(aggregate);
-                let Some(contributors) = contributors.and_then(|domains| domains.get_mut(&domain)) else {
-                    continue;
-                };
-                match contributors.set(prefix, share, now) {
-                    Change::None => continue,
-                    // A policy may have denied it and does not any more, or the other way round.
-                    Change::Attributes if !judged => {}
-                    Change::Attributes | Change::Activity => self.touched.extend(contributors.members()),
+            let share = longest
+                .filter(|longest| !self.is_exempt(prefix, *longest, domain))
+                .and_then(|_| self.exportable(&prefix, domain, paths))
+                .map(|candidate| Share::of(&candidate.attributes));
+            self.aggregates.set(prefix, domain, share, now, &mut changes);
+        }
+        self.mark_aggregates(&changes, changed);
+    }
+
+    /// The aggregates that are advertised or not, or otherwise than before.
+    fn mark_aggregates(&mut self, changes: &[AggregateChange<DomainId>], changed: &mut BTreeSet<IpNet>) {
+        for change in changes {
+            match *change {
+                AggregateChange::Announce { aggregate, target } => {
+                    changed.insert(aggregate);
+                    if self.aggregate_settings(&aggregate).is_some_and(|line| line.policy.is_some()) {
+                        // The policy may have denied it and does not any more, or the other way
+                        // round: that decides of its contributors, too.
+                        let contributors = self.aggregates.contributors(aggregate, target);
+                        self.touched.extend(contributors.map(|(prefix, _)| prefix));
+                    }
                 }
-                changed.insert(*aggregate);
+                AggregateChange::Withdraw { aggregate, .. } => {
+                    changed.insert(aggregate);
+                }
+                AggregateChange::HeldBack { contributor, .. } => {
+                    self.touched.insert(contributor);
+                }
             }
         }
     }
@@ -367,105 +327,6 @@ impl VrfTable {
         if let Err(failed) = outcome {
             error!("vrf {}: aggregate {prefix}: {failed}", self.name);
         }
-    }
-
-    // What may go into a domain.
-
-    pub(super) fn tables(&self) -> Tables<'_> {
-        let subnets = &self.settings.gateway_subnets;
-        Tables { rib: &self.rib, imports: &self.imports, locals: &self.locals, subnets }
-    }
-
-    /// The best path of a prefix and those as good.
-    pub(super) fn paths(&self, prefix: &IpNet) -> Vec<BestPath> {
-        let most = usize::from(self.settings.family(prefix).maximum_paths);
-        self.rib.multipath(unicast::family(prefix), &unicast::key(prefix), most)
-    }
-
-    /// The best route of a prefix, if it may go into a domain.
-    fn candidate(&self, prefix: &IpNet, domain: DomainId, paths: &[BestPath]) -> Option<Candidate> {
-        let best = paths.first()?;
-        let advertise = self.settings.family(prefix).advertise.as_ref();
-        let mut gateway = None;
-        let kind = match best.source {
-            PathSource::Import(AGGREGATE) => return None,
-            PathSource::Import(_) => {
-                let from = best.domain?;
-                let passed = best.attributes.d_path.as_ref().is_some_and(|path| path.contains(domain));
-                if from == domain || passed {
-                    return None;
-                }
-                ExportKind::Domain(from)
-            }
-            PathSource::Local => {
-                gateway = best.attributes.next_hop.filter(|_| advertise.is_some_and(|line| line.gateway_ip));
-                advertise.map(|_| ExportKind::Route)?
-            }
-            PathSource::Peer(_) => {
-                let next_hop = best.attributes.next_hop?;
-                if self.tables().resolve(next_hop).is_empty() {
-                    return None;
-                }
-                gateway = Some(next_hop).filter(|_| advertise.is_some_and(|line| line.gateway_ip));
-                advertise.map(|_| ExportKind::Route)?
-            }
-        };
-        if best.attributes.communities.contains(&NO_ADVERTISE) {
-            return None;
-        }
-        let policy = advertise.and_then(|line| line.policy.as_ref());
-        let mut attributes = judge(policy, prefix, AttributeSet::clone(&best.attributes))?;
-        if matches!(kind, ExportKind::Route)
-            && let Some(policy) = policy
-        {
-            // `set evpn gateway-ip` goes before what `gateway-ip` takes from the route.
-            let (family, nlri) = (unicast::family(prefix), unicast::nlri(prefix));
-            gateway = policy.gateway(family, &nlri, &best.attributes).or(gateway);
-        }
-        match kind {
-            ExportKind::Domain(from) => leave(&mut attributes, from),
-            _ => attributes.d_path = None,
-        }
-        Some(Candidate { attributes, gateway, kind })
-    }
-
-    /// The same, and the subnets of gateways.
-    fn exportable(&self, prefix: &IpNet, domain: DomainId, paths: &[BestPath]) -> Option<Candidate> {
-        self.candidate(prefix, domain, paths).or_else(|| {
-            let subnet = domain == self.settings.domain && self.settings.gateway_subnets.contains(prefix);
-            subnet.then(|| Candidate::plain(ExportKind::Subnet))
-        })
-    }
-
-    /// What goes into a domain of a prefix.
-    fn wanted(
-        &self,
-        active: &VrfActive,
-        rd: RouteDistinguisher,
-        prefix: &IpNet,
-        domain: DomainId,
-        paths: &[BestPath],
-    ) -> Option<PrefixRoute> {
-        let is_subnet = domain == self.settings.domain && self.settings.gateway_subnets.contains(prefix);
-        let candidate = self
-            .aggregate(prefix, domain)
-            .or_else(|| {
-                let candidate = self.exportable(prefix, domain, paths)?;
-                (is_subnet || self.held_back_by(prefix, domain).is_none()).then_some(candidate)
-            })
-            .or_else(|| {
-                let originated = prefix.prefix_len() == 0 && self.settings.family(prefix).default_originate;
-                originated.then(|| Candidate::plain(ExportKind::Default))
-            })?;
-        Some(prefix_route(active, rd, *prefix, candidate))
-    }
-
-    /// Our RD in a domain.
-    fn rd(&self, active: &VrfActive, domain: DomainId) -> Option<RouteDistinguisher> {
-        if domain == self.settings.domain {
-            return Some(active.rd);
-        }
-        active.domain_rds.iter().find(|(of, _)| *of == domain).map(|(_, rd)| *rd)
     }
 
     // Settling.
@@ -533,14 +394,9 @@ impl VrfTable {
 
     /// Looks at what has changed since the last time, and says what follows from it.
     pub fn settle(&mut self, now: Instant, out: &mut Vec<VrfOutput>) {
-        let mut aggregates = BTreeSet::new();
-        for (prefix, domains) in &mut self.aggregates {
-            for contributors in domains.values_mut() {
-                if contributors.expire(now) {
-                    aggregates.insert(*prefix);
-                }
-            }
-        }
+        let (mut aggregates, mut changes) = (BTreeSet::new(), Vec::new());
+        self.aggregates.on_deadline(now, &mut changes);
+        self.mark_aggregates(&changes, &mut aggregates);
         aggregates.append(&mut self.unreflected);
         self.take_changes();
         while !self.dirty.is_empty() || !aggregates.is_empty() {
@@ -621,8 +477,7 @@ impl VrfTable {
 
     /// When `on_deadline` is due.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let contributors = self.aggregates.values().flat_map(BTreeMap::values);
-        contributors.filter_map(Contributors::lingers_until).chain(self.rib.next_deadline()).min()
+        self.aggregates.next_deadline().into_iter().chain(self.rib.next_deadline()).min()
     }
 
     /// Time has passed; `settle` afterwards.
@@ -631,12 +486,4 @@ impl VrfTable {
             self.rib.on_deadline(now);
         }
     }
-}
-
-fn share(set: &AttributeSet) -> Share {
-    let passed = set.d_path.iter().flat_map(|path| path.domains());
-    let mut domains: Vec<DomainId> = passed.map(|passed| passed.domain).collect();
-    domains.sort_unstable();
-    domains.dedup();
-    Share { origin: set.origin, has_path: set.as_path.length() > 0, domains }
 }

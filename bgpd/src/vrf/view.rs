@@ -1,7 +1,6 @@
 //! What shows read of a table. Nothing here changes it.
 
 use super::{
-    aggregate::Contributors,
     export::PrefixRoute,
     import::EvpnPath,
     settings::VrfSettings,
@@ -103,28 +102,23 @@ impl VrfTable {
 
     /// The prefixes that came in from a domain.
     pub fn from_domain(&self, domain: DomainId) -> impl Iterator<Item = &IpNet> {
-        self.imports.from_domain(domain)
+        self.imports.known_in(domain)
     }
 
     /// The aggregates.
     pub fn aggregates(&self) -> Vec<AggregateView> {
-        let view = |domain: DomainId, contributors: &Contributors| ContributorsView {
+        let view = |prefix: IpNet, domain: DomainId| ContributorsView {
             domain,
-            active: contributors.is_active(),
-            lingers_until: contributors.lingers_until(),
-            contributors: contributors.len(),
+            active: self.aggregates.is_announced(prefix, domain),
+            lingers_until: self.aggregates.lingers_until(prefix, domain),
+            contributors: self.aggregates.contributors(prefix, domain).count(),
         };
         self.aggregates
-            .iter()
-            .map(|(prefix, domains)| AggregateView {
-                prefix: *prefix,
-                summary_only: self
-                    .settings
-                    .family(prefix)
-                    .aggregates
-                    .get(prefix)
-                    .is_some_and(|settings| settings.summary_only),
-                domains: domains.iter().map(|(domain, contributors)| view(*domain, contributors)).collect(),
+            .aggregates()
+            .map(|(prefix, summary_only)| AggregateView {
+                prefix,
+                summary_only,
+                domains: self.settings.domains().map(|domain| view(prefix, domain)).collect(),
             })
             .collect()
     }
@@ -133,13 +127,12 @@ impl VrfTable {
     pub fn held_back(&self, domain: DomainId) -> Vec<HeldBack> {
         let mut held: Vec<HeldBack> = self
             .aggregates
-            .values()
-            .filter_map(|domains| domains.get(&domain))
-            .flat_map(Contributors::members)
-            .filter(|prefix| self.sent_route(prefix, domain).is_none())
-            .filter_map(|prefix| {
-                let aggregate = self.held_back_by(prefix, domain)?;
-                Some(HeldBack { prefix: *prefix, aggregate })
+            .aggregates()
+            .filter(|(_, summary_only)| *summary_only)
+            .flat_map(|(aggregate, _)| self.aggregates.contributors(aggregate, domain))
+            .filter(|(prefix, _)| self.sent_route(prefix, domain).is_none())
+            .filter_map(|(prefix, _)| {
+                Some(HeldBack { prefix, aggregate: self.held_back_by(&prefix, domain)? })
             })
             .collect();
         held.sort_unstable_by_key(|held| held.prefix);

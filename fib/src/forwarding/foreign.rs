@@ -99,7 +99,7 @@ impl ForeignRoutes {
     /// A route is there. `replaced`: in the place of those of its metric.
     pub fn add(&mut self, prefix: IpNet, route: Foreign, replaced: bool) {
         let routes = self.0.entry(prefix).or_default();
-        routes.retain(|other| !other.is_same(&route) && !(replaced && other.metric == route.metric));
+        routes.retain(|other| !(other.is_same(&route) || replaced && other.metric == route.metric));
         routes.push(route);
     }
 

@@ -60,6 +60,9 @@ impl Forwarding {
         let Some(id) = self.table_of_port(message) else { return };
         match (message.mac, message.address) {
             (Some(MacAddr::ZERO), Some(vtep)) => self.observe_flood(id, vtep, message, gone, now),
+            // Kernels before 6.15 echo a change of a device's own FDB a second time, in a general form that leaves
+            // out where the entry leads and its flags. The driver's own notification says it all.
+            (Some(_), None) if message.nexthop.is_none() => {}
             (Some(mac), _) if mac.is_unicast() => self.observe_vxlan(id, mac, message, gone, now),
             _ => {}
         }

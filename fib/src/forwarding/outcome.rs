@@ -27,6 +27,8 @@ pub enum FollowUp {
     Ask(Query),
     /// Nexthops are not as they were believed to be: read them all.
     ReadNexthops,
+    /// A route stands in this table of an IP-VRF that was not known: read it.
+    ReadTable(u32),
 }
 
 impl Forwarding {
@@ -133,6 +135,7 @@ impl Forwarding {
     /// | `ENOENT`, `ESRCH`, `ENODEV` to a deletion | it is done |
     /// | `EEXIST` | ask what stands there, then decide anew |
     /// | FDB nexthops not known (`EOPNOTSUPP`, `EINVAL`… to the first) | from now on by address |
+    /// | `EEXIST` to a route | read its table again, then decide anew |
     /// | a nexthop or group of routes, or a route that needs one | read all nexthops again, then decide anew |
     /// | an entry refused although its nexthop is there | ask whether it is still there |
     /// | `ENODEV`, `EBUSY`, `ENOBUFS`, `ENOMEM`, `ENOSPC`, all others | again later, spaced out; told after a few |
@@ -157,6 +160,10 @@ impl Forwarding {
             (Op::NexthopSet { id, .. } | Op::GroupSet { id, .. }, Errno::EEXIST) => {
                 self.failed(key, op, error, now);
                 FollowUp::Ask(Query::Nexthop { id: *id })
+            }
+            (Op::RouteSet { table, .. }, Errno::EEXIST) => {
+                self.failed(key, op, error, now);
+                FollowUp::ReadTable(*table)
             }
             (Op::HopSet { .. }, Errno::EEXIST)
             | (Op::HopGroupSet { .. }, Errno::EEXIST | Errno::EINVAL | Errno::ENOENT)

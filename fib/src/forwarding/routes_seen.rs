@@ -32,6 +32,11 @@ impl Forwarding {
         self.vrfs.of_table(table).is_some()
     }
 
+    /// The IP-VRF that a table is of.
+    pub fn vrf_of_table(&self, table: u32) -> Option<VrfName> {
+        self.vrfs.get(self.vrfs.of_table(table)?).map(|vrf| vrf.name.clone())
+    }
+
     /// A route message. Those of other tables are not looked at.
     pub fn observe_route(&mut self, links: &Links, message: &RouteMessage, news: RouteNews, now: Instant) {
         let Some(id) = self.vrfs.of_table(message.table) else { return };

@@ -301,7 +301,7 @@ impl World {
                     match follow_up {
                         FollowUp::None => {}
                         FollowUp::Ask(query) => self.answer(query),
-                        FollowUp::ReadNexthops => self.sync_nexthops(),
+                        FollowUp::ReadNexthops | FollowUp::ReadTable(_) => self.sync_nexthops(),
                     }
                 }
             }

@@ -15,5 +15,7 @@ mod programming;
 mod uml;
 mod vrf_device;
 mod vrf_lab;
+mod vrf_proxy;
+mod vrf_remote;
 mod vrf_routes;
 mod vrf_rule;

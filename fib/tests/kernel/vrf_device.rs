@@ -3,7 +3,8 @@
 
 use crate::lab::*;
 use crate::vrf_lab::{self, *};
-use crate::vrf_routes::{self, Underlay};
+use crate::vrf_remote::Underlay;
+use crate::vrf_routes;
 use weft_evpn::forwarding::{ForwardingChange, VrfForward, VrfNextHop};
 use weft_evpn::local::LocalEvent;
 use weft_evpn::vrf::VrfForm;

@@ -1,175 +1,18 @@
-//! Routes of an IP-VRF with packets: a leaf, whose kernel side is ours, and remote VTEPs that are set up by hand, each in
-//! a namespace of its own, with the tenant's far hosts on their loopback.
+//! Routes of an IP-VRF with packets, next hops and router MACs.
 
 use crate::drift::repaired;
 use crate::lab::*;
 use crate::vrf_lab::*;
+use crate::vrf_remote::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use weft_evpn::forwarding::{ForwardingChange, VrfForward, VrfNextHop};
 use weft_evpn::local::LocalEvent;
-use weft_evpn::vrf::{L3VniDevices, LocalRouteKind, VrfDevices, VrfForm};
-use weft_evpn::{MacAddr, VrfName};
+use weft_evpn::vrf::{LocalRouteKind, VrfForm};
 use weft_fib::netlink::constants::*;
 use weft_fib::netlink::nexthop::NexthopMessage;
 use weft_fib::{EntryKind, FibConfig, FibNotice, FibOptions, FibRequest};
-
-const VNI: u32 = 5001;
-
-/// The address family of the underlay.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Underlay {
-    Ipv4,
-    Ipv6,
-}
-
-impl Underlay {
-    /// The VTEP of leaf 1 (ours), or of remote 2, 3…
-    fn vtep(self, number: u8) -> String {
-        match self {
-            Underlay::Ipv4 => format!("10.0.0.{number}"),
-            Underlay::Ipv6 => format!("2001:db8:fe::{number}"),
-        }
-    }
-}
-
-fn router_mac(number: u8) -> MacAddr {
-    MacAddr([2, 0, 0, 0, 0xff, number])
-}
-
-fn through(underlay: Underlay, number: u8) -> VrfNextHop {
-    VrfNextHop::Vtep { vtep: ip(&underlay.vtep(number)), router_mac: router_mac(number) }
-}
-
-fn want(prefix: &str, wanted: Option<VrfForward>) -> ForwardingChange {
-    ForwardingChange::Route { vrf: VrfName::from("a"), prefix: prefix.parse().unwrap(), wanted }
-}
-
-fn via(numbers: &[u8]) -> Option<VrfForward> {
-    Some(VrfForward::Via(numbers.iter().map(|number| through(Underlay::Ipv4, *number)).collect()))
-}
-
-/// A remote VTEP.
-struct Remote {
-    host: Host,
-    underlay: Underlay,
-    number: u8,
-}
-
-impl Remote {
-    /// With a cable to the leaf and routes for the underlay.
-    fn new(underlay: Underlay, number: u8) -> Self {
-        let port = format!("u{number}");
-        let host = Host::new(&port, &format!("172.16.{number}.2/30"), &format!("172.16.{number}.1"));
-        run(&format!("ip addr add 172.16.{number}.1/30 dev {port}"));
-        let vtep = underlay.vtep(number);
-        match underlay {
-            Underlay::Ipv4 => run(&format!("ip route add {vtep}/32 via 172.16.{number}.2")),
-            Underlay::Ipv6 => {
-                run(&format!("ip addr add 2001:db8:fd:{number}::1/64 dev {port} nodad"));
-                host.run(&format!("ip addr add 2001:db8:fd:{number}::2/64 dev eth0 nodad"));
-                host.run(&format!("ip route add default via 2001:db8:fd:{number}::1"));
-                run(&format!("ip route add {vtep}/128 via 2001:db8:fd:{number}::2"))
-            }
-        };
-        host.run(&format!("ip addr add {vtep} dev lo"));
-        Remote { host, underlay, number }
-    }
-
-    /// Our VTEP as gateway of IPv6 prefixes.
-    fn mapped(&self) -> String {
-        let ours = self.underlay.vtep(1);
-        if self.underlay == Underlay::Ipv4 { format!("::ffff:{ours}") } else { ours }
-    }
-
-    fn know_gateways(&self, leaf: &L3VniDevices) {
-        for gateway in [self.underlay.vtep(1), self.mapped()] {
-            let mac = leaf.router_mac;
-            self.host.run(&format!("ip neigh replace {gateway} lladdr {mac} dev vx nud permanent"));
-        }
-    }
-
-    /// Its L3VNI, and what it knows of our leaf; the tenant's hosts there have these addresses.
-    fn serve(&self, leaf: &L3VniDevices, addresses: &[&str]) {
-        let run = |line: String| self.host.run(&line);
-        let (vtep, mac) = (self.underlay.vtep(self.number), router_mac(self.number));
-        run(format!("ip link add vx address {mac} type vxlan id {VNI} local {vtep} dstport 4789 nolearning"));
-        run("ip link set vx addrgenmode none up".to_owned());
-        let ours = self.underlay.vtep(1);
-        let mapped = self.mapped();
-        run(format!("bridge fdb add {} dev vx dst {ours} self", leaf.router_mac));
-        self.know_gateways(leaf);
-        let word = if self.underlay == Underlay::Ipv4 { "" } else { "inet6 " };
-        run(format!("ip route add 192.168.10.0/24 via {word}{ours} dev vx onlink"));
-        run(format!("ip -6 route add 2001:db8:10::/64 via {mapped} dev vx onlink"));
-        for address in addresses {
-            run(format!("ip addr add {address} dev lo"));
-        }
-    }
-}
-
-fn tenant(underlay: Underlay) -> FibConfig {
-    let config = config(&[("a", VNI, &[("a1", 11, "pa1", GATEWAYS)])]);
-    FibConfig { vtep_source: Some(ip(&underlay.vtep(1))), ..config }
-}
-
-fn leaf_host() -> Host {
-    let host = Host::new("pa1", "192.168.10.1/24", "192.168.10.254");
-    host.run("ip addr add 2001:db8:10::1/64 dev eth0 nodad");
-    host.run("ip -6 route add default via 2001:db8:10::254");
-    host
-}
-
-fn start(form: VrfForm, underlay: Underlay) -> (Service, VrfDevices) {
-    let mut service = Service::start_with(options(form), tenant(underlay));
-    let devices =
-        wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 1);
-    (service, devices)
-}
-
-const FAR: &[&str] = &["192.168.20.1/32", "2001:db8:20::1/128"];
-
-/// A leaf, its host, and remotes 2, 3… that serve the tenant.
-struct Lab {
-    service: Service,
-    devices: VrfDevices,
-    host: Host,
-    remotes: Vec<Remote>,
-}
-
-impl Lab {
-    fn new(underlay: Underlay, remotes: u8) -> Self {
-        Self::of(VrfForm::Rule, underlay, remotes)
-    }
-
-    fn of(form: VrfForm, underlay: Underlay, remotes: u8) -> Self {
-        run(&format!("ip addr add {} dev lo", underlay.vtep(1)));
-        let remotes: Vec<Remote> = (2..2 + remotes).map(|number| Remote::new(underlay, number)).collect();
-        let host = leaf_host();
-        let (service, devices) = start(form, underlay);
-        for remote in &remotes {
-            remote.serve(devices.l3vni.as_ref().unwrap(), FAR);
-        }
-        Lab { service, devices, host, remotes }
-    }
-
-    fn want_far(&self, underlay: Underlay, numbers: &[u8]) {
-        let hops: Vec<VrfNextHop> = numbers.iter().map(|number| through(underlay, *number)).collect();
-        let forward = Some(VrfForward::Via(hops));
-        self.service
-            .forward(vec![want("192.168.20.0/24", forward.clone()), want("2001:db8:20::/64", forward)]);
-    }
-
-    fn table(&self) -> String {
-        let table = self.devices.table;
-        run(&format!("ip route show table {table}")) + &run(&format!("ip -6 route show table {table}"))
-    }
-
-    fn svi(&self) -> &str {
-        &self.devices.l3vni.as_ref().unwrap().svi.1
-    }
-}
 
 pub fn both_families_are_routed_over(form: VrfForm, underlay: Underlay) {
     let lab = Lab::of(form, underlay, 1);
@@ -268,26 +111,6 @@ fn a_vtep_that_fails_costs_one_write_and_the_others_carry_on() {
         lab.host.reaches("192.168.20.1");
         lab.service.stop();
     });
-}
-
-/// Pings every 10 ms until told to stop, and gives how many were lost.
-struct Pinger(std::process::Child);
-
-impl Pinger {
-    fn new(host: &Host, address: &str) -> Self {
-        Pinger(host.spawn(&format!("ping -n -i 0.01 -W 1 {address}")))
-    }
-
-    fn lost(self) -> (u32, u32) {
-        let pid = nix::unistd::Pid::from_raw(self.0.id() as i32);
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-        let text = String::from_utf8(self.0.wait_with_output().unwrap().stdout).unwrap();
-        let line = text.lines().find(|line| line.contains("packets transmitted")).unwrap_or_default();
-        let number = |at| line.split_whitespace().nth(at).and_then(|word: &str| word.parse::<u32>().ok());
-        let (sent, received) = (number(0).unwrap(), number(3).unwrap());
-        // The last may still have been on its way.
-        (sent, sent.saturating_sub(received).saturating_sub(1))
-    }
 }
 
 #[test]
@@ -575,96 +398,6 @@ fn a_gateway_in_the_tenants_network_is_used_when_its_subnet_is_there() {
         lab.service.fib.send(FibRequest::Config(more));
         wait_for("the third", || lab.table().contains("10.51.0.0/16 nhid").then_some(()));
         lab.service.wait_consistent();
-        lab.service.stop();
-    });
-}
-
-/// The Ethernet address of the tenant's bridge.
-fn gateway_mac() -> String {
-    run("ip -br link show dev br-a1").split_whitespace().nth(2).unwrap().to_owned()
-}
-
-/// How long the host's first ping takes, resolution included.
-fn first_answer(host: &Host, address: &str) -> Duration {
-    host.run("ip neigh flush dev eth0");
-    let start = Instant::now();
-    host.reaches(address);
-    start.elapsed()
-}
-
-#[test]
-fn the_gateway_answers_for_a_host_of_its_subnet_that_is_elsewhere() {
-    in_namespace(|| {
-        let lab = Lab::new(Underlay::Ipv4, 1);
-        let remote = &lab.remotes[0].host;
-        for address in ["192.168.10.77/32", "2001:db8:10::77/128"] {
-            remote.run(&format!("ip addr add {address} dev lo"));
-        }
-        lab.service
-            .forward(vec![want("192.168.10.77/32", via(&[2])), want("2001:db8:10::77/128", via(&[2]))]);
-        lab.service.wait_consistent();
-        lab.host.does_not_reach("192.168.10.77");
-        let proxy = |wanted| {
-            ["192.168.10.77", "2001:db8:10::77"]
-                .map(|address| ForwardingChange::Proxy { vni: vni(11), ip: ip(address), wanted })
-                .to_vec()
-        };
-        lab.service.forward(proxy(true));
-        lab.service.wait_consistent();
-        let shown = run("ip neigh show proxy");
-        assert_eq!(shown.matches("proxy proto bgp").count(), 2, "{shown}");
-        let gateway = gateway_mac();
-        for address in ["192.168.10.77", "2001:db8:10::77"] {
-            let took = (0..5).map(|_| first_answer(&lab.host, address)).min().unwrap();
-            assert!(took < Duration::from_millis(150), "{address} after {took:?}");
-            let learned = lab.host.run("ip neigh show dev eth0");
-            let line = learned.lines().find(|line| line.starts_with(&format!("{address} ")));
-            assert!(line.is_some_and(|line| line.contains(&gateway)), "{learned}");
-        }
-        // A restart keeps them; when they are not wanted they go, and the settings with them.
-        let Lab { service, host, .. } = lab;
-        service.stop();
-        let (service, _) = start(VrfForm::Rule, Underlay::Ipv4);
-        service.forward(proxy(true));
-        service.forward(vec![want("192.168.10.77/32", via(&[2])), want("2001:db8:10::77/128", via(&[2]))]);
-        service.fib.send(FibRequest::Converged);
-        service.wait_consistent();
-        assert_eq!(run("ip neigh show proxy"), shown);
-        assert_eq!(service.fib.counters().writes.load(Ordering::Relaxed), 0);
-        service.forward(proxy(false));
-        service.wait_consistent();
-        assert_eq!(run("ip neigh show proxy"), "");
-        host.run("ip neigh flush dev eth0");
-        host.does_not_reach("192.168.10.77");
-        service.stop();
-    });
-}
-
-#[test]
-fn hosts_hear_where_an_address_is_now() {
-    in_namespace(|| {
-        let lab = Lab::new(Underlay::Ipv4, 0);
-        let addresses = ["192.168.10.77", "2001:db8:10::77"];
-        let known = |mac: &str| {
-            addresses.iter().all(|address| {
-                lab.host.run(&format!("ip neigh show {address} dev eth0")).contains(&format!("lladdr {mac}"))
-            })
-        };
-        for address in addresses {
-            lab.host.run(&format!("ip neigh replace {address} lladdr 02:00:00:00:00:01 dev eth0 nud stale"));
-        }
-        let announce = |mac: Option<MacAddr>| {
-            let tell = |address| ForwardingChange::Announce { vni: vni(11), ip: ip(address), mac };
-            lab.service.forward(addresses.map(tell).to_vec());
-        };
-        announce(Some(mac(2)));
-        wait_for("the new MAC", || known("02:00:00:00:00:02").then_some(()));
-        announce(None);
-        let gateway = gateway_mac();
-        wait_for("the gateway's MAC", || known(&gateway).then_some(()));
-        // It did not look as if the host were here.
-        let fdb = run("bridge fdb show br br-a1");
-        assert!(!fdb.contains("02:00:00:00:00:02"), "{fdb}");
         lab.service.stop();
     });
 }

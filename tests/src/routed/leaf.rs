@@ -298,7 +298,8 @@ pub fn config(number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> String {
         text,
         " address-family l2vpn evpn\n  neighbor {reflector} activate\n  advertise-all-vni\n{advertise} exit-address-family\n"
     );
-    if matches!(plan.form, Form::FrrNetns | Form::FrrVrf) {
+    // Subnets that an operator made are advertised when that is asked for; gateways of Weft's own always.
+    if matches!(plan.form, Form::FrrNetns | Form::FrrVrf | Form::OperatorVrf) {
         for tenant in tenants {
             let _ = write!(
                 text,

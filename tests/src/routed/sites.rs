@@ -30,8 +30,11 @@ pub struct SitesPlan {
     pub tenants: Vec<Tenant>,
     /// What the gateways do with `aggregate-address`.
     pub aggregate: Aggregate,
-    /// Subnets that have leaves in several sites: their prefixes do not leave any.
+    /// Subnets that have leaves in both sites: what the gateways know of them crosses, hosts and all, since
+    /// by longest match their prefix draws the traffic, not the summary.
     pub stretched: Vec<u8>,
+    /// Subnets whose prefixes a route map keeps from leaving their site.
+    pub kept: Vec<u8>,
     /// A machine of the first tenant that moves: its subnet, and the leaves (by index over all
     /// sites) that it has wires to, its home first.
     pub machine: Option<(u8, Vec<usize>)>,
@@ -62,6 +65,7 @@ impl SitesPlan {
             tenants: vec![RED],
             aggregate: Aggregate::SummaryOnly,
             stretched: Vec::new(),
+            kept: Vec::new(),
             machine: None,
             core: Kind::Weft,
         }
@@ -116,6 +120,8 @@ pub struct Sites {
     pub gateways: Vec<Gateway>,
     /// The site of each leaf.
     pub site_of: Vec<usize>,
+    /// The subnets that have leaves in several sites.
+    pub stretched: Vec<u8>,
 }
 
 impl Sites {
@@ -151,7 +157,7 @@ impl Sites {
             _ => None,
         };
         let core = Speaker::prepare(plan.core, &spine, &core_config(plan.sites.len() as u8))?;
-        Ok(Self { fabric: Fabric { leaves, reflector: core, hosts, machine, prefix }, gateways, site_of })
+        Ok(Self { fabric: Fabric { leaves, reflector: core, hosts, machine, prefix }, gateways, site_of, stretched: plan.stretched.clone() })
     }
 
     /// Builds a lab, starts it, and waits until every host reaches every other of its tenant.
@@ -231,7 +237,7 @@ pub fn gateway_config(plan: &SitesPlan, site: usize, leaves: u8) -> String {
         text,
         " address-family l2vpn evpn\n{family}  neighbor {REFLECTOR} activate\n  neighbor {REFLECTOR} domain core\n"
     );
-    if !plan.stretched.is_empty() {
+    if !plan.kept.is_empty() {
         let _ = writeln!(text, "  neighbor {REFLECTOR} route-map TO-CORE out");
     }
     text += " exit-address-family\n";
@@ -252,26 +258,26 @@ pub fn gateway_config(plan: &SitesPlan, site: usize, leaves: u8) -> String {
         }
         text += " address-family l2vpn evpn\n  advertise ipv4 unicast\n  advertise ipv6 unicast\n exit-address-family\n";
     }
-    if !plan.stretched.is_empty() {
-        text += &stretched_stay(&plan.stretched);
+    if !plan.kept.is_empty() {
+        text += &kept_at_home(&plan.kept);
     }
     text
 }
 
 /// A route map that keeps the prefixes of subnets, not their hosts, from leaving.
-fn stretched_stay(subnets: &[u8]) -> String {
+fn kept_at_home(subnets: &[u8]) -> String {
     let mut lists = String::new();
     for (index, subnet) in subnets.iter().enumerate() {
         let [v4, v6] = prefixes(*subnet);
         let number = (index + 1) * 5;
         let _ = write!(
             lists,
-            "ip prefix-list STRETCHED seq {number} permit {v4}\nipv6 prefix-list STRETCHED6 seq {number} permit {v6}\n"
+            "ip prefix-list KEPT seq {number} permit {v4}\nipv6 prefix-list KEPT6 seq {number} permit {v6}\n"
         );
     }
     lists
-        + "route-map TO-CORE deny 10\n match ip address prefix-list STRETCHED\nexit\n\
-           route-map TO-CORE deny 20\n match ipv6 address prefix-list STRETCHED6\nexit\n\
+        + "route-map TO-CORE deny 10\n match ip address prefix-list KEPT\nexit\n\
+           route-map TO-CORE deny 20\n match ipv6 address prefix-list KEPT6\nexit\n\
            route-map TO-CORE permit 30\nexit\n"
 }
 

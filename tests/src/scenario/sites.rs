@@ -25,7 +25,8 @@ const STEADY: u32 = 20;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// The routes of a tenant that a leaf must have from EVPN, and no others: the subnets and hosts
-/// of its own site's other leaves, and one prefix for each other site.
+/// of its own site's other leaves, one prefix for each other site, and the hosts of subnets that lie
+/// in several.
 fn wanted_at(sites: &Sites, index: usize, tenant: Tenant) -> Result<BTreeSet<String>> {
     let own_site = sites.site_of.get(index).copied();
     let here = sites.fabric.leaf(index)?;
@@ -39,7 +40,8 @@ fn wanted_at(sites: &Sites, index: usize, tenant: Tenant) -> Result<BTreeSet<Str
         }
     }
     let near = |host: &&RoutedHost| {
-        host.leaf != index && host.tenant == tenant && sites.site_of.get(host.leaf).copied() == own_site
+        let known = sites.site_of.get(host.leaf).copied() == own_site || sites.stretched.contains(&host.subnet);
+        host.leaf != index && host.tenant == tenant && known
     };
     for host in sites.fabric.all_hosts().filter(near) {
         wanted.extend(host.host.addresses().map(|address| kernel::canonical_prefix(&address.to_string())));
@@ -98,14 +100,22 @@ pub fn routes_of(ns: &Namespace, tenant: Tenant) -> Result<Vec<kernel::Route>> {
 
 /// The EVPN routes that a speaker shows, as FRR writes them, without their RDs, sorted.
 pub fn evpn_routes(speaker: &Speaker) -> Result<Vec<String>> {
-    let text = speaker.command("show bgp l2vpn evpn")?;
+    Ok(routes_in_text(&speaker.command("show bgp l2vpn evpn")?))
+}
+
+/// The routes in the answer to `show bgp l2vpn evpn`, without their RDs, sorted.
+pub fn routes_in_text(text: &str) -> Vec<String> {
     let mut routes: Vec<String> = text
         .lines()
-        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('[') && word.contains("]:[")))
+        .filter_map(|line| line.split_whitespace().find(|word| word.contains("]:[")))
+        // The status stands right before the route.
+        .filter_map(|word| word.find('[').and_then(|start| word.get(start..)))
+        // The legend has words where routes have numbers.
+        .filter(|route| route.split("]:[").nth(1).is_some_and(|field| field.starts_with(|digit: char| digit.is_ascii_digit())))
         .map(str::to_owned)
         .collect();
     routes.sort();
-    Ok(routes)
+    routes
 }
 
 fn type5(prefix: &str) -> String {
@@ -113,15 +123,19 @@ fn type5(prefix: &str) -> String {
     format!("[5]:[0]:[{length}]:[{address}]")
 }
 
-/// Waits until the core reflector has the aggregates of all sites, once for each tenant, and these
-/// other prefixes for the first tenant: no MAC, no VTEP, no host, no subnet.
-pub fn core_holds_only(sites: &Sites, others: &[String]) -> Result<()> {
+/// Waits until the core reflector has the aggregates of all sites and the prefixes of subnets that
+/// lie in several, once for each tenant and gateway, and the hosts in these: no MAC, no VTEP, no
+/// other host, no other subnet.
+pub fn core_holds_prefixes(sites: &Sites) -> Result<()> {
     let tenants = sites.fabric.leaf(0)?.tenants.len();
     let mut wanted: Vec<String> = (0..sites.gateways.len())
-        .flat_map(aggregates)
+        .flat_map(|site| aggregates(site).into_iter().chain(sites.stretched.iter().copied().flat_map(prefixes)))
         .flat_map(|prefix| std::iter::repeat_n(type5(&prefix), tenants))
-        .chain(others.iter().map(|prefix| type5(prefix)))
         .collect();
+    let away = sites.fabric.all_hosts().filter(|host| sites.stretched.contains(&host.subnet));
+    for address in away.flat_map(|host| host.host.addresses()) {
+        wanted.push(type5(&kernel::canonical_prefix(&address.to_string())));
+    }
     wanted.sort();
     let seen = wait_for(&format!("{wanted:?} at the core"), LIMIT, || {
         let seen = evpn_routes(&sites.fabric.reflector)?;
@@ -167,6 +181,23 @@ pub fn contributors_cross(aggregate: Aggregate) -> Result<()> {
     sites.explain(seen).map(drop)
 }
 
+/// A route map at the gateways, towards the core, keeps a subnet's prefix in its site; its hosts
+/// cross.
+pub fn a_route_map_keeps_a_subnet() -> Result<()> {
+    let plan = SitesPlan { aggregate: Aggregate::None, kept: vec![10], ..SitesPlan::new(&[&[&[10]], &[&[20]]]) };
+    let sites = Sites::up(&plan)?;
+    let mut wanted: Vec<String> = prefixes(20).iter().map(|prefix| type5(prefix)).collect();
+    for address in sites.fabric.hosts.iter().flat_map(|host| host.host.addresses()) {
+        wanted.push(type5(&kernel::canonical_prefix(&address.to_string())));
+    }
+    wanted.sort();
+    let seen = wait_for(&format!("{wanted:?} at the core"), LIMIT, || {
+        let seen = evpn_routes(&sites.fabric.reflector)?;
+        Ok(if seen == wanted { Ok(()) } else { Err(format!("{seen:?}")) })
+    });
+    sites.explain(seen).map(drop)
+}
+
 /// What the journey of a machine to the other site and home again has cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journey {
@@ -183,23 +214,31 @@ impl Journey {
     }
 }
 
-/// The machine of `SitesPlan::two_sites` goes to the other site under pings from a leaf of each site. There its
-/// host routes cross; when it is home again nothing of it does.
+/// The machine of `SitesPlan::two_sites` goes to the other site under pings from a leaf of each site, and home
+/// again. Its host routes lead to where it is, and only there; everything else stays as it was.
 pub fn away_and_home(sites: &mut Sites, leaving: Leaving) -> Result<Journey> {
-    let addresses = machine(sites)?.host.addresses();
-    let crossing: Vec<String> = addresses.iter().map(|address| kernel::canonical_prefix(&address.to_string())).collect();
-    core_holds_only(sites, &[])?;
     let there = travel(sites, 2, leaving)?;
-    core_holds_only(sites, &crossing)?;
-    for (index, through) in [(1, sites.gateway(0)?.vtep), (3, sites.fabric.leaf(2)?.vtep)] {
-        for prefix in &crossing {
-            wait_gateway(sites, index, prefix, &[through])?;
+    settled_at(sites, 2)?;
+    let back = travel(sites, 0, leaving)?;
+    settled_at(sites, 0)?;
+    Ok(Journey { there, back })
+}
+
+/// Everything knows that the machine is at this leaf, and nothing else has changed.
+fn settled_at(sites: &Sites, leaf: usize) -> Result<()> {
+    core_holds_prefixes(sites)?;
+    leaves_hold_their_site_and_prefixes(sites)?;
+    let home = sites.site_of.get(leaf).copied();
+    for address in machine(sites)?.host.addresses() {
+        let prefix = kernel::canonical_prefix(&address.to_string());
+        for (other, site) in sites.site_of.iter().enumerate().filter(|(other, _)| *other != leaf) {
+            // In its site through its leaf, elsewhere through the site's own gateway.
+            let through =
+                if Some(*site) == home { sites.fabric.leaf(leaf)?.vtep } else { sites.gateway(*site)?.vtep };
+            wait_gateway(sites, other, &prefix, &[through])?;
         }
     }
-    let back = travel(sites, 0, leaving)?;
-    core_holds_only(sites, &[])?;
-    leaves_hold_their_site_and_prefixes(sites)?;
-    Ok(Journey { there, back })
+    Ok(())
 }
 
 fn machine(sites: &Sites) -> Result<&RoutedHost> {
@@ -241,9 +280,36 @@ fn travel(sites: &mut Sites, to: usize, leaving: Leaving) -> Result<[Loss; 2]> {
     }
     let v6 = machine(sites)?.host.v6;
     for host in sites.fabric.hosts.iter().filter(|host| [1, 3].contains(&host.leaf)) {
-        sites.explain(first_reply(host.ns(), v6, LIMIT))?;
+        first_reply(host.ns(), v6, LIMIT).map_err(|error| whereabouts(sites, v6, error))?;
     }
     Ok(losses)
+}
+
+/// Adds to an error what every node has of an address.
+fn whereabouts(sites: &Sites, address: IpAddr, error: LabError) -> LabError {
+    let mut text = error.to_string();
+    let speakers = sites.fabric.leaves.iter().map(|leaf| &leaf.speaker);
+    for speaker in speakers.chain(sites.gateways.iter().map(|gateway| &gateway.speaker)) {
+        let ns = speaker.namespace();
+        text += &format!("\n== {}", ns.name());
+        let prefix = kernel::canonical_prefix(&address.to_string());
+        let routes = routes_of(ns, RED).unwrap_or_default();
+        for route in routes.iter().filter(|route| route.prefix == prefix) {
+            text += &format!("\n{route:?}");
+        }
+        for command in ["neigh show", "neigh show proxy"] {
+            let all = ns.ip(&format!("{}{command}", if address.is_ipv6() { "-6 " } else { "" })).unwrap_or_default();
+            all.lines().filter(|line| line.contains(&address.to_string())).for_each(|line| text += &format!("\n{command}: {line}"));
+        }
+        let bgp = speaker.command("show bgp l2vpn evpn").unwrap_or_default();
+        let mut lines = bgp.lines().peekable();
+        while let Some(line) = lines.next() {
+            if line.contains(&format!("[{address}]")) {
+                text += &format!("\n{line} {}", lines.peek().copied().unwrap_or_default());
+            }
+        }
+    }
+    LabError::Unexpected(text)
 }
 
 /// Two hosts of one subnet in two sites reach each other by routing: the leaf answers ARP and ND
@@ -307,12 +373,10 @@ pub fn gateway_leaves(sites: &mut Sites) -> Result<Duration> {
         wait_gateway(sites, 0, &prefix, &[])?;
         took = took.max(start.elapsed());
     }
-    // Inside both sites nothing has changed.
-    for (from, to) in [(0, 1), (2, 3)] {
-        let host = |leaf: usize| sites.fabric.hosts.iter().find(|host| host.leaf == leaf);
-        if let (Some(from), Some(to)) = (host(from), host(to)) {
-            first_reply(from.ns(), to.host.v4, LIMIT)?;
-        }
+    // Inside the other site nothing has changed. (Its own is without a reflector.)
+    let host = |leaf: usize| sites.fabric.hosts.iter().find(|host| host.leaf == leaf);
+    if let (Some(from), Some(to)) = (host(0), host(1)) {
+        first_reply(from.ns(), to.host.v4, LIMIT)?;
     }
     sites.gateway_mut(1)?.speaker.launch()?;
     sites.wait_sessions()?;
@@ -339,10 +403,10 @@ pub fn gateway_loses_its_site(sites: &mut Sites) -> Result<()> {
     sites.explain(sites.fabric.everybody_pings())
 }
 
-/// The only leaf of a site goes and comes back within the aggregate's linger: the other site sees
-/// no change of the aggregate. Returns what the other site's leaf saw of it.
+/// All that the only leaf of a site has in its tenant goes and comes back within the aggregate's linger: the
+/// other site sees no change of the aggregate. Returns what the other site's leaf saw of it.
 pub fn aggregate_flaps() -> Result<Vec<String>> {
-    let mut sites = Sites::up(&SitesPlan::new(&[&[&[10]], &[&[20]]]))?;
+    let sites = Sites::up(&SitesPlan::new(&[&[&[10]], &[&[20]]]))?;
     let ns = Arc::clone(&sites.fabric.leaf(0)?.ns);
     let state = owner::make_state_dir(&format!("{}-monitor", sites.fabric.prefix))?;
     let log = state.join("routes.log");
@@ -350,19 +414,34 @@ pub fn aggregate_flaps() -> Result<Vec<String>> {
     // The monitor is there when it shows a change.
     ns.ip("route add 198.51.100.0/24 dev lo")?;
     wait_until("the monitor", LIMIT, || Ok(monitor.log_tail(10).contains("198.51.100.0/24")))?;
-    let gateway = Arc::clone(&sites.gateway(1)?.ns);
+    let leaf = sites.fabric.leaf(1)?;
+    let with = leaf.speaker.config_text()?;
+    let without: String = with
+        .lines()
+        .filter(|line| !line.starts_with(" vrf ") && !line.starts_with(" gateway "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let covered = |gone: bool| {
+        let what = if gone { "the contributors to go" } else { "the contributors to be back" };
+        let own = aggregates(1);
+        wait_for(what, LIMIT, || {
+            let routes = sites.gateway(1)?.routes(RED)?;
+            // What leads to the leaf, of each family.
+            let to_leaf = routes.iter().filter(|route| route.gateways() == [leaf.vtep]).count();
+            let right = if gone { to_leaf == 0 } else { to_leaf == own.len() * 2 };
+            Ok(if right { Ok(()) } else { Err(format!("{routes:?}")) })
+        })
+    };
+    covered(false)?;
     let start = Instant::now();
-    sites.fabric.leaf_mut(1)?.speaker.stop();
-    let [gone, _] = prefixes(20);
-    wait_until("the contributor to go", LIMIT, || {
-        Ok(kernel::routes(&gateway)?.iter().all(|route| route.prefix != gone))
-    })?;
-    sites.fabric.leaf_mut(1)?.speaker.launch()?;
-    wait_until("the contributor to be back", LIMIT, || {
-        Ok(kernel::routes(&gateway)?.iter().any(|route| route.prefix == gone))
-    })?;
+    leaf.speaker.reload(&without)?;
+    covered(true)?;
     let away = start.elapsed();
-    ensure(away < LINGER, || format!("the contributor was away for {away:?}: this proves nothing"))?;
+    leaf.speaker.reload(&with)?;
+    // The first of them ends the linger; the host is known again when it speaks.
+    sites.fabric.hosts.iter().filter(|host| host.leaf == 1).try_for_each(RoutedHost::greet_gateway)?;
+    covered(false)?;
+    ensure(away < LINGER / 2, || format!("the contributors took {away:?} to go: this proves nothing"))?;
     // Past the end of the linger: what it would have done, it has done.
     std::thread::sleep(LINGER + Duration::from_millis(200));
     let seen = monitor.log_tail(1000);
@@ -431,7 +510,8 @@ fn ring_config(number: u8) -> String {
          router bgp 65000\n bgp router-id {own}\n no bgp default ipv4-unicast\n{}{}\
          \x20address-family l2vpn evpn\n  advertise-all-vni\n  domain d{number}\n  neighbor {next_peer} activate\n  \
          neighbor {before_peer} activate\n  neighbor {before_peer} domain d{before}\n exit-address-family\n\
-         router bgp 65000 vrf {RED}\n address-family l2vpn evpn\n  advertise ipv4 unicast\n  advertise ipv6 unicast\n \
+         router bgp 65000 vrf {RED}\n address-family ipv4 unicast\n  redistribute connected\n exit-address-family\n \
+         address-family ipv6 unicast\n  redistribute connected\n exit-address-family\n address-family l2vpn evpn\n  advertise ipv4 unicast\n  advertise ipv6 unicast\n \
          exit-address-family\n",
         RED.l3vni,
         session(&next_peer.to_string(), &own.to_string(), None),

@@ -55,6 +55,7 @@ fn the_sites_ping_and_a_machine_moves_between_them() -> Result<()> {
     let lab = clab::deploy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("clab/sites/sites.clab.yml"))?;
     let address = |text: &str| text.parse().map_err(|reason| LabError::parse("address", text, reason));
     for (from, targets) in [
+        ("vm", ["172.16.50.254", "2001:db8:1:50::fe"]),
         ("r11", ["172.17.22.22", "2001:db8:2:22::22"]),
         ("b11", ["172.17.22.22", "2001:db8:2:22::22"]),
         ("r22", ["172.16.50.50", "2001:db8:1:50::50"]),

@@ -18,6 +18,7 @@ const NO_UNNUMBERED: &str = "Weft finds no neighbor by its interface; name its l
 const NO_LEGACY_LOG: &str = "log more with `log level debugging` or RUST_LOG";
 const NO_TYPE5: &str =
     "Weft advertises the routes of IP-VRFs only; move the line into `router bgp N vrf NAME`";
+const IN_A_FAMILY: &str = "it belongs into an `address-family` block";
 const NO_MULTIHOMING: &str = "Weft has no EVPN multihoming";
 
 /// Outside of every block.
@@ -74,11 +75,11 @@ pub static ROUTER: &[Command] = &[
     Command::refuse("neighbor <A.B.C.D|X:X::X:X|WORD>$peer local-as LINE$line", "Weft has one local AS"),
     Command::refuse(
         "neighbor <A.B.C.D|X:X::X:X|WORD>$peer <route-map|prefix-list|filter-list|distribute-list>$list LINE$line",
-        "filters belong into an `address-family` block",
+        IN_A_FAMILY,
     ),
-    Command::refuse("network LINE$line", NO_UNICAST),
-    Command::refuse("redistribute LINE$line", NO_UNICAST),
-    Command::refuse("neighbor <A.B.C.D|X:X::X:X|WORD>$peer activate", NO_UNICAST),
+    Command::refuse("network LINE$line", IN_A_FAMILY),
+    Command::refuse("redistribute LINE$line", IN_A_FAMILY),
+    Command::refuse("neighbor <A.B.C.D|X:X::X:X|WORD>$peer activate", IN_A_FAMILY),
     Command::refuse("bgp confederation LINE$line", "Weft has no confederations"),
     Command::refuse_block(
         "address-family <ipv4|ipv6>$afi <multicast|vpn|labeled-unicast|flowspec>$safi",
@@ -136,7 +137,7 @@ pub static VRF: &[Command] = &[
 pub static VRF_UNICAST: &[Command] = &[
     Command::refuse(
         "neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate route-map WORD$route_map",
-        "Weft originates the default route without condition; judge it with `route-map NAME out`",
+        "Weft originates the default route without condition and with no other attributes; leave the route-map out",
     ),
     Command::refuse(
         "no neighbor <A.B.C.D|X:X::X:X|WORD>$peer send-community [<all|both|extended|large|standard>]",

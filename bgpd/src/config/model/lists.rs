@@ -56,7 +56,7 @@ impl<T> ByFamily<T> {
 pub struct PrefixList {
     /// For the operator.
     pub description: Option<String>,
-    /// By sequence number. Without any entry it permits all.
+    /// By sequence number.
     pub entries: BTreeMap<u32, PrefixListEntry>,
 }
 

@@ -35,6 +35,7 @@ pub(super) fn of(path: &[Mode], args: &Args<'_>) -> Vec<(Subject, usize)> {
             see("vrf", &|_| Some(Subject::BridgeDomainVrf(name.clone())));
             see("gateway", &|gateway| Some(Subject::Gateway(name.clone(), gateway.parse().ok()?)));
         }
+        Some(Mode::RouterVrf(name)) => see("vrf", &|_| Some(Subject::BgpVrf(name.clone()))),
         Some(Mode::Vrf(name)) => {
             see("vrf", &|name| Some(Subject::Vrf(name.to_owned())));
             see("vni", &|_| Some(Subject::VrfVni(name.clone())));

@@ -2,7 +2,7 @@
 
 use super::*;
 mod policy;
-mod policy_strategies;
+pub(crate) mod policy_strategies;
 mod strategies;
 mod vrfs;
 

@@ -222,7 +222,7 @@ fn entry() -> BoxedStrategy<RouteMapEntry> {
 }
 
 /// A configuration of nothing but policy.
-pub(super) fn policy() -> BoxedStrategy<Config> {
+pub(crate) fn policy() -> BoxedStrategy<Config> {
     (
         (by_family(access_list), by_family(prefix_list)),
         collection::btree_map(name(), mac_list(), 0..3),

@@ -442,8 +442,9 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
             gateway_mac: mac.then_some(MacAddr([0, 0, 0x5e, 0, 1, 2])),
             bridge_domains: bridge_domains(bridges, &vrfs),
             vrfs,
+            // An IP-VRF's instance needs the speaker's.
+            bgp_vrfs: if bgp.is_some() { bgp_vrfs } else { BTreeMap::new() },
             bgp,
-            bgp_vrfs,
             ..policy
         })
 }

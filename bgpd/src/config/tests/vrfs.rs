@@ -148,12 +148,12 @@ fn gateways_are_addresses_of_hosts_and_do_not_overlap() {
 fn an_aggregate_is_no_subnet_of_the_same_tenant() {
     let with = |vrf: &str, aggregate: &str| {
         bridge(&format!(
-            " gateway 10.0.0.1/24\nrouter bgp 1 vrf {vrf}\n address-family ipv4 unicast\n  aggregate-address {aggregate}\n"
+            " gateway 10.0.0.1/24\nrouter bgp 1\nrouter bgp 1 vrf {vrf}\n address-family ipv4 unicast\n  aggregate-address {aggregate}\n"
         ))
     };
     let equal = errors(&with("red", "10.0.0.0/24"));
     assert!(
-        equal.starts_with("weft.conf:10:21: vrf red: aggregate-address 10.0.0.0/24: it is the subnet of"),
+        equal.starts_with("weft.conf:11:21: vrf red: aggregate-address 10.0.0.0/24: it is the subnet of"),
         "{equal}"
     );
     assert!(parse("f", &with("red", "10.0.0.0/16")).is_ok());
@@ -174,14 +174,25 @@ fn a_gateway_between_domains_says_what_its_own_is_called() {
 
 #[test]
 fn a_neighbour_may_be_in_two_tenants_but_only_once_in_each() {
-    let two = "router bgp 1 vrf a\n neighbor 10.0.0.1 remote-as 2\nrouter bgp 1 vrf b\n neighbor 10.0.0.1 remote-as 3\n";
+    let two = "router bgp 1\nrouter bgp 1 vrf a\n neighbor 10.0.0.1 remote-as 2\nrouter bgp 1 vrf b\n neighbor 10.0.0.1 remote-as 3\n";
     assert!(parse("f", two).is_ok());
-    let twice = "router bgp 1 vrf a\n neighbor 10.0.0.1 remote-as 2\n neighbor 10.0.0.1 remote-as 3\n";
+    let twice =
+        "router bgp 1\nrouter bgp 1 vrf a\n neighbor 10.0.0.1 remote-as 2\n neighbor 10.0.0.1 remote-as 3\n";
     let errors = errors(twice);
     assert!(
-        errors.starts_with("weft.conf:3:11: vrf a: neighbor 10.0.0.1 is there already, by line 2"),
+        errors.starts_with("weft.conf:4:11: vrf a: neighbor 10.0.0.1 is there already, by line 3"),
         "{errors}"
     );
+}
+
+#[test]
+fn a_tenant_needs_the_speaker() {
+    let alone = errors("router bgp 7 vrf a\n");
+    assert!(
+        alone.starts_with("weft.conf:1:18: router bgp vrf a: it needs the speaker's own instance"),
+        "{alone}"
+    );
+    assert!(parse("f", "router bgp 7 vrf a\nrouter bgp 7\n").is_ok(), "in any order");
 }
 
 #[test]
@@ -195,7 +206,7 @@ fn what_stands_in_a_tenant_stays_there() {
     assert!(errors(peer).starts_with("weft.conf:4:11: there is no neighbor 10.0.0.1"));
     let removed = errors("router bgp 1\nrouter bgp 1 vrf a\nno router bgp 1\n");
     assert!(removed.contains("first `no router bgp vrf a`"), "{removed}");
-    let link_local = errors("router bgp 1 vrf a\n neighbor fe80::1 remote-as 2\n");
+    let link_local = errors("router bgp 1\nrouter bgp 1 vrf a\n neighbor fe80::1 remote-as 2\n");
     assert!(
         link_local.contains("vrf a: neighbor fe80::1: a link-local address needs its interface"),
         "{link_local}"

@@ -47,6 +47,11 @@ pub fn validate(config: &Config, completeness: Completeness) -> Vec<Problem> {
         neighbors::domains(bgp, &mut problems);
     }
     for (name, bgp) in &config.bgp_vrfs {
+        if config.bgp.is_none() {
+            // The speaker's own instance is what EVPN and the IP-VRFs' tables hang on.
+            let message = format!("it needs the speaker's own instance: say `router bgp {}`", bgp.asn);
+            problems.push(Problem { subject: Subject::BgpVrf(name.clone()), message });
+        }
         neighbors::instance(Some(name), bgp, &mut problems);
     }
     policy::calls(config, &mut problems);

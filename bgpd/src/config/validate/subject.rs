@@ -24,6 +24,8 @@ pub enum Subject {
     VrfVni(String),
     /// Its line `table N`.
     VrfTable(String),
+    /// `router bgp N vrf NAME`
+    BgpVrf(String),
     /// `aggregate-address P` of an IP-VRF.
     Aggregate(String, IpNet),
     /// `route-map NAME permit|deny N`
@@ -67,6 +69,7 @@ impl fmt::Display for Subject {
             Self::BridgeDomain(name) | Self::BridgeDomainVrf(name) => write!(f, "bridge-domain {name}"),
             Self::Gateway(name, gateway) => write!(f, "bridge-domain {name}: gateway {gateway}"),
             Self::Vrf(name) | Self::VrfVni(name) | Self::VrfTable(name) => write!(f, "vrf {name}"),
+            Self::BgpVrf(vrf) => write!(f, "router bgp vrf {vrf}"),
             Self::RouteMap(name, order) | Self::RouteMapCall(name, order) => {
                 write!(f, "route-map {name} entry {order}")
             }

@@ -335,10 +335,10 @@ fn paths_equal_up_to_the_next_hop_share_traffic() {
     let prefix = "10.1.0.0/16";
     let peer = |n| PathSource::Peer(id(n));
     let through = |n: u8, asns: &[u32]| AttributeSet { as_path: path(asns), ..from(n) };
-    lab.update(3, &announce(through(3, &[65_000_1, 7]), &[prefix]));
-    lab.update(2, &announce(through(2, &[65_000_1, 8]), &[prefix]));
-    lab.update(1, &announce(through(1, &[65_000_2, 7]), &[prefix]));
-    lab.update(4, &announce(through(4, &[65_000_1, 7, 7]), &[prefix]));
+    lab.update(3, &announce(through(3, &[65_201, 7]), &[prefix]));
+    lab.update(2, &announce(through(2, &[65_201, 8]), &[prefix]));
+    lab.update(1, &announce(through(1, &[65_202, 7]), &[prefix]));
+    lab.update(4, &announce(through(4, &[65_201, 7, 7]), &[prefix]));
     assert_eq!(lab.sources(prefix, 8), [peer(3), peer(2)], "one neighbouring AS; the older is the best");
     assert_eq!(lab.sources(prefix, 1), [peer(3)]);
     let mut relaxed = settings();
@@ -351,7 +351,7 @@ fn paths_equal_up_to_the_next_hop_share_traffic() {
     lab.update(2, &withdraw(&[prefix]));
     assert_eq!(lab.rib.take_changes(9).len(), 1);
     assert_eq!(lab.sources(prefix, 8), [peer(3), peer(1)]);
-    let worse = AttributeSet { med: Some(1), ..through(1, &[65_000_1, 7]) };
+    let worse = AttributeSet { med: Some(1), ..through(1, &[65_201, 7]) };
     lab.update(1, &announce(worse, &[prefix]));
     assert_eq!(lab.sources(prefix, 8), [peer(3)]);
     assert!(lab.paths("10.2.0.0/16", 8).is_empty());

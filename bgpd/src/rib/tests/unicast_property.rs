@@ -7,7 +7,7 @@ use super::lab::{ASN, Lab, id, settings};
 use super::policy::Rules;
 use super::unicast::{OWN, assert_empty, ce, net, path};
 use crate::peer::PeerKind;
-use crate::rib::{ImportId, ImportInfo, PathSource, PolicyRef, RibPeer};
+use crate::rib::{ClearIn, ImportId, ImportInfo, PathSource, PolicyRef, RibPeer};
 use crate::wire::attribute::{DPath, IsfSafi, Origin};
 use crate::wire::{AttributeSet, Family, NlriBlock, Update, unicast};
 use proptest::prelude::*;
@@ -441,10 +441,10 @@ impl Run {
             }
             Action::Stuck { peer } => self.lab.refuse(id(peer)),
             Action::Unstuck { peer } => self.lab.accept(id(peer)),
-            Action::Clear { peer } if self.up(peer) => {
-                if self.lab.rib.clear_in(id(peer), V4) == Ok(crate::rib::ClearIn::AskPeer) {
-                    self.asked(peer);
-                }
+            Action::Clear { peer }
+                if self.up(peer) && self.lab.rib.clear_in(id(peer), V4) == Ok(ClearIn::AskPeer) =>
+            {
+                self.asked(peer);
             }
             Action::Steps { steps } => {
                 for _ in 0..steps {

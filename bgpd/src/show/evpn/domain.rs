@@ -106,7 +106,8 @@ pub(in crate::show) fn show(
         domain.neighbours = neighbours(core, peers)?;
         for vrf in &names {
             let (vrf, id, lists) = (vrf.clone(), domain.id, name.is_some());
-            let share = core.ask(move |core, _| Some(share(&vrf, vrfs::table(core, &vrf)?, core, id, lists)))?;
+            let share =
+                core.ask(move |core, _| Some(share(&vrf, vrfs::table(core, &vrf)?, core, id, lists)))?;
             domain.vrfs.extend(share);
         }
         match &mut stream {

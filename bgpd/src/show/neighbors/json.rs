@@ -212,6 +212,17 @@ fn about_family(peer: &PeerView, view: &FamilyView) -> Value {
     if settings.policy_export.is_some() {
         put(&mut json, "outboundPathPolicyConfig", true);
     }
+    let filters = &view.filters;
+    for (key, filter) in [
+        ("incomingUpdatePrefixFilterList", &filters.prefix_list_in),
+        ("outgoingUpdatePrefixFilterList", &filters.prefix_list_out),
+        ("routeMapForIncomingAdvertisements", &filters.route_map_in),
+        ("routeMapForOutgoingAdvertisements", &filters.route_map_out),
+    ] {
+        if let Some(filter) = filter {
+            put(&mut json, key, filter.text());
+        }
+    }
     if view.policy_missing.inbound {
         put(&mut json, "inboundEbgpRequiresPolicy", "Inbound updates discarded due to missing policy");
     }

@@ -9,6 +9,7 @@ use crate::{
     session::MessageCounts,
     show::{
         bench::{self, EPOCH},
+        filters::Filters,
         peer_view::{FamilyView, PolicyMissing, no_session},
         text::Clock,
     },
@@ -79,6 +80,7 @@ fn silent() -> PeerView {
         group: None,
         end_of_rib_sent: false,
         policy_missing: PolicyMissing::default(),
+        filters: Filters::default(),
     };
     PeerView {
         settings,
@@ -246,4 +248,26 @@ fn an_external_neighbour_without_policy_and_one_shut_down() {
     assert_eq!((&json["adminShutDown"], &json["nbrExternalLink"]), (&json!(true), &json!(true)));
     let family = &json["addressFamilyInfo"]["l2VpnEvpn"];
     assert_eq!(family["inboundEbgpRequiresPolicy"], "Inbound updates discarded due to missing policy");
+}
+
+#[test]
+fn filters_are_named_as_in_frr() {
+    use crate::show::filters::Named;
+    let mut peer = established();
+    let named = |name: &str, exists| Some(Named { name: name.to_owned(), exists });
+    peer.families[0].filters = Filters {
+        prefix_list_in: named("TEN", true),
+        route_map_out: named("NOPE", false),
+        ..Filters::default()
+    };
+    let words = text::neighbour(&peer);
+    assert!(
+        words.contains(
+            "  Incoming update prefix filter list is *TEN\n  Route map for outgoing advertisements is NOPE\n"
+        ),
+        "{words}"
+    );
+    let family = &json::neighbour(&peer)["addressFamilyInfo"]["l2VpnEvpn"];
+    assert_eq!(family["incomingUpdatePrefixFilterList"], "*TEN");
+    assert_eq!(family["routeMapForOutgoingAdvertisements"], "NOPE");
 }

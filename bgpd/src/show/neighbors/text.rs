@@ -216,6 +216,17 @@ fn about_family(peer: &PeerView, view: &FamilyView, out: &mut String) {
     if settings.policy_export.is_some() {
         out.push_str("  Outbound path policy configured\n");
     }
+    let filters = &view.filters;
+    for (what, filter) in [
+        ("Incoming update prefix filter list is", &filters.prefix_list_in),
+        ("Outgoing update prefix filter list is", &filters.prefix_list_out),
+        ("Route map for incoming advertisements is", &filters.route_map_in),
+        ("Route map for outgoing advertisements is", &filters.route_map_out),
+    ] {
+        if let Some(filter) = filter {
+            *out += &format!("  {what} {}\n", filter.text());
+        }
+    }
     if view.policy_missing.inbound {
         out.push_str("  Inbound updates discarded due to missing policy\n");
     }

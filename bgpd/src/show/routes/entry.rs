@@ -174,6 +174,16 @@ impl Entry {
         self.paths.first().is_some_and(|path| matches!(path.route, Route::Prefix(_)))
     }
 
+    /// The same as a neighbour has it: where it was imported from is none of its business.
+    pub fn sent(mut self) -> Self {
+        for path in &mut self.paths {
+            path.imported_from = None;
+            path.attributes = Arc::clone(&path.view.attributes);
+            path.multipath = false;
+        }
+        self
+    }
+
     /// The same with the neighbours that have been told of it.
     pub fn with_told(mut self, tables: &Tables<'_>, peers: &[PeerId]) -> Self {
         let rib = tables.rib_of(if self.is_unicast() { Family::Ipv4Unicast } else { Family::L2vpnEvpn });

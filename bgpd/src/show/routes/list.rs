@@ -190,6 +190,9 @@ impl Pages for ListPages {
             if !entry.paths.first().is_some_and(|path| self.filter.route(&path.route)) {
                 continue;
             }
+            if self.frame.form == Form::Advertised {
+                entry = entry.sent();
+            }
             if self.frame.form.is_detail() {
                 entry = entry.with_told(tables, &tables.rib.advertised_to(family, id));
             }

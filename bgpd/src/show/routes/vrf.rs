@@ -60,9 +60,8 @@ impl From<InstanceView<'_>> for Vrf {
 impl From<(Vni, VrfFacts)> for Vrf {
     fn from((vni, vrf): (Vni, VrfFacts)) -> Self {
         let active = vrf.active.iter();
-        let rds = active.flat_map(|active| {
-            std::iter::once(active.rd).chain(active.domain_rds.iter().map(|(_, rd)| *rd))
-        });
+        let rds = active
+            .flat_map(|active| std::iter::once(active.rd).chain(active.domain_rds.iter().map(|(_, rd)| *rd)));
         Self { vni, rds: rds.collect(), ip_vrf: Some(vrf.name), import: vrf.import }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     session::MessageCounts,
     show::{
         bench::{self, EPOCH},
+        filters::Filters,
         peer_view::{FamilyView, PolicyMissing, no_session},
         text::Clock,
     },
@@ -43,6 +44,7 @@ fn silent(settings: PeerSettings) -> PeerView {
         group: None,
         end_of_rib_sent: false,
         policy_missing: PolicyMissing::default(),
+        filters: Filters::default(),
     };
     PeerView {
         settings,

@@ -147,6 +147,7 @@ fn a_host_away_from_home_crosses_into_its_home_and_out_of_where_it_is() {
     assert_eq!(home.advertised(CORE), ["10.1.0.0/16"]);
     assert_eq!(home.ways("10.1.10.5/32"), via(&[vtep(8)]));
     // It comes home.
+    home.remote("10.1.10.5/32", &remote(8, CORE).through(&[Lab::OTHER]).overruled());
     home.remote("10.1.10.5/32", &remote(2, SITE).host(5));
     assert_eq!(home.ways("10.1.10.5/32"), via(&[vtep(2)]));
     assert!(home.advertised(SITE).is_empty());

@@ -104,6 +104,8 @@ pub(super) struct Remote {
     pub attributes: AttributeSet,
     /// The MAC of a MAC/IP route.
     pub mac: Option<MacAddr>,
+    /// EVPN says that it does not count.
+    pub overruled: bool,
 }
 
 pub(super) fn remote(n: u8, domain: DomainId) -> Remote {
@@ -116,7 +118,7 @@ pub(super) fn remote(n: u8, domain: DomainId) -> Remote {
         ],
         ..AttributeSet::default()
     };
-    Remote { n, domain, attributes, mac: None }
+    Remote { n, domain, attributes, mac: None, overruled: false }
 }
 
 impl Remote {
@@ -133,6 +135,10 @@ impl Remote {
     pub fn host(mut self, mac: u8) -> Self {
         self.mac = Some(MacAddr([6, 0, 0, 0, 0, mac]));
         self
+    }
+
+    pub fn overruled(self) -> Self {
+        Self { overruled: true, ..self }
     }
 
     pub fn source(&self) -> VrfPathSource {
@@ -162,7 +168,7 @@ impl Remote {
             }),
         };
         EvpnPath {
-            path: VrfPath { route, next_hop: vtep(self.n), domain: self.domain, overruled: false },
+            path: VrfPath { route, next_hop: vtep(self.n), domain: self.domain, overruled: self.overruled },
             attributes: Arc::new(self.attributes.clone()),
             router_id: Ipv4Addr::new(10, 255, 0, self.n),
             external: false,

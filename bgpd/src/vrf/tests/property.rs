@@ -150,9 +150,12 @@ impl Model {
     fn contributes(&self, prefix: &IpNet, aggregate: &IpNet, domain: DomainId) -> bool {
         let longer = |a: &IpNet, b: &IpNet| a != b && b.contains(a);
         let known = self.remotes.iter().filter(|(_, remote)| remote.domain == domain).map(|((of, _), _)| of);
+        // Where aggregates are nested, the longest says what lies between.
+        let covering = self.settings.ipv4.aggregates.keys().filter(|of| longer(prefix, of));
+        let Some(longest) = covering.max_by_key(|of| of.prefix_len()) else { return false };
         longer(prefix, aggregate)
             && self.candidate(prefix, domain).is_some()
-            && !known.clone().any(|between| between.contains(prefix) && longer(between, aggregate))
+            && !known.clone().any(|between| between.contains(prefix) && longer(between, longest))
     }
 
     fn universe(&self) -> Vec<IpNet> {

@@ -1,12 +1,11 @@
 //! Where packets go: EVPN and CE routes, several equal ones, what wins over what.
 
 use super::lab::*;
-use crate::vrf::VrfOutput;
+use crate::vrf::{AggregateSettings, VrfOutput};
 use crate::wire::AttributeSet;
 use std::time::Duration;
 use weft_evpn::{
-    ExtendedCommunity, MacAddr,
-    community::MacMobility,
+    MacAddr,
     forwarding::{ForwardingChange, VrfForward, VrfNextHop},
 };
 
@@ -125,26 +124,6 @@ fn what_the_kernel_has_itself_is_not_touched() {
 }
 
 #[test]
-fn a_host_that_moves_is_not_at_two_places() {
-    let mut lab = Lab::new(settings(1));
-    let at = |n, sequence| {
-        remote(n, SITE).host(1).with(|set| {
-            let mobility = MacMobility { sticky: false, sequence };
-            set.ext_communities.push(ExtendedCommunity::mac_mobility(mobility));
-        })
-    };
-    lab.remote("192.168.10.5/32", &at(2, 0));
-    assert_eq!(lab.remote("192.168.10.5/32", &at(3, 1)).len(), 1);
-    assert_eq!(lab.ways("192.168.10.5/32"), via(&[vtep(3)]));
-    assert_eq!(lab.gone("192.168.10.5/32", &at(2, 0)), []);
-    // Back again, and the newer one is withdrawn.
-    lab.remote("192.168.10.5/32", &at(2, 2));
-    assert_eq!(lab.ways("192.168.10.5/32"), via(&[vtep(2)]));
-    lab.gone("192.168.10.5/32", &at(2, 2));
-    assert_eq!(lab.ways("192.168.10.5/32"), via(&[vtep(3)]));
-}
-
-#[test]
 fn a_ce_next_hop_is_resolved_in_the_table_and_followed() {
     let mut lab = Lab::new(settings(1));
     lab.ce_up(1, "192.0.2.1");
@@ -185,29 +164,30 @@ fn a_gateway_index_may_be_a_host_of_ours() {
 }
 
 #[test]
-fn between_a_host_here_and_the_same_host_in_another_domain_the_newer_counts() {
+fn an_overruled_path_is_not_used_but_its_domain_has_it() {
     let mut lab = Lab::new(gateway_settings(1));
-    let (here, there) = (remote(2, SITE).host(1), remote(8, CORE));
+    let line = AggregateSettings { summary_only: true, policy: None };
+    lab.configure(|settings| {
+        settings.ipv4.aggregates.insert(net("10.1.0.0/16"), line);
+    });
+    let (here, there) = (remote(2, SITE).host(1), remote(8, CORE).through(&[Lab::OTHER]));
     lab.remote("10.1.10.5/32", &here);
-    assert_eq!(lab.advertised(CORE), ["10.1.10.5/32"]);
+    assert_eq!(lab.advertised(CORE), ["10.1.0.0/16"]);
+    // It has moved: the leaf that had it must hear of it.
+    lab.remote("10.1.10.0/24", &remote(2, SITE));
+    lab.remote("10.1.10.5/32", &here.clone().overruled());
     lab.remote("10.1.10.5/32", &there);
     assert_eq!(lab.ways("10.1.10.5/32"), via(&[vtep(8)]));
-    assert_eq!((lab.advertised(SITE).len(), lab.advertised(CORE).len()), (1, 0));
-    // Said again, it is no newer; another sequence is.
-    assert_eq!(lab.remote("10.1.10.5/32", &here), []);
-    let again = here.clone().with(|set| {
-        let mobility = MacMobility { sticky: false, sequence: 1 };
-        set.ext_communities.push(ExtendedCommunity::mac_mobility(mobility));
-    });
-    lab.remote("10.1.10.5/32", &again);
+    assert_eq!(
+        (lab.advertised(SITE), lab.advertised(CORE)),
+        (vec!["10.1.10.5/32".into()], vec!["10.1.0.0/16".into()])
+    );
+    // It is back: who has it yet must hear of that, though the aggregate covers it.
+    lab.remote("10.1.10.5/32", &here);
+    lab.remote("10.1.10.5/32", &there.clone().overruled());
     assert_eq!(lab.ways("10.1.10.5/32"), via(&[vtep(2)]));
-    assert_eq!((lab.advertised(SITE).len(), lab.advertised(CORE).len()), (0, 1));
-    lab.gone("10.1.10.5/32", &again);
-    assert_eq!(lab.ways("10.1.10.5/32"), via(&[vtep(8)]));
-    // A subnet is no host: there the nearer one counts, as ever.
-    lab.remote("10.1.10.0/24", &remote(2, SITE));
-    lab.remote("10.1.10.0/24", &there);
-    lab.remote("10.1.20.0/24", &there.clone().through(&[Lab::OTHER]));
-    lab.remote("10.1.20.0/24", &remote(2, SITE));
-    assert_eq!(lab.ways("10.1.20.0/24"), via(&[vtep(2)]));
+    assert!(lab.advertised(SITE).is_empty());
+    assert_eq!(lab.advertised(CORE), ["10.1.0.0/16", "10.1.10.5/32"]);
+    lab.gone("10.1.10.5/32", &there);
+    assert_eq!(lab.advertised(CORE), ["10.1.0.0/16"]);
 }

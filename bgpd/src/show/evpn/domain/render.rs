@@ -99,13 +99,9 @@ pub(super) fn as_json(domain: &Domain, json: &mut JsonStream, out: &mut dyn Sink
         json.member("aggregates", aggregates.collect::<Map<String, Value>>());
         if let Some(lists) = &vrf.lists {
             list_json("in", &lists.came_in, |prefix| json!(prefix.to_string()), json, out)?;
-            let sent = |(prefix, reason): &(ipnet::IpNet, String)| {
-                json!({"prefix": prefix.to_string(), "reason": reason})
-            };
+            let sent = |(prefix, reason): &(ipnet::IpNet, String)| json!({"prefix": prefix.to_string(), "reason": reason});
             list_json("out", &lists.sent, sent, json, out)?;
-            let held = |held: &crate::vrf::HeldBack| {
-                json!({"prefix": held.prefix.to_string(), "aggregate": held.aggregate.to_string()})
-            };
+            let held = |held: &crate::vrf::HeldBack| json!({"prefix": held.prefix.to_string(), "aggregate": held.aggregate.to_string()});
             list_json("heldBack", &lists.held_back, held, json, out)?;
         }
         json.end();

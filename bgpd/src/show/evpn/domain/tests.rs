@@ -106,12 +106,9 @@ fn names_come_from_every_line_that_has_one() {
                 neighbor 10.0.0.2 domain core\n exit-address-family\nexit\n";
     let names = domain_names(&config::parse("weft.conf", text).unwrap());
     let core = DomainId::of_name("core");
-    assert_eq!(
-        names.into_iter().collect::<Vec<_>>(),
-        {
-            let mut wanted = vec![(DomainId::new(65_000, 1), "site1".to_owned()), (core, "core".to_owned())];
-            wanted.sort();
-            wanted
-        }
-    );
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), {
+        let mut wanted = vec![(DomainId::new(65_000, 1), "site1".to_owned()), (core, "core".to_owned())];
+        wanted.sort();
+        wanted
+    });
 }

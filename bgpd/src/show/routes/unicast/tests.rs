@@ -71,7 +71,7 @@ fn the_table_has_frrs_columns_and_marks() {
              *> 172.16.2.0/31    0.0.0.0                  0         32768 ?\n\
              *> 192.168.10.0/24  0.0.0.0                  0         32768 ?\n\
              *>i192.168.20.0/24  10.255.0.2<              0    100      0 i\n\
-             *> 198.51.0.0/16    0.0.0.0                                0 i\n\
+             *> 198.51.0.0/16    0.0.0.0                         0      0 i\n\
              *> 198.51.100.0/24  172.16.1.1               0             0 65101 i\n\n\
              Displayed  8 routes and 9 total paths\n"
         )
@@ -222,4 +222,41 @@ fn the_tables_of_a_neighbour_are_as_in_frr() {
         serde_json::from_str(&list(&tenant, Scope::ReceivedFrom(CE1), Form::Received, true)).unwrap();
     assert_eq!((&received["totalPrefixCounter"], &received["localAS"]), (&json!(3), &json!(65_000)));
     assert_eq!(received["receivedRoutes"]["100.64.1.0/24"]["path"], "65101");
+}
+
+/// The routes of L3VNI 5000 as those of the IP-VRF.
+fn of_l3vni(tenant: &Tenant, query: &crate::command::exec::RouteQuery) -> String {
+    use crate::show::{bench, routes::vrf};
+    let one = vrf::Vrf::from((bench::vni(5000), bench::red()));
+    let mut search = vrf::SearchPages::new(&tenant.bench.rib, one.clone(), query).unwrap();
+    while search.page(&tenant.tables(), &mut String::new()) {}
+    let mut pages = vrf::VrfPages::new(one, search.into_keys(), query, None);
+    let mut text = String::new();
+    pages.page(&tenant.tables(), &mut String::new());
+    pages.render(&mut text);
+    text + &pages.foot()
+}
+
+#[test]
+fn the_routes_of_an_l3vni_are_its_own_and_those_it_imports() {
+    use crate::show::bench::{attributes, host, mac_ip};
+    use weft_evpn::nlri::{EvpnRoute, IpPrefix};
+    let mut tenant = Tenant::new();
+    let prefix = net("192.168.10.0/24");
+    let own = EvpnRoute::IpPrefix(IpPrefix {
+        rd: "10.255.0.1:4".parse().unwrap(),
+        esi: weft_evpn::Esi::ZERO,
+        ethernet_tag: weft_evpn::EthernetTag::ZERO,
+        prefix,
+        gateway: [0; 4].into(),
+        label: crate::show::bench::vni(5000).to_label(),
+    });
+    tenant.bench.originate(&own, attributes(1));
+    // A host of the MAC-VRF is none of the IP-VRF's routes.
+    tenant.bench.originate(&mac_ip(1, host(1), Some("192.168.10.1")), attributes(1));
+    let text = of_l3vni(&tenant, &Default::default());
+    assert!(text.contains("\n*> [5]:[0]:[24]:[192.168.10.0]\n"), "{text}");
+    assert!(text.contains("\n*>i[5]:[0]:[24]:[192.168.20.0]\n"), "{text}");
+    assert!(text.contains("\n*>i[5]:[0]:[64]:[2001:db8:20::]\n"), "{text}");
+    assert!(text.ends_with("\nDisplayed 3 prefixes (3 paths)\n\n"), "{text}");
 }

@@ -1,11 +1,7 @@
 //! Which path of a route a MAC-VRF or IP-VRF uses.
 
 use super::super::entry::{EntryPath, Route, Sender};
-use crate::{
-    rib::PathSource,
-    show::tables::Tables,
-    wire::unicast,
-};
+use crate::{rib::PathSource, show::tables::Tables, wire::unicast};
 use ipnet::IpNet;
 use weft_evpn::{
     Vni,
@@ -60,11 +56,17 @@ fn of_ip_vrf(tables: &Tables<'_>, route: &EvpnRoute, path: &EntryPath) -> Use {
     let maximum = tables.maximum_paths(&prefix);
     let used = vrf.rib().multipath(unicast::family(&prefix), &unicast::key(&prefix), maximum);
     let own = matches!(path.sender, Sender::Local { .. });
+    if own && vrf.table_route(prefix).local.is_some() {
+        // The kernel's own route goes before all others, redistributed or not.
+        return Use::Best;
+    }
     let is_it = |source: PathSource| match source {
         PathSource::Local | PathSource::Peer(_) => own,
         PathSource::Import(id) => match tables.import(&prefix, id) {
             // Its label and gateway are not what tells routes apart.
-            Some(import) => !own && import.path.route.rd() == route.rd() && same_type(&import.path.route, route),
+            Some(import) => {
+                !own && import.path.route.rd() == route.rd() && same_type(&import.path.route, route)
+            }
             None => own,
         },
     };
