@@ -171,9 +171,7 @@ impl Forwarding {
         self.proxying_changed |= !table.proxies.is_empty();
         self.by_vxlan.insert(devices.vxlan, id);
         self.by_bridge.insert(devices.bridge, id);
-        if !id.is_l3() {
-            self.by_fdb.insert(devices.fdb, id);
-        }
+        self.by_fdb.insert(devices.fdb, id);
         self.pace.forgive_table(id);
         self.review(id);
     }

@@ -18,6 +18,7 @@
 //! are served, an alias that starts with `weft: ` on devices. Nothing without the mark is changed or deleted.
 //!
 //! Does not do: VLAN-aware bundles, one vxlan device for many VNIs.
+//! Does not do: routes of the main table, one L2VNI on two bridges, tagged hosts' probes on bridges that keep VLANs apart.
 
 pub mod config;
 pub mod consistency;

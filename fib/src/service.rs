@@ -195,7 +195,8 @@ impl Service {
         self.write(now)?;
         self.answer_reports(now)?;
         self.hand_over();
-        let busy = self.kernel.forwarding.has_work() || self.kernel.links_changed;
+        let kernel = &self.kernel;
+        let busy = kernel.forwarding.has_work() || kernel.links_changed || !kernel.ask_links.is_empty();
         Ok(if busy { Turn::Again } else { Turn::Wait })
     }
 
@@ -367,6 +368,7 @@ impl Service {
         let Kernel { links, routing, .. } = &self.kernel;
         let situation = Situation { config, tenants, wanted, links, routing };
         notices.extend(self.devices.keep(situation, &mut self.connection, now));
+        self.kernel.ask_links.extend(self.devices.take_marked());
         for notice in notices {
             self.shared.notice(notice);
         }

@@ -27,7 +27,7 @@
 //! `settings` is what is configured, `local` what becomes of kernel routes, `import` the paths
 //! from EVPN, `aggregate` what an aggregate shows of its contributors (when it is advertised is
 //! said in `weft_evpn::aggregate`), `forward` what the kernel shall do, `export`
-//! how a prefix route looks, `table` brings them together, `view` is for shows.
+//! how a prefix route looks, `outward` what goes into which domain, `table` brings them together, `view` is for shows.
 //!
 //! It does not hold back contributors from CE neighbours: they hear both. It does not follow
 //! next hops of CE neighbours through other CE neighbours' routes.
@@ -37,6 +37,7 @@ mod export;
 mod forward;
 mod import;
 mod local;
+mod outward;
 mod prefixes;
 mod settings;
 mod table;

@@ -24,6 +24,9 @@
 //! is counted and noted, not used (RFC 9135 §5.4 has the same rule for global VNIs). A route
 //! whose next hop is a VTEP of this kernel is never programmed.
 //!
+//! Routes also go to the IP-VRFs (`ip_vrf`), which look at the addresses of their MAC-VRFs: those
+//! that changed stand in a queue that is empty again when an input has been dealt with.
+//!
 //! MAC-VRFs take routes of our own domain only: MAC and host detail of another one stays there.
 //!
 //! Not done here: types 1 and 4, multihoming (a route with an ESI is used by its

@@ -71,6 +71,8 @@ pub struct DeviceKeeper {
     histories: BTreeMap<String, History>,
     /// What the log was told, by device.
     told: BTreeMap<String, String>,
+    /// Devices that got a mark; the kernel does not tell of that while they are switched off.
+    marked: Vec<String>,
 }
 
 impl DeviceKeeper {
@@ -109,6 +111,11 @@ impl DeviceKeeper {
             };
             match done {
                 Ok(()) => {
+                    if let Step::Device(op) = &step
+                        && op.marks()
+                    {
+                        self.marked.push(subject.clone());
+                    }
                     if self.count_step(&subject, now) {
                         let error = "its settings are undone again and again; trying more slowly".to_owned();
                         self.tell(subject, error, &mut notices);
@@ -135,6 +142,12 @@ impl DeviceKeeper {
             }
         }
         notices
+    }
+
+    /// Devices to be asked for, by index: they have changed, and the kernel may not have said so.
+    pub fn take_marked(&mut self) -> impl Iterator<Item = u32> + use<> {
+        let index = |name: String| nix::net::if_::if_nametoindex(name.as_str()).ok();
+        std::mem::take(&mut self.marked).into_iter().filter_map(index)
     }
 
     /// When something that failed is to be tried again.
@@ -272,10 +285,11 @@ fn execute_vrf(op: &VrfOp, connection: &mut Connection) -> Result<(), RequestErr
 fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestError> {
     match op {
         // rtnetlink's builders switch on; a device must not work before it is marked and set up.
-        DeviceOp::AddBridge { name, mac } => {
-            create(connection, &LinkBridge::new(name).address(mac.0.to_vec()).down().build())
+        DeviceOp::AddBridge { name, alias, mac } => {
+            create(connection, &LinkBridge::new(name).address(mac.0.to_vec()).down().build())?;
+            mark(connection, name, alias)
         }
-        DeviceOp::AddVxlan { name, vni, local, mtu, master, mac } => {
+        DeviceOp::AddVxlan { name, alias, vni, local, mtu, master, mac } => {
             let mut link = with_local(LinkVxlan::new(name, vni.get()), *local)
                 .learning(false)
                 .port(VXLAN_PORT)
@@ -287,9 +301,13 @@ fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestErro
             if let Some(mac) = mac {
                 link = link.address(mac.0.to_vec());
             }
-            create(connection, &link.build())
+            create(connection, &link.build())?;
+            mark(connection, name, alias)
         }
-        DeviceOp::AddVrf { name, table } => create(connection, &LinkVrf::new(name, *table).down().build()),
+        DeviceOp::AddVrf { name, alias, table } => {
+            create(connection, &LinkVrf::new(name, *table).down().build())?;
+            mark(connection, name, alias)
+        }
         DeviceOp::Mac { index, mac, .. } => {
             change(connection, &LinkUnspec::new_with_index(*index).address(mac.0.to_vec()).build())
         }
@@ -353,6 +371,12 @@ fn with_local(
         IpAddr::V4(local) => link.local(local),
         IpAddr::V6(local) => link.local6(local),
     }
+}
+
+/// Marks a device as ours at once, before anything else can happen to the lines that ask for it. (A creation cannot
+/// carry the mark: the kernel does not look at it there.)
+fn mark(connection: &mut Connection, name: &str, alias: &str) -> Result<(), RequestError> {
+    change(connection, &LinkUnspec::new_with_name(name).alias(alias).build())
 }
 
 fn create(connection: &mut Connection, link: &LinkMessage) -> Result<(), RequestError> {

@@ -24,11 +24,19 @@ const ETHERNET_MTU: u32 = 1500;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeviceOp {
     /// Make a bridge.
-    AddBridge { name: String, mac: MacAddr },
+    AddBridge { name: String, alias: String, mac: MacAddr },
     /// Make a vxlan device and join it to its bridge or VRF device, switched off.
-    AddVxlan { name: String, vni: Vni, local: IpAddr, mtu: u32, master: Option<u32>, mac: Option<MacAddr> },
+    AddVxlan {
+        name: String,
+        alias: String,
+        vni: Vni,
+        local: IpAddr,
+        mtu: u32,
+        master: Option<u32>,
+        mac: Option<MacAddr>,
+    },
     /// Make a VRF device.
-    AddVrf { name: String, table: u32 },
+    AddVrf { name: String, alias: String, table: u32 },
     /// Change the Ethernet address.
     Mac { index: u32, name: String, mac: MacAddr },
     /// No IPv6 address of its own.
@@ -66,6 +74,19 @@ impl DeviceOp {
             | DeviceOp::Up { name, .. }
             | DeviceOp::Delete { name, .. } => name,
         }
+    }
+}
+
+impl DeviceOp {
+    /// Whether it sets an alias.
+    pub fn marks(&self) -> bool {
+        matches!(
+            self,
+            DeviceOp::AddBridge { .. }
+                | DeviceOp::AddVxlan { .. }
+                | DeviceOp::AddVrf { .. }
+                | DeviceOp::Alias { .. }
+        )
     }
 }
 
@@ -155,7 +176,8 @@ impl Plan {
     ) -> Option<u32> {
         let device = bridge_name(name);
         let Some(link) = links.named(&device) else {
-            self.ops.push(DeviceOp::AddBridge { name: device, mac: mac_of_bridge(config, domain) });
+            let alias = alias(name, &domain.interfaces);
+            self.ops.push(DeviceOp::AddBridge { name: device, alias, mac: mac_of_bridge(config, domain) });
             return None;
         };
         let ours =
@@ -207,7 +229,8 @@ impl Plan {
         let mtu = domain.mtu.unwrap_or_else(|| overlay_mtu(links, local));
         let Some(link) = links.named(&device) else {
             let (vni, master) = (domain.vni, Some(bridge));
-            self.ops.push(DeviceOp::AddVxlan { name: device, vni, local, mtu, master, mac: None });
+            let alias = alias(name, &[]);
+            self.ops.push(DeviceOp::AddVxlan { name: device, alias, vni, local, mtu, master, mac: None });
             return;
         };
         if self.removes(link.index) {

@@ -60,7 +60,7 @@ impl Plan {
     fn vrf_device(&mut self, name: &VrfName, tenant: &Tenant, links: &Links) {
         let device = device_name(name.as_str());
         let Some(link) = links.named(&device) else {
-            self.ops.push(DeviceOp::AddVrf { name: device, table: tenant.table });
+            self.ops.push(DeviceOp::AddVrf { name: device, alias: vrf_alias(name), table: tenant.table });
             return;
         };
         if self.removes(link.index) {
@@ -86,7 +86,8 @@ impl Plan {
         let mac = derived_mac(vni, Some(local));
         let Some(link) = links.named(&device) else {
             let master = tenant.device;
-            self.ops.push(DeviceOp::AddVxlan { name: device, vni, local, mtu, master, mac: Some(mac) });
+            let (alias, mac) = (vrf_alias(name), Some(mac));
+            self.ops.push(DeviceOp::AddVxlan { name: device, alias, vni, local, mtu, master, mac });
             return;
         };
         if self.removes(link.index) {

@@ -64,15 +64,23 @@ pub fn apply(links: &mut Links, op: &DeviceOp) {
         links.set(link);
     };
     match op {
-        DeviceOp::AddBridge { name, mac } => {
-            links.set(Link { kind: LinkKind::Bridge, up: false, mac: Some(*mac), ..other(next, name) });
+        DeviceOp::AddBridge { name, alias, mac } => {
+            let alias = Some(alias.clone());
+            links.set(Link {
+                kind: LinkKind::Bridge,
+                up: false,
+                mac: Some(*mac),
+                alias,
+                ..other(next, name)
+            });
         }
-        DeviceOp::AddVxlan { name, vni, local, mtu, master, mac } => {
+        DeviceOp::AddVxlan { name, alias, vni, local, mtu, master, mac } => {
             let settings =
                 Vxlan { vni: Some(*vni), local: Some(*local), port: 4789, learning: false, external: false };
             links.set(Link {
                 kind: LinkKind::Vxlan(settings),
                 up: false,
+                alias: Some(alias.clone()),
                 mtu: *mtu,
                 mac: *mac,
                 master: *master,
@@ -80,8 +88,9 @@ pub fn apply(links: &mut Links, op: &DeviceOp) {
                 ..other(next, name)
             });
         }
-        DeviceOp::AddVrf { name, table } => {
-            links.set(Link { kind: LinkKind::Vrf { table: *table }, up: false, ..other(next, name) });
+        DeviceOp::AddVrf { name, alias, table } => {
+            let alias = Some(alias.clone());
+            links.set(Link { kind: LinkKind::Vrf { table: *table }, up: false, alias, ..other(next, name) });
         }
         DeviceOp::Mac { index, mac, .. } => change(links, *index, &mut |link| link.mac = Some(*mac)),
         DeviceOp::NoAutoAddress { .. } => {}
@@ -181,6 +190,7 @@ fn half_made_devices_are_finished_and_foreign_ones_left_alone() {
     // Made, and then the daemon was killed.
     let op = plan(&wanted, &links).ops.remove(0);
     apply(&mut links, &op);
+    links.set(Link { alias: None, ..links.named("br-blue").unwrap().clone() });
     settle(&wanted, &mut links);
     assert_eq!(ours(&links), ["br-blue", "vx10"]);
     // The operator's.

@@ -123,8 +123,7 @@ impl Machine {
     /// What is there, without the indexes that chance gives.
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.routing.rules.iter().map(Rule::to_string).collect();
-        // One that was made and not marked yet when all lines went cannot be told from an operator's.
-        for link in self.links.iter().filter(|link| !super::tenant::is_fresh(link)) {
+        for link in self.links.iter() {
             let master = link.master.map(|master| self.links.name(master));
             names.push(format!("{} {:?} {master:?} {:?} {}", link.name, link.kind, link.alias, link.up));
             names.extend(self.links.assigned(link.index).map(|address| format!("{} {address:?}", link.name)));

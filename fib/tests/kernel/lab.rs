@@ -394,10 +394,10 @@ impl Host {
         let host = Host { process };
         run(&format!("ip link add {port} type veth peer name eth0 netns {}", host.process.id()));
         run(&format!("ip link set {port} up"));
-        host.run("ip link set lo up");
-        host.run("ip link set eth0 up");
-        host.run(&format!("ip addr add {address} dev eth0"));
-        host.run(&format!("ip route add default via {gateway}"));
+        let setup = format!(
+            "link set lo up\nlink set eth0 up\naddr add {address} dev eth0\nroute add default via {gateway}\n"
+        );
+        batch(&format!("nsenter -n -t {} ip -batch -", host.process.id()), &setup);
         host
     }
 

@@ -15,7 +15,7 @@ fn vrf_devices_work_in_uml() {
     let output = Command::new(script)
         .args(["-t", "240"])
         .arg(std::env::current_exe().unwrap())
-        .args(["vrf_device::", "--test-threads", "4", "--show-output"])
+        .args(["vrf_device::", "--test-threads", "2", "--show-output"])
         .output()
         .unwrap();
     let said =

@@ -39,11 +39,16 @@ fn an_l3vni_that_changes_leaves_nothing() {
     with_vrf_devices(|| vrf_lab::an_l3vni_that_changes_leaves_nothing(VrfForm::Device));
 }
 
-/// Commands, each a line.
+/// Commands of `ip` and `bridge`, each a line, in as few processes as their order allows.
 fn all(lines: &str) {
-    lines.lines().map(str::trim).filter(|line| !line.is_empty()).for_each(|line| {
-        run(line);
-    });
+    let mut lines = lines.lines().filter_map(|line| line.trim().split_once(' ')).peekable();
+    while let Some((program, first)) = lines.next() {
+        let mut input = format!("{first}\n");
+        while let Some((_, next)) = lines.next_if(|(other, _)| *other == program) {
+            input.push_str(&format!("{next}\n"));
+        }
+        batch(&format!("{program} -batch -"), &input);
+    }
 }
 
 /// The configuration for devices that an operator makes.

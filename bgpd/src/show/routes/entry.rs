@@ -175,7 +175,7 @@ impl Entry {
     }
 
     /// The same as a neighbour has it: where it was imported from is none of its business.
-    pub fn as_sent(mut self) -> Self {
+    pub fn sent(mut self) -> Self {
         for path in &mut self.paths {
             path.imported_from = None;
             path.attributes = Arc::clone(&path.view.attributes);

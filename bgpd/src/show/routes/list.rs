@@ -191,7 +191,7 @@ impl Pages for ListPages {
                 continue;
             }
             if self.frame.form == Form::Advertised {
-                entry = entry.as_sent();
+                entry = entry.sent();
             }
             if self.frame.form.is_detail() {
                 entry = entry.with_told(tables, &tables.rib.advertised_to(family, id));

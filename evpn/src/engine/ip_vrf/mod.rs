@@ -7,13 +7,16 @@
 //! `Output::VrfPath`. The table itself, its best paths and its own prefix routes are the
 //! speaker's; `Output::VrfActive` says what they carry.
 //!
-//! - `refusal`: which routes may be used. `paths`: what is kept of them. `settle`: which paths
-//!   are given. `hosts`: hosts that are here, elsewhere, or between; the MAC-VRFs of the
-//!   IP-VRF. `wiring`: configuration, devices and routes come in. `queries`: for the shows.
+//! - `imports`: routes come in. `refusal`: which may be used. `paths`: what is kept of them.
+//!   `settle`: which paths are given. `gateways`: gateway overlay indexes. `hosts`: hosts that
+//!   are here, elsewhere, or between; the MAC-VRFs of the IP-VRF. `wiring`: configuration and
+//!   devices come in. `queries`: for the shows.
 //!
 //! Not done here: ESI and MAC overlay indexes (RFC 9136 §4.2, §4.4.3), downstream VNIs.
 
+mod gateways;
 mod hosts;
+mod imports;
 mod paths;
 mod queries;
 mod refusal;

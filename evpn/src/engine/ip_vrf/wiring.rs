@@ -3,18 +3,13 @@
 
 use super::hosts::Attached;
 use super::paths::{Flag, PathSource};
-use super::refusal::{self, Overlay};
-use super::settle::HostPart;
-use super::{Ask, Conflict, GhostKey, IpVrf, Refusal, Settings, VrfId, VrfTurn, is_link_local};
-use crate::engine::import::{self, Few, MacIpFlags};
+use super::{Ask, Conflict, GhostKey, IpVrf, Settings, VrfId, VrfTurn};
 use crate::engine::instance::Turn;
 use crate::engine::rd_numbers::RdOwner;
-use crate::engine::{Evpn, EvpnConfig, Notice, Output, RoutePath, VrfActive};
-use crate::nlri::{IpPrefix, MacIp};
+use crate::engine::{Evpn, EvpnConfig, Notice, Output, VrfActive};
 use crate::vrf::VrfDevices;
 use crate::{DomainId, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni, VrfName};
 use ipnet::IpNet;
-use smallvec::SmallVec;
 use std::{net::IpAddr, time::Instant};
 
 /// The VTEP of an IP-VRF's devices.
@@ -27,7 +22,7 @@ fn addresses_of(devices: Option<&VrfDevices>) -> Vec<IpAddr> {
     interfaces.flat_map(|interface| interface.addresses.iter().map(|address| address.addr())).collect()
 }
 
-fn matches(import: &[RouteTargetMatch], targets: &[RouteTarget]) -> bool {
+pub(super) fn matches(import: &[RouteTargetMatch], targets: &[RouteTarget]) -> bool {
     targets.iter().any(|target| import.iter().any(|wanted| wanted.matches(*target)))
 }
 
@@ -55,14 +50,14 @@ impl EvpnConfig {
     }
 
     /// True for the domains that we are in.
-    fn is_our_domain(&self, domain: DomainId) -> bool {
+    pub(super) fn is_our_domain(&self, domain: DomainId) -> bool {
         self.domain == domain || self.other_domains.contains(&domain)
     }
 }
 
 impl Evpn {
     /// Does something with one IP-VRF.
-    fn with_vrf<T>(
+    pub(super) fn with_vrf<T>(
         &mut self,
         id: VrfId,
         now: Instant,
@@ -475,148 +470,5 @@ impl Evpn {
             Ask::Returned(_, ip) => instance.return_ip(ip, turn),
             Ask::Forget(_, ip) => instance.forget_away(ip),
         }
-    }
-
-    /// A prefix route came, changed or went.
-    pub(in crate::engine) fn ip_prefix(
-        &mut self,
-        route: &IpPrefix,
-        path: Option<RoutePath<'_>>,
-        now: Instant,
-        out: &mut Vec<Output>,
-    ) {
-        if self.vrfs.all.is_empty() {
-            return;
-        }
-        let path = path.filter(|path| import::is_for_vxlan(path.ext_communities));
-        let targets = path.map(|path| import::route_targets(path.ext_communities)).unwrap_or_default();
-        let mut takers = Few::new();
-        if let Some(path) = path {
-            for id in self.vrfs.importers.importers(&targets) {
-                let Some(vrf) = self.vrfs.all.get_mut(&id) else { continue };
-                let Some(vni) = vrf.vni() else { continue };
-                let config = &self.config;
-                match refusal::judge_prefix(route, &path, vni, |domain| config.is_our_domain(domain)) {
-                    Err(refusal) => vrf.refuse(refusal, route.rd, out),
-                    Ok(overlay) => {
-                        takers.push(id);
-                        let (router_mac, gateway) = match overlay {
-                            Overlay::RouterMac(mac) => (mac, None),
-                            Overlay::Gateway(ip) => (crate::MacAddr::ZERO, Some(ip)),
-                        };
-                        let source = PathSource {
-                            rd: route.rd,
-                            ethernet_tag: route.ethernet_tag,
-                            esi: route.esi,
-                            vtep: path.next_hop,
-                            router_mac,
-                            label: route.label,
-                            domain: path.domain,
-                            gateway,
-                            targets: targets.clone(),
-                        };
-                        self.with_vrf(id, now, out, |vrf, turn| vrf.upsert(route.prefix, None, source, turn));
-                    }
-                }
-            }
-        }
-        for id in self.vrfs.holders.of(route.rd) {
-            if !takers.contains(&id) {
-                let (prefix, rd, tag) = (route.prefix, route.rd, route.ethernet_tag);
-                self.with_vrf(id, now, out, |vrf, turn| vrf.remove(prefix, None, rd, tag, turn));
-            }
-        }
-    }
-
-    /// A MAC/IP route came, changed or went: its host, for the IP-VRFs. `used` says that a
-    /// MAC-VRF takes it.
-    pub(in crate::engine) fn vrf_host(
-        &mut self,
-        route: &MacIp,
-        path: Option<(RoutePath<'_>, &SmallVec<[RouteTarget; 2]>)>,
-        used: bool,
-        now: Instant,
-        out: &mut Vec<Output>,
-    ) {
-        if self.vrfs.all.is_empty() {
-            return;
-        }
-        let Some(ip) = route.ip.filter(|ip| !is_link_local(*ip)) else { return };
-        let prefix = IpNet::from(ip);
-        let mut takers = Few::new();
-        if let Some((path, targets)) = path {
-            for id in self.vrfs.importers.importers(targets) {
-                let Some(vrf) = self.vrfs.all.get_mut(&id) else { continue };
-                let Some(settings) = vrf.active.as_ref().filter(|settings| !settings.prefix_routes_only)
-                else {
-                    continue;
-                };
-                let (vni, config) = (settings.active.vni, &self.config);
-                match refusal::judge_host(route, &path, vni, |domain| config.is_our_domain(domain)) {
-                    // Understood as asymmetric by a MAC-VRF (RFC 9135 §5.2, §6).
-                    Err(Refusal::OneLabel) if used => {}
-                    Err(refusal) => vrf.refuse(refusal, route.rd, out),
-                    Ok(router_mac) => {
-                        takers.push(id);
-                        let flags = MacIpFlags::of(path.ext_communities);
-                        let host = HostPart {
-                            mac: route.mac,
-                            sequence: flags.sequence,
-                            sticky: flags.sticky,
-                            gateway: flags.gateway,
-                        };
-                        let source = PathSource {
-                            rd: route.rd,
-                            ethernet_tag: route.ethernet_tag,
-                            esi: route.esi,
-                            vtep: path.next_hop,
-                            router_mac,
-                            label: route.label1,
-                            domain: path.domain,
-                            gateway: None,
-                            targets: targets.clone(),
-                        };
-                        self.with_vrf(id, now, out, |vrf, turn| vrf.upsert(prefix, Some(host), source, turn));
-                    }
-                }
-            }
-        }
-        for id in self.vrfs.holders.of(route.rd) {
-            if !takers.contains(&id) {
-                let (mac, rd, tag) = (Some(route.mac), route.rd, route.ethernet_tag);
-                self.with_vrf(id, now, out, |vrf, turn| vrf.remove(prefix, mac, rd, tag, turn));
-            }
-        }
-    }
-
-    /// True if a MAC/IP route must not be used by this MAC-VRF: two labels, but no route target
-    /// of the IP-VRF that it is in (RFC 9135 §9.1.1). Counted there.
-    pub(in crate::engine) fn refuses_partial(
-        &mut self,
-        vni: Vni,
-        route: &MacIp,
-        targets: &[RouteTarget],
-        out: &mut Vec<Output>,
-    ) -> bool {
-        if route.label2.is_none() {
-            return false;
-        }
-        let Some(instance) = self.instances.get_mut(&vni) else { return false };
-        let Some(settings) = &instance.active else { return false };
-        let is_ours = |target: &RouteTarget| settings.import.iter().any(|wanted| wanted.matches(*target));
-        if !targets.iter().all(is_ours) {
-            // A target that is not the MAC-VRF's may well be that of an IP-VRF that is not here.
-            return false;
-        }
-        instance.has_partial_routes = true;
-        let Some(vrf) = instance.vrf.and_then(|id| self.vrfs.all.get_mut(&id)) else { return false };
-        let Some(settings) = vrf.active.as_ref().filter(|settings| !settings.prefix_routes_only) else {
-            return false;
-        };
-        if matches(&settings.import, targets) {
-            return false;
-        }
-        vrf.refuse(Refusal::NoIpVrfTarget, route.rd, out);
-        true
     }
 }
