@@ -220,7 +220,13 @@ mod tests {
                     assert!(file.topology.nodes.contains_key(end.split_once(':').unwrap().0), "{end}");
                 }
             }
-            for (source, target) in file.topology.nodes.values().flat_map(|node| &node.binds).map(|bind| bind.split_once(':').unwrap()) {
+            for (source, target) in file
+                .topology
+                .nodes
+                .values()
+                .flat_map(|node| &node.binds)
+                .map(|bind| bind.split_once(':').unwrap())
+            {
                 assert!(path.parent().unwrap().join(source).exists(), "{source} for {target}");
             }
         }

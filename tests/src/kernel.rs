@@ -241,7 +241,9 @@ fn hops(row: &Value) -> Vec<Hop> {
         .filter_map(|leg| {
             let gateway = leg["gateway"].as_str().or_else(|| leg["via"]["host"].as_str());
             Some(Hop {
-                gateway: gateway.and_then(|text| text.parse::<IpAddr>().ok()).map(|address| address.to_canonical()),
+                gateway: gateway
+                    .and_then(|text| text.parse::<IpAddr>().ok())
+                    .map(|address| address.to_canonical()),
                 device: leg["dev"].as_str()?.to_owned(),
             })
         })
@@ -263,7 +265,10 @@ pub fn table_of(namespace: &Namespace, device: &str) -> Result<Option<String>> {
 }
 
 fn link(namespace: &Namespace, device: &str) -> Result<Value> {
-    Ok(rows(&namespace.ip(&format!("-j -d link show dev {device}"))?, "link")?.into_iter().next().unwrap_or_default())
+    Ok(rows(&namespace.ip(&format!("-j -d link show dev {device}"))?, "link")?
+        .into_iter()
+        .next()
+        .unwrap_or_default())
 }
 
 /// The master of a device, if it is of this kind.
@@ -300,7 +305,11 @@ pub fn holdings(namespace: &Namespace) -> Result<Vec<String>> {
             row["address"].as_str().unwrap_or_default()
         ));
         for address in row["addr_info"].as_array().into_iter().flatten() {
-            all.push(format!("address {}/{} on {name}", address["local"].as_str().unwrap_or_default(), address["prefixlen"]));
+            all.push(format!(
+                "address {}/{} on {name}",
+                address["local"].as_str().unwrap_or_default(),
+                address["prefixlen"]
+            ));
         }
     }
     all.extend(routes(namespace)?.iter().map(|route| format!("{route:?}")));
@@ -310,7 +319,11 @@ pub fn holdings(namespace: &Namespace) -> Result<Vec<String>> {
         for row in rows(&namespace.ip(&format!("-j {family} neigh show"))?, "neighbours")? {
             if row.get("extern_learn").is_some() || row["protocol"].is_string() {
                 let mac = row["lladdr"].as_str().unwrap_or_default();
-                all.push(format!("neighbour {} {mac} on {}", row["dst"].as_str().unwrap_or_default(), row["dev"].as_str().unwrap_or_default()));
+                all.push(format!(
+                    "neighbour {} {mac} on {}",
+                    row["dst"].as_str().unwrap_or_default(),
+                    row["dev"].as_str().unwrap_or_default()
+                ));
             }
         }
         let proxies = namespace.ip(&format!("{family} neigh show proxy"))?;

@@ -63,7 +63,8 @@ impl Pinger {
         let stop = Arc::new(AtomicBool::new(false));
         let answered = Arc::new(AtomicU32::new(0));
         let sent = Arc::new(AtomicU32::new(0));
-        let (stopped, counts) = (Arc::clone(&stop), Counts { answered: Arc::clone(&answered), sent: Arc::clone(&sent) });
+        let (stopped, counts) =
+            (Arc::clone(&stop), Counts { answered: Arc::clone(&answered), sent: Arc::clone(&sent) });
         let thread = namespace.thread(move || ping(target, interval, &stopped, &counts))?;
         Ok(Self { stop, answered, sent, thread: Some(thread) })
     }
@@ -122,7 +123,12 @@ pub fn no_reply(namespace: &Namespace, target: IpAddr, count: u32) -> Result<()>
     pinger.wait_sent(count, REPLY_LIMIT + INTERVAL * count * 10)?;
     let loss = pinger.stop()?;
     crate::ensure(loss.lost == loss.sent, || {
-        format!("{target} answered {} of {} requests from {}", loss.sent - loss.lost, loss.sent, namespace.name())
+        format!(
+            "{target} answered {} of {} requests from {}",
+            loss.sent - loss.lost,
+            loss.sent,
+            namespace.name()
+        )
     })
 }
 

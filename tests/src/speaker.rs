@@ -166,7 +166,8 @@ impl Speaker {
         let name = self.namespace.name();
         let run = owner::make_frr_dir(name)?;
         let zebra = self.state.join("zebra.conf");
-        std::fs::write(&zebra, format!("hostname {name}\n{}", self.zebra_lines)).map_err(LabError::io("write zebra.conf"))?;
+        std::fs::write(&zebra, format!("hostname {name}\n{}", self.zebra_lines))
+            .map_err(LabError::io("write zebra.conf"))?;
         std::fs::write(self.state.join("vtysh.conf"), "").map_err(LabError::io("write vtysh.conf"))?;
         // FRR's daemons drop root and want to own their folder.
         for path in [&run, &self.state] {

@@ -114,7 +114,10 @@ fn tables(lab: &Lab) -> Result<()> {
 /// How many entries each node has, of its own site and of the other.
 fn counts(lab: &Lab) -> Result<()> {
     title("How few entries cross");
-    println!("  {:8} {:>12} {:>14} {:>16} {:>18}", "node", "EVPN routes", "MACs (vxlan)", "routes in VRFs", "of them: other site");
+    println!(
+        "  {:8} {:>12} {:>14} {:>16} {:>18}",
+        "node", "EVPN routes", "MACs (vxlan)", "routes in VRFs", "of them: other site"
+    );
     for name in LEAVES.iter().chain(&GATEWAYS).chain(&["core"]) {
         let node = lab.node(name)?;
         let macs = kernel::fdb_of_all(&node.ns)?
@@ -123,15 +126,23 @@ fn counts(lab: &Lab) -> Result<()> {
             .count();
         let (mut routes, mut foreign) = (0, 0);
         for tenant in [RED, BLUE] {
-            let own = if name.contains('1') && !name.starts_with("leaf2") { ["172.16.", "2001:db8:1:"] } else { ["172.17.", "2001:db8:2:"] };
+            let own = if name.contains('1') && !name.starts_with("leaf2") {
+                ["172.16.", "2001:db8:1:"]
+            } else {
+                ["172.17.", "2001:db8:2:"]
+            };
             let all = routes_in(node, tenant)?;
             routes += all.len();
             foreign += all.iter().filter(|prefix| !own.iter().any(|own| prefix.starts_with(own))).count();
         }
         println!("  {name:8} {:>12} {macs:>14} {routes:>16} {foreign:>18}", evpn_routes(node)?);
     }
-    println!("\n  For each tenant and family a leaf has its own site's hosts and one prefix for the other site, however many");
-    println!("  hosts that has. The subnet of vm lies in both sites: its prefix and vm's own routes cross besides.");
+    println!(
+        "\n  For each tenant and family a leaf has its own site's hosts and one prefix for the other site, however many"
+    );
+    println!(
+        "  hosts that has. The subnet of vm lies in both sites: its prefix and vm's own routes cross besides."
+    );
     Ok(())
 }
 

@@ -86,10 +86,13 @@ impl Fabric {
             join_hosts(&prefix, &leaves, index, &mut hosts)?;
         }
         let machine = match (&plan.machine, plan.tenants.first()) {
-            (Some((subnet, places)), Some(tenant)) => Some(join_machine(&prefix, &leaves, *tenant, *subnet, places)?),
+            (Some((subnet, places)), Some(tenant)) => {
+                Some(join_machine(&prefix, &leaves, *tenant, *subnet, places)?)
+            }
             _ => None,
         };
-        let reflector = Speaker::prepare(plan.reflector, &spine, &reflector_config(leaves.len() as u8, None))?;
+        let reflector =
+            Speaker::prepare(plan.reflector, &spine, &reflector_config(leaves.len() as u8, None))?;
         Ok(Self { leaves, reflector, hosts, machine, prefix })
     }
 
@@ -149,7 +152,9 @@ impl Fabric {
         self.hosts
             .iter()
             .find(|host| (host.tenant, host.leaf, host.subnet) == (tenant, leaf, subnet))
-            .ok_or_else(|| LabError::Unexpected(format!("no host of {tenant} in subnet {subnet} at leaf {leaf}")))
+            .ok_or_else(|| {
+                LabError::Unexpected(format!("no host of {tenant} in subnet {subnet} at leaf {leaf}"))
+            })
     }
 
     /// Waits until a leaf has a route of a tenant to this prefix through exactly these leaves (by
@@ -163,7 +168,8 @@ impl Fabric {
         limit: Duration,
     ) -> Result<Duration> {
         let here = self.leaf(leaf)?;
-        let mut wanted = through.iter().map(|index| Ok(self.leaf(*index)?.vtep)).collect::<Result<Vec<_>>>()?;
+        let mut wanted =
+            through.iter().map(|index| Ok(self.leaf(*index)?.vtep)).collect::<Result<Vec<_>>>()?;
         wanted.sort();
         let what = format!("{tenant}'s route to {prefix} through {wanted:?} at {}", here.vtep);
         let waited = wait_for(&what, limit, || {
@@ -188,7 +194,12 @@ impl Fabric {
 }
 
 /// Joins a host for each tenant and subnet to the leaf at an index.
-pub(super) fn join_hosts(prefix: &str, leaves: &[Leaf], index: usize, hosts: &mut Vec<RoutedHost>) -> Result<()> {
+pub(super) fn join_hosts(
+    prefix: &str,
+    leaves: &[Leaf],
+    index: usize,
+    hosts: &mut Vec<RoutedHost>,
+) -> Result<()> {
     let Some(leaf) = leaves.get(index) else { return Ok(()) };
     for (tenant, _) in &leaf.tenants {
         for subnet in &leaf.plan.subnets {
@@ -202,7 +213,12 @@ fn join_host(prefix: &str, leaf: &Leaf, index: usize, tenant: Tenant, subnet: u8
     let initial = tenant.name.chars().next().unwrap_or('x');
     let ns = Namespace::create(format!("{prefix}-{initial}{}h{subnet}", leaf.number))?;
     leaf.attach(tenant, subnet, &tenant.port(subnet), (&ns, "eth0"))?;
-    Ok(RoutedHost { host: host::dress(ns, "eth0", tenant, subnet, leaf.number)?, tenant, subnet, leaf: index })
+    Ok(RoutedHost {
+        host: host::dress(ns, "eth0", tenant, subnet, leaf.number)?,
+        tenant,
+        subnet,
+        leaf: index,
+    })
 }
 
 pub(super) fn join_machine(

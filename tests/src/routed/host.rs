@@ -38,7 +38,9 @@ impl RoutedHost {
 
     /// Lets it resolve its gateway in both families, so that its leaf knows its addresses.
     pub fn greet_gateway(&self) -> Result<()> {
-        gateways(self.subnet).into_iter().try_for_each(|gateway| first_reply(self.ns(), gateway, LIMIT).map(drop))
+        gateways(self.subnet)
+            .into_iter()
+            .try_for_each(|gateway| first_reply(self.ns(), gateway, LIMIT).map(drop))
     }
 }
 
@@ -101,7 +103,11 @@ impl Machine {
         let wires: Vec<Wire> = ports
             .into_iter()
             .enumerate()
-            .map(|(index, (leaf, namespace, port))| Wire { leaf, own: format!("w{index}"), port: (namespace, port) })
+            .map(|(index, (leaf, namespace, port))| Wire {
+                leaf,
+                own: format!("w{index}"),
+                port: (namespace, port),
+            })
             .collect();
         for wire in wires.iter().skip(1) {
             ns.ip(&format!("link set {} down", wire.own))?;

@@ -67,7 +67,13 @@ pub struct LeafPlan {
 impl LeafPlan {
     /// A leaf with these subnets.
     pub fn new(form: Form, subnets: &[u8]) -> Self {
-        Self { form, subnets: subnets.to_vec(), hostless: Vec::new(), reflector: REFLECTOR, extra: String::new() }
+        Self {
+            form,
+            subnets: subnets.to_vec(),
+            hostless: Vec::new(),
+            reflector: REFLECTOR,
+            extra: String::new(),
+        }
     }
 
     /// All subnets that are there.
@@ -137,8 +143,15 @@ impl Leaf {
             }
             Form::Made | Form::OperatorL3vni | Form::OperatorVrf => {}
         }
-        let leaf =
-            Self { speaker, ns, vtep: vtep(number), number, form: plan.form, plan: plan.clone(), tenants: rooms };
+        let leaf = Self {
+            speaker,
+            ns,
+            vtep: vtep(number),
+            number,
+            form: plan.form,
+            plan: plan.clone(),
+            tenants: rooms,
+        };
         for (tenant, room) in &leaf.tenants {
             leaf.make_devices(tenant, room)?;
         }
@@ -197,7 +210,8 @@ impl Leaf {
             Form::FrrDefault | Form::FrrNetns => Some("main".to_owned()),
             _ => kernel::table_of(room, &self.l3_device(tenant)?)?,
         };
-        let table = table.ok_or_else(|| LabError::Unexpected(format!("no table of {tenant} at leaf {}", self.number)))?;
+        let table = table
+            .ok_or_else(|| LabError::Unexpected(format!("no table of {tenant} at leaf {}", self.number)))?;
         Ok(kernel::routes(room)?.into_iter().filter(|route| route.table == table).collect())
     }
 
@@ -211,13 +225,16 @@ impl Leaf {
         if self.form == Form::Made {
             return Ok(());
         }
-        let subnets: Vec<u8> = if self.form.has_domains() { Vec::new() } else { self.plan.all_subnets().collect() };
-        let vnis: Vec<u32> = subnets.iter().map(|subnet| tenant.l2vni(*subnet)).chain([tenant.l3vni]).collect();
+        let subnets: Vec<u8> =
+            if self.form.has_domains() { Vec::new() } else { self.plan.all_subnets().collect() };
+        let vnis: Vec<u32> =
+            subnets.iter().map(|subnet| tenant.l2vni(*subnet)).chain([tenant.l3vni]).collect();
         // A vxlan device keeps its underlay in the namespace that made it.
         let mut made = String::new();
         for vni in &vnis {
             let vtep = self.vtep;
-            let _ = writeln!(made, "link add vx{vni} type vxlan id {vni} local {vtep} dstport 4789 nolearning");
+            let _ =
+                writeln!(made, "link add vx{vni} type vxlan id {vni} local {vtep} dstport 4789 nolearning");
             if self.form == Form::FrrNetns {
                 let _ = writeln!(made, "link set vx{vni} netns {}", room.name());
             }
@@ -235,7 +252,8 @@ impl Leaf {
 /// and one for the L3VNI, whose MAC is the router MAC; with a VRF device, enslaved to it.
 fn bridges(tenant: &Tenant, number: u8, subnets: &[u8], vrf: bool) -> String {
     let mut text = String::new();
-    let enslave = |bridge: &str| if vrf { format!("link set {bridge} master {tenant}\n") } else { String::new() };
+    let enslave =
+        |bridge: &str| if vrf { format!("link set {bridge} master {tenant}\n") } else { String::new() };
     if vrf {
         let _ = write!(text, "link add {tenant} type vrf table {}\nlink set {tenant} up\n", tenant.table());
     }

@@ -78,7 +78,9 @@ impl SitesPlan {
         plan.stretched.push(15);
         plan.machine = Some((15, vec![0, 2]));
         for (site, leaf) in [(0, 0), (1, 0)] {
-            if let Some(leaf) = plan.sites.get_mut(site).and_then(|leaves: &mut Vec<LeafPlan>| leaves.get_mut(leaf)) {
+            if let Some(leaf) =
+                plan.sites.get_mut(site).and_then(|leaves: &mut Vec<LeafPlan>| leaves.get_mut(leaf))
+            {
                 leaf.hostless.push(15);
             }
         }
@@ -131,7 +133,8 @@ impl Sites {
         let spine = Arc::new(Namespace::create(format!("{prefix}-s"))?);
         spine.ip(&format!("addr add {REFLECTOR}/32 dev lo"))?;
         spine.sysctl("net/ipv4/ip_forward", "1")?;
-        let (mut leaves, mut hosts, mut gateways, mut site_of) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut leaves, mut hosts, mut gateways, mut site_of) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (site, leaf_plans) in plan.sites.iter().enumerate() {
             let gateway_number = (site as u8 + 1) * 10;
             for (leaf, leaf_plan) in leaf_plans.iter().enumerate() {
@@ -153,11 +156,18 @@ impl Sites {
             gateways.push(Gateway { speaker, ns, vtep: vtep(gateway_number), leaves: leaf_plans.len() });
         }
         let machine = match (&plan.machine, plan.tenants.first()) {
-            (Some((subnet, places)), Some(tenant)) => Some(join_machine(&prefix, &leaves, *tenant, *subnet, places)?),
+            (Some((subnet, places)), Some(tenant)) => {
+                Some(join_machine(&prefix, &leaves, *tenant, *subnet, places)?)
+            }
             _ => None,
         };
         let core = Speaker::prepare(plan.core, &spine, &core_config(plan.sites.len() as u8))?;
-        Ok(Self { fabric: Fabric { leaves, reflector: core, hosts, machine, prefix }, gateways, site_of, stretched: plan.stretched.clone() })
+        Ok(Self {
+            fabric: Fabric { leaves, reflector: core, hosts, machine, prefix },
+            gateways,
+            site_of,
+            stretched: plan.stretched.clone(),
+        })
     }
 
     /// Builds a lab, starts it, and waits until every host reaches every other of its tenant.
@@ -306,7 +316,8 @@ mod tests {
         for (site, subnets) in [(0, 10..16), (1, 20..30), (2, 32..40)] {
             for subnet in subnets {
                 for (aggregate, prefix) in aggregates(site).into_iter().zip(prefixes(subnet)) {
-                    let (aggregate, prefix): (IpNet, IpNet) = (aggregate.parse().unwrap(), prefix.parse().unwrap());
+                    let (aggregate, prefix): (IpNet, IpNet) =
+                        (aggregate.parse().unwrap(), prefix.parse().unwrap());
                     assert!(aggregate.contains(&prefix), "{prefix} under {aggregate}");
                 }
             }

@@ -117,7 +117,9 @@ impl Size {
         let evpn_routes = match (design, role) {
             (Design::Flat, Role::Gateway) => return None,
             (Design::Flat, _) => self.sites * self.originated(),
-            (Design::Aggregated, Role::Leaf | Role::SiteReflector) => self.originated() + self.foreign_aggregates(),
+            (Design::Aggregated, Role::Leaf | Role::SiteReflector) => {
+                self.originated() + self.foreign_aggregates()
+            }
             // What came from both sides, what it makes of it for the other.
             (Design::Aggregated, Role::Gateway) => {
                 self.originated() + 2 * self.foreign_aggregates() + self.tenants
@@ -187,7 +189,10 @@ mod tests {
         assert_eq!(flat.routes, 1_003_710);
         assert_eq!(aggregated.routes, 9_750 + 990);
         // What is bridged is the site's in both.
-        assert_eq!((flat.macs, flat.neighbours, flat.floods), (aggregated.macs, aggregated.neighbours, aggregated.floods));
+        assert_eq!(
+            (flat.macs, flat.neighbours, flat.floods),
+            (aggregated.macs, aggregated.neighbours, aggregated.floods)
+        );
         let core = |design| Size::LARGE.entries(design, Role::CoreReflector).unwrap().evpn_routes;
         assert_eq!((core(Design::Flat), core(Design::Aggregated)), (2_320_000, 1_000));
     }
@@ -196,7 +201,8 @@ mod tests {
     fn a_leaf_s_tables_do_not_grow_with_the_hosts_of_other_sites() {
         let more_sites = Size { sites: 101, ..Size::LARGE };
         let grown = |design| {
-            more_sites.entries(design, Role::Leaf).unwrap().kernel() - Size::LARGE.entries(design, Role::Leaf).unwrap().kernel()
+            more_sites.entries(design, Role::Leaf).unwrap().kernel()
+                - Size::LARGE.entries(design, Role::Leaf).unwrap().kernel()
         };
         assert_eq!(grown(Design::Aggregated), Size::LARGE.tenants);
         assert!(grown(Design::Flat) > Size::LARGE.hosts);

@@ -7,6 +7,7 @@
 
 use super::{Design, Entries, Messages, Move, Role, Size};
 use crate::error::{LabError, Result};
+use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -19,7 +20,6 @@ use weft_evpn::local::{LocalEvent, NeighbourSource, VniDevices};
 use weft_evpn::nlri::{self, EvpnRoute, NlriKey};
 use weft_evpn::vrf::{L3VniDevices, LocalRoute, LocalRouteKind, VrfDevices, VrfForm, VrfInterface};
 use weft_evpn::{DomainId, MacAddr, Vni, VrfName};
-use ipnet::{IpNet, Ipv4Net};
 
 type Node = usize;
 
@@ -181,7 +181,13 @@ impl Simulation {
     }
 
     /// A VTEP that is configured and has no devices yet.
-    fn vtep(&self, site: u64, number: u64, domain: DomainId, other_domains: Vec<DomainId>) -> Result<Box<Vtep>> {
+    fn vtep(
+        &self,
+        site: u64,
+        number: u64,
+        domain: DomainId,
+        other_domains: Vec<DomainId>,
+    ) -> Result<Box<Vtep>> {
         let address = Ipv4Addr::new(100, 64, site as u8, number as u8);
         let mut config = EvpnConfig {
             asn: 65_000,
@@ -194,7 +200,9 @@ impl Simulation {
         let mut tables = BTreeMap::new();
         for tenant in 0..self.size.tenants {
             let name = vrf(tenant);
-            config.vrfs.insert(name.clone(), IpVrfConfig { vni: Some(l3vni(tenant)?), ..IpVrfConfig::default() });
+            config
+                .vrfs
+                .insert(name.clone(), IpVrfConfig { vni: Some(l3vni(tenant)?), ..IpVrfConfig::default() });
             let mut settings = VrfSettings::new(65_000, address);
             settings.domain = domain;
             settings.other_domains.clone_from(&other_domains);
@@ -248,9 +256,14 @@ impl Simulation {
                 events.push(LocalEvent::VniUp { vni: l2vni, devices });
                 let kind = LocalRouteKind::Connected;
                 let route = LocalRoute { kind, gateway: None, interface: Some(bridge), metric: 0 };
-                events.push(LocalEvent::Route { vrf: vrf(tenant), prefix: subnet_prefix, route: Some(route) });
+                events.push(LocalEvent::Route {
+                    vrf: vrf(tenant),
+                    prefix: subnet_prefix,
+                    route: Some(route),
+                });
             }
-            let l3 = L3VniDevices { vni: l3vni, vxlan: device.clone(), svi: device, vtep: address, router_mac };
+            let l3 =
+                L3VniDevices { vni: l3vni, vxlan: device.clone(), svi: device, vtep: address, router_mac };
             let devices = VrfDevices {
                 form: VrfForm::Rule,
                 table: 1_000 + tenant as u32,
@@ -266,7 +279,11 @@ impl Simulation {
     /// The hosts behind a leaf: VNI, MAC, address.
     fn hosts_of(&self, node: Node) -> Result<Vec<(Vni, MacAddr, IpAddr)>> {
         let speaker = self.speakers.get(node).ok_or_else(|| unexpected("no such node"))?;
-        let place = self.speakers.iter().take(node).filter(|other| other.role == Role::Leaf && other.site == speaker.site);
+        let place = self
+            .speakers
+            .iter()
+            .take(node)
+            .filter(|other| other.role == Role::Leaf && other.site == speaker.site);
         let leaf = place.count() as u64;
         let size = &self.size;
         let per_subnet = size.hosts / (size.leaves * size.tenants * size.subnets);
@@ -320,8 +337,12 @@ impl Simulation {
                 self.turn(to, &mut work)?;
             } else {
                 // A reflector: to every other neighbour of the domain.
-                let others: Vec<Node> =
-                    speaker.peers.iter().filter(|(peer, of)| *peer != from && *of == domain).map(|(peer, _)| *peer).collect();
+                let others: Vec<Node> = speaker
+                    .peers
+                    .iter()
+                    .filter(|(peer, of)| *peer != from && *of == domain)
+                    .map(|(peer, _)| *peer)
+                    .collect();
                 for peer in others {
                     self.queue.push_back(Update { from: to, to: peer, said: said.clone() });
                 }
@@ -353,14 +374,18 @@ impl Simulation {
                     VrfOutput::Originate { domain, route, attributes } => {
                         to_send.push((domain, Said { route, attributes: Some(Arc::new(attributes)) }));
                     }
-                    VrfOutput::Withdraw { domain, route } => to_send.push((domain, Said { route, attributes: None })),
+                    VrfOutput::Withdraw { domain, route } => {
+                        to_send.push((domain, Said { route, attributes: None }))
+                    }
                 }
             }
         }
         let mut updates: Vec<(DomainId, Option<Arc<AttributeSet>>, Vec<Said>)> = Vec::new();
         for (domain, said) in to_send {
             remember(rib, &said, None);
-            let same = updates.iter_mut().find(|(of, attributes, _)| *of == domain && *attributes == said.attributes);
+            let same = updates
+                .iter_mut()
+                .find(|(of, attributes, _)| *of == domain && *attributes == said.attributes);
             match same {
                 Some((.., packed)) => packed.push(said),
                 None => updates.push((domain, said.attributes.clone(), vec![said])),
@@ -503,13 +528,17 @@ impl Vtep {
                         local_pref: Some(100),
                         ..AttributeSet::default()
                     };
-                    to_send.push((self.domain, Said { route: route.route, attributes: Some(Arc::new(attributes)) }));
+                    to_send.push((
+                        self.domain,
+                        Said { route: route.route, attributes: Some(Arc::new(attributes)) },
+                    ));
                 }
                 Output::Withdraw(route) => to_send.push((self.domain, Said { route, attributes: None })),
                 Output::Forward(change) => self.held.apply(change),
                 Output::Import(_) => {
                     // The engine asks for some; levels may be said again, so it gets all.
-                    let again = rib.values().filter_map(|(said, from)| Some(Work::Route(said.clone(), (*from)?)));
+                    let again =
+                        rib.values().filter_map(|(said, from)| Some(Work::Route(said.clone(), (*from)?)));
                     more.extend(again);
                 }
                 Output::VrfPath { vrf, prefix, source, path } => {
@@ -522,7 +551,12 @@ impl Vtep {
                                 .and_then(|(key, _)| rib.get(&key)?.0.attributes.clone())
                                 .or_else(|| current.clone())
                                 .ok_or_else(|| unexpected("a path without attributes"))?;
-                            Some(EvpnPath { path, attributes, router_id: Ipv4Addr::UNSPECIFIED, external: false })
+                            Some(EvpnPath {
+                                path,
+                                attributes,
+                                router_id: Ipv4Addr::UNSPECIFIED,
+                                external: false,
+                            })
                         }
                     };
                     table.path(prefix, source, path, now);
@@ -550,10 +584,16 @@ impl Held {
         }
         match change {
             ForwardingChange::Mac { vni, mac, wanted } => keep(&mut self.macs, (vni, mac), wanted.is_some()),
-            ForwardingChange::Neighbour { vni, ip, wanted } => keep(&mut self.neighbours, (vni, ip), wanted.is_some()),
+            ForwardingChange::Neighbour { vni, ip, wanted } => {
+                keep(&mut self.neighbours, (vni, ip), wanted.is_some())
+            }
             ForwardingChange::Flood { vni, vtep, wanted } => keep(&mut self.floods, (vni, vtep), wanted),
-            ForwardingChange::Route { vrf, prefix, wanted } => keep(&mut self.routes, (vrf, prefix), wanted.is_some()),
-            ForwardingChange::Probe { .. } | ForwardingChange::Announce { .. } | ForwardingChange::Proxy { .. } => {}
+            ForwardingChange::Route { vrf, prefix, wanted } => {
+                keep(&mut self.routes, (vrf, prefix), wanted.is_some())
+            }
+            ForwardingChange::Probe { .. }
+            | ForwardingChange::Announce { .. }
+            | ForwardingChange::Proxy { .. } => {}
         }
     }
 }
@@ -576,7 +616,11 @@ mod tests {
             for design in [Design::Flat, Design::Aggregated] {
                 let network = Simulation::run(size, design).unwrap();
                 for role in ROLES {
-                    assert_eq!(network.entries(role).unwrap(), size.entries(design, role), "{size:?} {design:?} {role:?}");
+                    assert_eq!(
+                        network.entries(role).unwrap(),
+                        size.entries(design, role),
+                        "{size:?} {design:?} {role:?}"
+                    );
                 }
             }
         }

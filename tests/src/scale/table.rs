@@ -24,7 +24,8 @@ pub fn markdown(size: &Size) -> String {
     for (role, name) in ROLES {
         let [flat, aggregated] = [Design::Flat, Design::Aggregated].map(|design| size.entries(design, role));
         let mut row = |what: &str, value: fn(&Entries) -> u64| {
-            let [flat, aggregated] = [&flat, &aggregated].map(|entries| entries.as_ref().map_or("-".into(), |entries| number(value(entries))));
+            let [flat, aggregated] = [&flat, &aggregated]
+                .map(|entries| entries.as_ref().map_or("-".into(), |entries| number(value(entries))));
             let _ = writeln!(text, "| {name}: {what} | {flat} | {aggregated} |");
         };
         row("EVPN routes", |entries| entries.evpn_routes);
@@ -37,7 +38,8 @@ pub fn markdown(size: &Size) -> String {
     }
     text += "\n| UPDATE messages of one move | flat | aggregated |\n|---|---|---|\n";
     for (moved, name) in [(Move::InsideSite, "inside a site"), (Move::AcrossSites, "to another site")] {
-        let [flat, aggregated] = [Design::Flat, Design::Aggregated].map(|design| size.messages(design, moved));
+        let [flat, aggregated] =
+            [Design::Flat, Design::Aggregated].map(|design| size.messages(design, moved));
         for (what, values) in [
             ("on all sessions", [flat.all, aggregated.all]),
             ("at a leaf of a third site", [flat.at_uninvolved_leaf, aggregated.at_uninvolved_leaf]),

@@ -207,9 +207,10 @@ impl CustomerEdge {
         for path in ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"] {
             ns.sysctl(path, "1")?;
         }
-        let mut config = "hostname ce\nrouter bgp 65101\n bgp router-id 203.0.113.1\n no bgp default ipv4-unicast\n \
+        let mut config =
+            "hostname ce\nrouter bgp 65101\n bgp router-id 203.0.113.1\n no bgp default ipv4-unicast\n \
              no bgp ebgp-requires-policy\n no bgp network import-check\n"
-            .to_owned();
+                .to_owned();
         let mut families = [String::new(), String::new()];
         for (leg, (leaf, subnet)) in legs.iter().enumerate() {
             let device = format!("c{leg}");
@@ -229,8 +230,9 @@ impl CustomerEdge {
             }
         }
         for ((name, family), (address, prefix)) in ["ipv4", "ipv6"].iter().zip(&families).zip(BEHIND_CE) {
-            config +=
-                &format!(" address-family {name} unicast\n  network {prefix}\n{family} exit-address-family\n");
+            config += &format!(
+                " address-family {name} unicast\n  network {prefix}\n{family} exit-address-family\n"
+            );
             let length = if *name == "ipv4" { 32 } else { 128 };
             ns.ip(&format!("addr add {address}/{length} dev lo"))?;
         }
@@ -283,7 +285,8 @@ pub fn customer_edge(reflector: Kind, forms: [Form; 2]) -> Result<()> {
 /// A prefix behind two border leaves: the first leaf has it through both, and loses what it
 /// loses while one of them leaves, then the other. Returns both losses, v4 and v6 added.
 pub fn ecmp_border_leaves(form: Form) -> Result<[Loss; 2]> {
-    let borders = [98, 99].map(|subnet| LeafPlan { extra: ce_lines(RED, subnet), ..LeafPlan::new(form, &[subnet]) });
+    let borders =
+        [98, 99].map(|subnet| LeafPlan { extra: ce_lines(RED, subnet), ..LeafPlan::new(form, &[subnet]) });
     let plan = Plan {
         leaves: [LeafPlan::new(form, &[10])].into_iter().chain(borders).collect(),
         ..Plan::new(form, &[])
@@ -365,7 +368,11 @@ pub fn machine_moves(fabric: &mut Fabric, from: (usize, u8), leaving: Leaving) -
         fabric.explain(pinger.wait_answered(STEADY, LIMIT))?;
         for address in fabric.machine.iter().flat_map(|machine| machine.host.host.addresses()) {
             for (index, other) in fabric.leaves.iter().enumerate() {
-                if fabric.machine.iter().all(|machine| other.plan.all_subnets().all(|subnet| subnet != machine.host.subnet)) {
+                if fabric
+                    .machine
+                    .iter()
+                    .all(|machine| other.plan.all_subnets().all(|subnet| subnet != machine.host.subnet))
+                {
                     fabric.wait_route(index, RED, &address.to_string(), &[place], LIMIT)?;
                 }
             }

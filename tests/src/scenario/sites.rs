@@ -35,12 +35,14 @@ fn wanted_at(sites: &Sites, index: usize, tenant: Tenant) -> Result<BTreeSet<Str
         if Some(*site) != own_site {
             wanted.extend(aggregates(*site));
         } else if other != index {
-            let foreign = leaf.plan.all_subnets().filter(|subnet| here.plan.all_subnets().all(|own| own != *subnet));
+            let foreign =
+                leaf.plan.all_subnets().filter(|subnet| here.plan.all_subnets().all(|own| own != *subnet));
             wanted.extend(foreign.flat_map(prefixes));
         }
     }
     let near = |host: &&RoutedHost| {
-        let known = sites.site_of.get(host.leaf).copied() == own_site || sites.stretched.contains(&host.subnet);
+        let known =
+            sites.site_of.get(host.leaf).copied() == own_site || sites.stretched.contains(&host.subnet);
         host.leaf != index && host.tenant == tenant && known
     };
     for host in sites.fabric.all_hosts().filter(near) {
@@ -57,8 +59,12 @@ pub fn leaves_hold_their_site_and_prefixes(sites: &Sites) -> Result<Vec<usize>> 
         for (tenant, _) in &leaf.tenants {
             let wanted = wanted_at(sites, index, *tenant)?;
             let seen = wait_for(&format!("{tenant}'s routes at {}: {wanted:?}", leaf.vtep), LIMIT, || {
-                let seen: BTreeSet<String> =
-                    leaf.routes(*tenant)?.into_iter().filter(|route| route.protocol == "bgp").map(|route| route.prefix).collect();
+                let seen: BTreeSet<String> = leaf
+                    .routes(*tenant)?
+                    .into_iter()
+                    .filter(|route| route.protocol == "bgp")
+                    .map(|route| route.prefix)
+                    .collect();
                 Ok(if seen == wanted { Ok(seen) } else { Err(two_sided(&wanted, &seen)) })
             });
             counts.push(sites.explain(sites.fabric.explain(seen))?.0.len());
@@ -78,11 +84,12 @@ fn two_sided(wanted: &BTreeSet<String>, seen: &BTreeSet<String>) -> String {
 fn no_strange_macs(sites: &Sites, index: usize) -> Result<()> {
     let leaf = sites.fabric.leaf(index)?;
     let own_site = sites.site_of.get(index).copied();
-    let strangers: Vec<IpAddr> = (sites.fabric.leaves.iter().zip(&sites.site_of).map(|(leaf, site)| (leaf.vtep, *site)))
-        .chain(sites.gateways.iter().enumerate().map(|(site, gateway)| (gateway.vtep, site)))
-        .filter(|(_, site)| Some(*site) != own_site)
-        .map(|(vtep, _)| vtep)
-        .collect();
+    let strangers: Vec<IpAddr> =
+        (sites.fabric.leaves.iter().zip(&sites.site_of).map(|(leaf, site)| (leaf.vtep, *site)))
+            .chain(sites.gateways.iter().enumerate().map(|(site, gateway)| (gateway.vtep, site)))
+            .filter(|(_, site)| Some(*site) != own_site)
+            .map(|(vtep, _)| vtep)
+            .collect();
     let strange: Vec<_> = kernel::fdb_of_all(&leaf.ns)?
         .into_iter()
         .filter(|(_, entry)| entry.vtep.is_some_and(|vtep| strangers.contains(&vtep)))
@@ -111,7 +118,12 @@ pub fn routes_in_text(text: &str) -> Vec<String> {
         // The status stands right before the route.
         .filter_map(|word| word.find('[').and_then(|start| word.get(start..)))
         // The legend has words where routes have numbers.
-        .filter(|route| route.split("]:[").nth(1).is_some_and(|field| field.starts_with(|digit: char| digit.is_ascii_digit())))
+        .filter(|route| {
+            route
+                .split("]:[")
+                .nth(1)
+                .is_some_and(|field| field.starts_with(|digit: char| digit.is_ascii_digit()))
+        })
         .map(str::to_owned)
         .collect();
     routes.sort();
@@ -129,7 +141,9 @@ fn type5(prefix: &str) -> String {
 pub fn core_holds_prefixes(sites: &Sites) -> Result<()> {
     let tenants = sites.fabric.leaf(0)?.tenants.len();
     let mut wanted: Vec<String> = (0..sites.gateways.len())
-        .flat_map(|site| aggregates(site).into_iter().chain(sites.stretched.iter().copied().flat_map(prefixes)))
+        .flat_map(|site| {
+            aggregates(site).into_iter().chain(sites.stretched.iter().copied().flat_map(prefixes))
+        })
         .flat_map(|prefix| std::iter::repeat_n(type5(&prefix), tenants))
         .collect();
     let away = sites.fabric.all_hosts().filter(|host| sites.stretched.contains(&host.subnet));
@@ -173,7 +187,8 @@ pub fn contributors_cross(aggregate: Aggregate) -> Result<()> {
             wanted.extend(aggregates(*site));
         }
     }
-    let wanted: Vec<String> = wanted.iter().map(|prefix| type5(prefix)).collect::<BTreeSet<_>>().into_iter().collect();
+    let wanted: Vec<String> =
+        wanted.iter().map(|prefix| type5(prefix)).collect::<BTreeSet<_>>().into_iter().collect();
     let seen = wait_for(&format!("{wanted:?} at the core"), LIMIT, || {
         let seen = evpn_routes(&sites.fabric.reflector)?;
         Ok(if seen == wanted { Ok(()) } else { Err(format!("{seen:?}")) })
@@ -184,7 +199,8 @@ pub fn contributors_cross(aggregate: Aggregate) -> Result<()> {
 /// A route map at the gateways, towards the core, keeps a subnet's prefix in its site; its hosts
 /// cross.
 pub fn a_route_map_keeps_a_subnet() -> Result<()> {
-    let plan = SitesPlan { aggregate: Aggregate::None, kept: vec![10], ..SitesPlan::new(&[&[&[10]], &[&[20]]]) };
+    let plan =
+        SitesPlan { aggregate: Aggregate::None, kept: vec![10], ..SitesPlan::new(&[&[&[10]], &[&[20]]]) };
     let sites = Sites::up(&plan)?;
     let mut wanted: Vec<String> = prefixes(20).iter().map(|prefix| type5(prefix)).collect();
     for address in sites.fabric.hosts.iter().flat_map(|host| host.host.addresses()) {
@@ -298,8 +314,12 @@ fn whereabouts(sites: &Sites, address: IpAddr, error: LabError) -> LabError {
             text += &format!("\n{route:?}");
         }
         for command in ["neigh show", "neigh show proxy"] {
-            let all = ns.ip(&format!("{}{command}", if address.is_ipv6() { "-6 " } else { "" })).unwrap_or_default();
-            all.lines().filter(|line| line.contains(&address.to_string())).for_each(|line| text += &format!("\n{command}: {line}"));
+            let all = ns
+                .ip(&format!("{}{command}", if address.is_ipv6() { "-6 " } else { "" }))
+                .unwrap_or_default();
+            all.lines()
+                .filter(|line| line.contains(&address.to_string()))
+                .for_each(|line| text += &format!("\n{command}: {line}"));
         }
         let bgp = speaker.command("show bgp l2vpn evpn").unwrap_or_default();
         let mut lines = bgp.lines().peekable();
@@ -329,10 +349,13 @@ pub fn one_subnet_in_two_sites() -> Result<()> {
             first_reply(from.ns(), address, LIMIT)?;
             let entry = kernel::neighbour(from.ns(), from.host.device, address)?;
             let mac = entry.and_then(|entry| entry.mac).unwrap_or_default();
-            ensure(mac == "00:00:5e:00:01:01", || format!("{address} is at {mac}, not at the gateway's MAC"))?;
+            ensure(mac == "00:00:5e:00:01:01", || {
+                format!("{address} is at {mac}, not at the gateway's MAC")
+            })?;
         }
     }
-    let questions = underlay.stop()?.iter().filter(|frame| frame.vni.is_some() && frame.payload.is_question()).count();
+    let questions =
+        underlay.stop()?.iter().filter(|frame| frame.vni.is_some() && frame.payload.is_question()).count();
     ensure(questions == 0, || format!("{questions} questions crossed"))?;
     (0..2).try_for_each(|index| no_strange_macs(&sites, index))
 }
@@ -484,8 +507,12 @@ pub fn ring_of_gateways() -> Result<()> {
     }
     let back: Vec<_> = subnets.iter().map(|prefix| ways(first, prefix)).collect::<Result<Vec<_>>>()?.concat();
     ensure(back.is_empty(), || format!("the first gateway has its own prefix from another: {back:?}"))?;
-    let without: String =
-        first.config_text()?.lines().filter(|line| !line.starts_with(" gateway ")).map(|line| format!("{line}\n")).collect();
+    let without: String = first
+        .config_text()?
+        .lines()
+        .filter(|line| !line.starts_with(" gateway "))
+        .map(|line| format!("{line}\n"))
+        .collect();
     first.reload(&without)?;
     for gateway in &gateways {
         for prefix in &subnets {

@@ -94,7 +94,9 @@ pub fn l3vni_changes(fabric: &Fabric, times: usize) -> Result<()> {
         .collect();
     let mut states: [Option<Vec<Vec<String>>>; 2] = [None, None];
     let home = fabric.leaves.iter().map(|leaf| kernel::holdings(&leaf.ns)).collect::<Result<Vec<_>>>()?;
-    for (texts, vni, state) in (0..times).flat_map(|_| [(&changed, RED.l3vni + 900, 0), (&original, RED.l3vni, 1)]) {
+    for (texts, vni, state) in
+        (0..times).flat_map(|_| [(&changed, RED.l3vni + 900, 0), (&original, RED.l3vni, 1)])
+    {
         for (leaf, text) in fabric.leaves.iter().zip(texts) {
             leaf.speaker.reload(text)?;
         }
@@ -115,7 +117,8 @@ pub fn l3vni_changes(fabric: &Fabric, times: usize) -> Result<()> {
             }
             None if state == 1 => *first = Some(home.clone()),
             None => {
-                *first = Some(fabric.leaves.iter().map(|leaf| settled(&leaf.ns)).collect::<Result<Vec<_>>>()?);
+                *first =
+                    Some(fabric.leaves.iter().map(|leaf| settled(&leaf.ns)).collect::<Result<Vec<_>>>()?);
             }
         }
     }
@@ -142,7 +145,9 @@ pub fn vrf_removed_leaves_nothing(fabric: &mut Fabric) -> Result<()> {
     let with = fabric.leaf(0)?.speaker.config_text()?;
     let without: String = with
         .lines()
-        .filter(|line| !line.starts_with("vrf ") && !line.starts_with(" vrf ") && !line.starts_with(" gateway "))
+        .filter(|line| {
+            !line.starts_with("vrf ") && !line.starts_with(" vrf ") && !line.starts_with(" gateway ")
+        })
         .filter(|line| *line != "exit-vrf" && *line != format!(" vni {}", RED.l3vni))
         .map(|line| format!("{line}\n"))
         .collect();
@@ -200,17 +205,20 @@ impl Held<'_> {
             Look::Neighbours => {
                 let mut all: Vec<String> = kernel::neighbours(self.room, &self.device)?
                     .iter()
-                    .map(|entry| format!("{} {:?} {} {:?}", entry.address, entry.mac, entry.external, entry.states))
+                    .map(|entry| {
+                        format!("{} {:?} {} {:?}", entry.address, entry.mac, entry.external, entry.states)
+                    })
                     .collect();
                 all.sort();
                 all
             }
             Look::Fdb => {
-                let mut all: Vec<String> =
-                    kernel::fdb(self.room, &self.vxlan)?
-                        .iter()
-                        .map(|entry| format!("{} {:?} {} {}", entry.mac, entry.vtep, entry.master, entry.external))
-                        .collect();
+                let mut all: Vec<String> = kernel::fdb(self.room, &self.vxlan)?
+                    .iter()
+                    .map(|entry| {
+                        format!("{} {:?} {} {}", entry.mac, entry.vtep, entry.master, entry.external)
+                    })
+                    .collect();
                 all.sort();
                 all
             }
@@ -232,8 +240,16 @@ impl Held<'_> {
 
 /// Everything that somebody does to what leads a tenant to another leaf.
 const CHANGES: [Change; 12] = [
-    ("IPv4 route deleted", |held| held.ip(&format!("route del {} table {}", held.prefixes[0], held.table)), Look::Routes),
-    ("IPv6 route deleted", |held| held.ip(&format!("-6 route del {} table {}", held.prefixes[1], held.table)), Look::Routes),
+    (
+        "IPv4 route deleted",
+        |held| held.ip(&format!("route del {} table {}", held.prefixes[0], held.table)),
+        Look::Routes,
+    ),
+    (
+        "IPv6 route deleted",
+        |held| held.ip(&format!("-6 route del {} table {}", held.prefixes[1], held.table)),
+        Look::Routes,
+    ),
     (
         "IPv4 route changed",
         |held| {
@@ -270,11 +286,18 @@ const CHANGES: [Change; 12] = [
         },
         Look::Routes,
     ),
-    ("router MAC neighbour deleted", |held| held.ip(&format!("neigh del {} dev {}", held.far, held.device)), Look::Neighbours),
+    (
+        "router MAC neighbour deleted",
+        |held| held.ip(&format!("neigh del {} dev {}", held.far, held.device)),
+        Look::Neighbours,
+    ),
     (
         "router MAC neighbour changed",
         |held| {
-            held.ip(&format!("neigh replace {} lladdr 02:66:66:66:66:66 dev {} nud permanent", held.far, held.device))
+            held.ip(&format!(
+                "neigh replace {} lladdr 02:66:66:66:66:66 dev {} nud permanent",
+                held.far, held.device
+            ))
         },
         Look::Neighbours,
     ),
@@ -293,8 +316,16 @@ const CHANGES: [Change; 12] = [
         },
         Look::Fdb,
     ),
-    ("IPv4 rule deleted", |held| held.ip(&format!("rule del iif {} lookup {}", held.device, held.table)), Look::Rules),
-    ("IPv6 rule deleted", |held| held.ip(&format!("-6 rule del iif {} lookup {}", held.device, held.table)), Look::Rules),
+    (
+        "IPv4 rule deleted",
+        |held| held.ip(&format!("rule del iif {} lookup {}", held.device, held.table)),
+        Look::Rules,
+    ),
+    (
+        "IPv6 rule deleted",
+        |held| held.ip(&format!("-6 rule del iif {} lookup {}", held.device, held.table)),
+        Look::Rules,
+    ),
     (
         "all routes of the tenant deleted",
         |held| {

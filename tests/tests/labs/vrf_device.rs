@@ -30,7 +30,8 @@ fn labs_of_vrf_devices_pass_in_uml() -> Result<()> {
         .env("WEFT_BIN_DIR", binaries)
         .output()
         .map_err(LabError::io("start tests/uml/run"))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(NO_GUEST) {
         eprintln!("skipped: {said}");
         return Ok(());
@@ -65,7 +66,9 @@ mod guest {
             return Ok(());
         }
         for forms in [[Form::Made, Form::FrrVrf], [Form::FrrVrf, Form::OperatorVrf]] {
-            routing::prefixes_and_hosts_are_routed(&Fabric::up(&pair(Kind::Weft, forms).tenants(&[RED, BLUE]))?)?;
+            routing::prefixes_and_hosts_are_routed(&Fabric::up(
+                &pair(Kind::Weft, forms).tenants(&[RED, BLUE]),
+            )?)?;
         }
         Ok(())
     }
