@@ -199,7 +199,14 @@ impl Core {
             let wait = bgp.graceful_restart.select_defer_time.unwrap_or(super::SELECT_DEFER_SECONDS);
             let until = now + Duration::from_secs(u64::from(wait));
             self.apply_peers(plan.peers);
-            self.rib.start_deferred(self.graceful_neighbours(), until);
+            self.rib.start_deferred(self.graceful_neighbours(None), until);
+            let names: Vec<VrfName> = self.vrfs.keys().cloned().collect();
+            for name in names {
+                let neighbours = self.graceful_neighbours(Some(&name));
+                if let Some(vrf) = self.vrfs.get_mut(&name) {
+                    vrf.table.rib_mut().start_deferred(neighbours, until);
+                }
+            }
         } else {
             self.apply_peers(plan.peers);
         }
@@ -209,10 +216,13 @@ impl Core {
 }
 
 impl Core {
-    /// The configured neighbours whose End-of-RIB tells that they have sent all.
-    fn graceful_neighbours(&self) -> Vec<(PeerId, Family)> {
+    /// The configured neighbours in an IP-VRF, or in none, whose End-of-RIB tells that they have
+    /// sent all.
+    fn graceful_neighbours(&self, vrf: Option<&VrfName>) -> Vec<(PeerId, Family)> {
         let graceful = self.peers.iter().filter(|peer| {
-            peer.settings.graceful_restart.enabled && peer.settings.administrative == Administrative::Up
+            peer.vrf() == vrf
+                && peer.settings.graceful_restart.enabled
+                && peer.settings.administrative == Administrative::Up
         });
         graceful.flat_map(|peer| peer.settings.families.keys().map(|family| (peer.id, *family))).collect()
     }

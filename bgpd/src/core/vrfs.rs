@@ -138,12 +138,12 @@ impl Core {
         let (key, _) = (Family::L2vpnEvpn.row().split)(&nlri).ok()?;
         let best = self.rib.multipath(Family::L2vpnEvpn, &key, 1).into_iter().next()?;
         let PathSource::Peer(sender) = best.source else { return None };
-        let live = self.peers.get(sender)?.live.as_ref();
-        let originator = best.attributes.originator_id;
+        // The RIB knows also a sender whose session is down and whose routes are kept.
+        let sender = self.rib.peer(sender)?;
         Some(EvpnPath {
             path,
-            router_id: originator.or(live.map(|live| live.negotiated.remote_id))?,
-            external: live.is_some_and(|live| live.negotiated.kind == PeerKind::External),
+            router_id: best.attributes.originator_id.unwrap_or(sender.router_id),
+            external: sender.kind == PeerKind::External,
             attributes: best.attributes,
         })
     }
