@@ -3,8 +3,10 @@
 //!
 //! ```text
 //! map marks { ifname : mark }                  every routed interface of every tenant
+//! set gateways4, gateways6                     the tenants' gateways
 //! prerouting   iifname in marks: its mark is set, so that replies find the tenant's table again
 //! input        iifname in marks: jump tenant   what a tenant may say to the router itself
+//!              other iifname, daddr in gateways: drop, since the kernel has them in the table `local`, too
 //! postrouting  oifname in marks: the mark is cleared, since vxlan would look its VTEP up with it
 //! ```
 //!
@@ -18,14 +20,17 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 use socket2::SockRef;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// The table's name.
 pub const TABLE: &str = "weft";
 const MAP: &str = "marks";
+const GATEWAYS4: &str = "gateways4";
+const GATEWAYS6: &str = "gateways6";
 /// `NFPROTO_INET`: IPv4 and IPv6.
 const INET: u8 = 1;
 /// `NFNL_SUBSYS_NFTABLES`, as the high octet of a message's type.
@@ -58,6 +63,7 @@ const ACCEPT: i32 = 1;
 const JUMP: i32 = -3;
 
 const META_MARK: u32 = 3;
+const META_NFPROTO: u32 = 15;
 const META_IIFNAME: u32 = 6;
 const META_OIFNAME: u32 = 7;
 const META_L4PROTO: u32 = 16;
@@ -66,6 +72,12 @@ const CMP_EQ: u32 = 0;
 const CMP_NEQ: u32 = 1;
 const CMP_LTE: u32 = 3;
 const CMP_GTE: u32 = 5;
+
+/// `NFPROTO_IPV4`, `NFPROTO_IPV6`.
+const IPV4: u8 = 2;
+const IPV6: u8 = 10;
+/// `NFT_PAYLOAD_NETWORK_HEADER`.
+const NETWORK_HEADER: u32 = 1;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -76,6 +88,15 @@ const DHCP_SERVER: u16 = 67;
 const DHCPV6_SERVER: u16 = 547;
 /// Where traceroute sends to: nobody listens there, and the answer says so.
 const TRACEROUTE: (u16, u16) = (33_434, 33_523);
+
+/// What the table holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ruleset {
+    /// The mark of what comes in by an interface, by its name.
+    pub marks: BTreeMap<String, u32>,
+    /// Addresses of the tenants' gateways, which nobody else may reach.
+    pub gateways: BTreeSet<IpAddr>,
+}
 
 /// A message being written: all of a batch share one buffer and count their sequence.
 struct Batch<'a> {
@@ -126,6 +147,32 @@ impl Batch<'_> {
         });
     }
 
+    /// A set of addresses; `form`: nft's number of their type, octets of a key, number in this batch.
+    fn addresses(&mut self, name: &str, form: (u32, u32, u32), addresses: &[IpAddr]) {
+        let (kind, length, id) = form;
+        self.change(NEWSET, NLM_F_CREATE, |set| {
+            set.text(2, name);
+            for (attribute, value) in [(3, 0), (4, kind), (5, length), (10, id)] {
+                number(set, attribute, value);
+            }
+        });
+        for some in addresses.chunks(ELEMENTS) {
+            self.change(NEWSETELEM, NLM_F_CREATE, |elements| {
+                elements.text(2, name);
+                elements.nest(3, |list| {
+                    for address in some {
+                        list.nest(1, |element| {
+                            element.nest(1, |key| match address {
+                                IpAddr::V4(ip) => key.attribute(1, &ip.octets()),
+                                IpAddr::V6(ip) => key.attribute(1, &ip.octets()),
+                            });
+                        });
+                    }
+                });
+            });
+        }
+    }
+
     fn rule(&mut self, chain: &str, expressions: impl FnOnce(&mut MessageBuffer)) {
         self.change(NEWRULE, NLM_F_CREATE | NLM_F_APPEND, |message| {
             message.text(2, chain);
@@ -170,8 +217,13 @@ fn look_up(to: &mut MessageBuffer) {
 
 /// Goes on only where the second register compares so.
 fn compare(to: &mut MessageBuffer, how: u32, value: &[u8]) {
+    compare_with(to, REGISTER_2, how, value);
+}
+
+/// Goes on only where a register compares so.
+fn compare_with(to: &mut MessageBuffer, register: u32, how: u32, value: &[u8]) {
     expression(to, "cmp", |cmp| {
-        number(cmp, 1, REGISTER_2);
+        number(cmp, 1, register);
         number(cmp, 2, how);
         cmp.nest(3, |data| data.attribute(1, value));
     });
@@ -207,7 +259,7 @@ fn verdict(to: &mut MessageBuffer, code: i32, chain: Option<&str>) {
 }
 
 /// Writes the whole table in place of whatever was there. Gives the last sequence number.
-pub fn replace(marks: &BTreeMap<String, u32>, first_sequence: u32, to: &mut MessageBuffer) -> u32 {
+pub fn replace(wanted: &Ruleset, first_sequence: u32, to: &mut MessageBuffer) -> u32 {
     let mut batch = Batch { buffer: to, sequence: first_sequence };
     batch.frame(BATCH_BEGIN);
     // Made, so that it can be removed: a transaction fails at what is not there.
@@ -221,7 +273,7 @@ pub fn replace(marks: &BTreeMap<String, u32>, first_sequence: u32, to: &mut Mess
             number(set, kind, value);
         }
     });
-    let all: Vec<(&String, &u32)> = marks.iter().collect();
+    let all: Vec<(&String, &u32)> = wanted.marks.iter().collect();
     for some in all.chunks(ELEMENTS) {
         batch.change(NEWSETELEM, NLM_F_CREATE, |elements| {
             elements.text(2, MAP);
@@ -235,6 +287,9 @@ pub fn replace(marks: &BTreeMap<String, u32>, first_sequence: u32, to: &mut Mess
             });
         });
     }
+    let (ipv4, ipv6): (Vec<IpAddr>, Vec<IpAddr>) = wanted.gateways.iter().partition(|ip| ip.is_ipv4());
+    batch.addresses(GATEWAYS4, (7, 4, 2), &ipv4);
+    batch.addresses(GATEWAYS6, (8, 16, 3), &ipv6);
     // Numbers of the hooks: prerouting, input, postrouting. The priority is that of mangle.
     batch.chain("prerouting", Some((0, -150)));
     batch.chain("tenant", None);
@@ -250,6 +305,26 @@ pub fn replace(marks: &BTreeMap<String, u32>, first_sequence: u32, to: &mut Mess
         look_up(to);
         verdict(to, JUMP, Some("tenant"));
     });
+    // Offset and length of the destination address in the two network headers.
+    for (family, set, offset, length) in [(IPV4, GATEWAYS4, 16, 4), (IPV6, GATEWAYS6, 24, 16)] {
+        batch.rule("input", |to| {
+            load_meta(to, META_IIFNAME, REGISTER_1);
+            compare_with(to, REGISTER_1, CMP_NEQ, &name_key("lo"));
+            load_meta(to, META_NFPROTO, REGISTER_2);
+            compare(to, CMP_EQ, &[family]);
+            expression(to, "payload", |payload| {
+                number(payload, 1, REGISTER_1);
+                number(payload, 2, NETWORK_HEADER);
+                number(payload, 3, offset);
+                number(payload, 4, length);
+            });
+            expression(to, "lookup", |lookup| {
+                lookup.text(1, set);
+                number(lookup, 2, REGISTER_1);
+            });
+            verdict(to, DROP, None);
+        });
+    }
     batch.rule("postrouting", |to| {
         load_meta(to, META_OIFNAME, REGISTER_1);
         look_up(to);
@@ -380,9 +455,9 @@ impl Nftables {
     ///
     /// # Errors
     /// See [`RequestError`]; nothing has changed then.
-    pub fn replace(&mut self, marks: &BTreeMap<String, u32>) -> Result<(), RequestError> {
+    pub fn replace(&mut self, wanted: &Ruleset) -> Result<(), RequestError> {
         self.out.clear();
-        let last = replace(marks, self.sequence, &mut self.out);
+        let last = replace(wanted, self.sequence, &mut self.out);
         self.transact(last)
     }
 

@@ -60,7 +60,7 @@ impl Routed {
         let mut notices = self.sysctls.keep(&self.wanted, links);
         // Rules of ours and none wanted: there was another run, or there were other lines.
         let leftover = routing.rules.iter().any(Rule::is_ours);
-        notices.extend(self.marks.keep(&self.wanted.marks, leftover, now));
+        notices.extend(self.marks.keep(&self.wanted.filter, leftover, now));
         notices
     }
 

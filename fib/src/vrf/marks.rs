@@ -2,9 +2,8 @@
 //! say to the router. Without nf_tables tenants are routed all the same; the gateway does not answer then.
 
 use crate::event::FibNotice;
-use crate::netlink::nftables::Nftables;
+use crate::netlink::nftables::{Nftables, Ruleset};
 use crate::netlink::socket::RequestError;
-use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 use tracing::debug;
@@ -19,7 +18,7 @@ const QUICK_REPAIRS: u32 = 10;
 pub struct MarkKeeper {
     nftables: Option<Nftables>,
     /// What was written; `None`: that is to be done.
-    written: Option<BTreeMap<String, u32>>,
+    written: Option<Ruleset>,
     until: Option<Instant>,
     repairs: u32,
     told: bool,
@@ -55,17 +54,17 @@ impl MarkKeeper {
     }
 
     /// Writes the table as it should be, if it is not. `leftover`: an earlier run may have left one.
-    pub fn keep(&mut self, marks: &BTreeMap<String, u32>, leftover: bool, now: Instant) -> Option<FibNotice> {
-        if marks.is_empty() && self.nftables.is_none() && !leftover {
+    pub fn keep(&mut self, wanted: &Ruleset, leftover: bool, now: Instant) -> Option<FibNotice> {
+        if wanted.marks.is_empty() && self.nftables.is_none() && !leftover {
             self.until = None;
             return None;
         }
-        if self.written.as_ref() == Some(marks) || self.until.is_some_and(|until| until > now) {
+        if self.written.as_ref() == Some(wanted) || self.until.is_some_and(|until| until > now) {
             return None;
         }
-        match self.write(marks) {
+        match self.write(wanted) {
             Ok(()) => {
-                self.written = Some(marks.clone());
+                self.written = Some(wanted.clone());
                 self.until = None;
                 self.told = false;
                 None
@@ -78,19 +77,19 @@ impl MarkKeeper {
                     "gateways of VRFs do not answer, since packets cannot be marked: {error}; \
                      use a kernel with nf_tables (CONFIG_NF_TABLES_INET)"
                 );
-                (!marks.is_empty() && !std::mem::replace(&mut self.told, true))
+                (!wanted.marks.is_empty() && !std::mem::replace(&mut self.told, true))
                     .then_some(FibNotice::Setting { error })
             }
         }
     }
 
-    fn write(&mut self, marks: &BTreeMap<String, u32>) -> Result<(), RequestError> {
+    fn write(&mut self, wanted: &Ruleset) -> Result<(), RequestError> {
         let nftables = match &mut self.nftables {
             Some(nftables) => nftables,
             None => self.nftables.insert(Nftables::open()?),
         };
-        if !marks.is_empty() {
-            return nftables.replace(marks);
+        if !wanted.marks.is_empty() {
+            return nftables.replace(wanted);
         }
         if nftables.is_there()? { nftables.remove() } else { Ok(()) }
     }

@@ -72,7 +72,7 @@ impl SysctlKeeper {
             }
             forward_ipv6(name, &mut failed);
         }
-        let rules = !wanted.marks.is_empty();
+        let rules = !wanted.filter.marks.is_empty();
         if rules && !self.replies_done {
             for file in REPLIES {
                 set(&Path::new(ROOT).join(file), "1", &mut failed);

@@ -6,9 +6,11 @@ use super::tenant::{Tenant, Tenants};
 use crate::config::FibConfig;
 use crate::devices::{bridge_name, is_ours, vxlan_name};
 use crate::model::{Address, Link, LinkKind, Links};
+use crate::netlink::nftables::Ruleset;
 use crate::netlink::rule::{Rule, RuleAction, TABLE_LOCAL};
 use crate::netlink::table::TableRoute;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use weft_evpn::vrf::VrfForm;
 use weft_evpn::{Vni, VrfName};
 
@@ -34,8 +36,8 @@ pub struct Wanted {
     pub routes: BTreeSet<TableRoute>,
     /// Routed interfaces of ours, by name. They may not be there yet.
     pub interfaces: BTreeMap<String, Role>,
-    /// The mark of what comes in by an interface.
-    pub marks: BTreeMap<String, u32>,
+    /// Marks of what comes in by tenants' interfaces, and what others may not reach.
+    pub filter: Ruleset,
 }
 
 /// The devices of an L3VNI.
@@ -140,7 +142,17 @@ pub fn want(config: &FibConfig, links: &Links, tenants: &Tenants) -> Wanted {
         }
         wanted.add(tenant, &interfaces);
     }
+    wanted.filter.gateways = gateways_of_marked(&wanted, links);
     wanted
+}
+
+/// The gateways of the tenants whose interfaces are marked, without those that an interface of nobody's has, too.
+fn gateways_of_marked(wanted: &Wanted, links: &Links) -> BTreeSet<IpAddr> {
+    let (marked, others): (Vec<&Link>, Vec<&Link>) =
+        links.iter().partition(|link| wanted.filter.marks.contains_key(&link.name));
+    let gateways = marked.iter().filter_map(|link| wanted.addresses.get(&link.index)).flatten();
+    let elsewhere: BTreeSet<IpAddr> = others.iter().flat_map(|link| links.addresses(link.index)).collect();
+    gateways.map(|gateway| gateway.ip).filter(|ip| !elsewhere.contains(ip)).collect()
 }
 
 /// The protocol that marks addresses as ours.
@@ -162,7 +174,7 @@ impl Wanted {
         self.rules.extend(form.common_rules());
         self.routes.extend(form.base_routes(tenant));
         if form.needs_marks() {
-            self.marks.extend(interfaces.iter().map(|interface| (interface.clone(), tenant.table)));
+            self.filter.marks.extend(interfaces.iter().map(|interface| (interface.clone(), tenant.table)));
         }
         // Where the operator makes the VRF devices, the operator says where the router's own addresses come.
         if tenant.ours {
