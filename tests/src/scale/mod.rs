@@ -151,7 +151,8 @@ impl Size {
     /// The UPDATE messages of a move: the new leaf advertises the MAC and the MAC with its address
     /// (their route targets differ: two messages), the old leaf withdraws both in one; each goes
     /// to everybody in the domain. Across sites the aggregated design adds one prefix, to everybody in
-    /// every other site.
+    /// every other site; and the old leaf lets the address go as soon as it hears that prefix, the MAC when its
+    /// port goes down: one message more.
     pub fn messages(&self, design: Design, moved: Move) -> Messages {
         const OF_LEAVES: u64 = 3;
         match (design, moved) {
@@ -162,10 +163,11 @@ impl Size {
             }
             (Design::Aggregated, inside_or_across) => {
                 // To the reflector, the site's other leaves, the gateway.
-                let own_domain = OF_LEAVES * (1 + (self.leaves - 1) + 1);
+                let everybody = 1 + (self.leaves - 1) + 1;
                 match inside_or_across {
-                    Move::InsideSite => Messages { all: own_domain, ..Messages::default() },
+                    Move::InsideSite => Messages { all: OF_LEAVES * everybody, ..Messages::default() },
                     Move::AcrossSites => {
+                        let own_domain = (OF_LEAVES + 1) * everybody;
                         // To the core, the other gateways, and from each to its reflector and its leaves.
                         let prefix = 1 + (self.sites - 1) * (1 + 1 + self.leaves);
                         Messages { all: own_domain + prefix, at_uninvolved_leaf: 1, at_core: 1 }
@@ -214,6 +216,6 @@ mod tests {
         assert_eq!((inside.all, inside.at_uninvolved_leaf, inside.at_core), (123, 0, 0));
         assert_eq!(Size::LARGE.messages(Design::Flat, Move::InsideSite).all, 12_300);
         let across = Size::LARGE.messages(Design::Aggregated, Move::AcrossSites);
-        assert_eq!((across.all, across.at_uninvolved_leaf, across.at_core), (123 + 4_159, 1, 1));
+        assert_eq!((across.all, across.at_uninvolved_leaf, across.at_core), (164 + 4_159, 1, 1));
     }
 }
