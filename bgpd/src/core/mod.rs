@@ -52,6 +52,9 @@ const SELECT_DEFER_SECONDS: u16 = 360;
 const KERNEL_WAIT: Duration = Duration::from_secs(5);
 /// How long the end waits for the sessions' goodbyes and the kernel's clearing.
 const END_WAIT: Duration = Duration::from_secs(5);
+/// How long the kernel forwards on after the goodbyes, so that the others have other ways before
+/// ours is gone.
+const PARTING: Duration = Duration::from_millis(300);
 
 /// RIB, EVPN tables and neighbours, and the ends of the channels to the rest of the daemon.
 #[derive(Debug)]
@@ -226,8 +229,12 @@ impl Core {
 
     /// Goodbye: neighbours get a Cease, the kernel loses our entries, the mark of the run goes.
     pub(crate) async fn end(mut self) {
+        let had_neighbours = self.peers.iter().any(|peer| peer.live.is_some());
         self.sessions.shutdown(Cease::AdministrativeShutdown(None)).await;
         if let Some(fib) = self.fib.take() {
+            if had_neighbours {
+                tokio::time::sleep(PARTING).await;
+            }
             let (done, finished) = tokio::sync::oneshot::channel();
             fib.send(FibRequest::Shutdown { flush: true, done });
             if tokio::time::timeout(END_WAIT, finished).await.is_err() {
