@@ -62,11 +62,14 @@ impl Core {
         let asn = |config: &Config| config.bgp.as_ref().map(|bgp| bgp.asn);
         if asn(&self.config) != asn(&config) {
             // Another AS is another speaker: the old one says goodbye, then the new one begins
-            // with empty tables.
-            let nobody = Config { bgp: None, ..self.config.clone() };
-            let farewell = self.plan(&nobody).map_err(|error| ExecError(error.to_string()))?;
-            self.carry_out(nobody, farewell, now);
-            self.settle(now);
+            // with empty tables. Where there was none, there is nothing to say, and nothing may be
+            // taken from the kernel that an earlier run has left for us.
+            if self.config.bgp.is_some() {
+                let nobody = Config { bgp: None, ..self.config.clone() };
+                let farewell = self.plan(&nobody).map_err(|error| ExecError(error.to_string()))?;
+                self.carry_out(nobody, farewell, now);
+                self.settle(now);
+            }
             self.rib = Rib::new(plan.rib.clone().unwrap_or_else(no_bgp), now);
         }
         self.carry_out(config, plan, now);
