@@ -23,23 +23,24 @@ fn a_leaf_holds_its_own_site_and_one_prefix_for_each_other() -> Result<()> {
     sites::gateways_discard_behind_their_aggregates(&lab)
 }
 
-fn away_and_home(leaving: Leaving) -> Result<()> {
+fn away_and_home(leaving: Leaving, limit: usize) -> Result<()> {
     let mut lab = two_sites()?;
     for _ in 0..2 {
         let journey = sites::away_and_home(&mut lab, leaving)?;
-        assert!(journey.worst() <= 3, "{journey:?}");
+        assert!(journey.worst() <= limit, "{journey:?}");
     }
     Ok(())
 }
 
 #[test]
 fn a_machine_that_goes_to_the_other_site_and_home_is_followed() -> Result<()> {
-    away_and_home(Leaving::PortDown)
+    away_and_home(Leaving::PortDown, 3)
 }
 
 #[test]
 fn a_machine_that_leaves_its_site_unseen_is_followed() -> Result<()> {
-    away_and_home(Leaving::Silent)
+    // No port goes down: nothing is known before the word has come through two gateways.
+    away_and_home(Leaving::Silent, 30)
 }
 
 #[test]

@@ -468,7 +468,7 @@ impl Evpn {
                 }
             }
             Ask::Returned(_, ip) => instance.return_ip(ip, turn),
-            Ask::Forget(_, ip) => instance.forget_away(ip),
+            Ask::Forget(_, ip) => instance.forget_away(ip, turn),
         }
     }
 }

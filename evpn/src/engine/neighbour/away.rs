@@ -3,6 +3,7 @@
 //! duplicate detection counts, and an address that moved too often is not asked for any more.
 
 use super::{Cause, MacVrf, Turn};
+use crate::forwarding::ForwardingChange;
 use std::net::IpAddr;
 
 impl MacVrf {
@@ -46,11 +47,16 @@ impl MacVrf {
         }
     }
 
-    /// No prefix route says any more that a host is elsewhere.
-    pub(in crate::engine) fn forget_away(&mut self, ip: IpAddr) {
-        if let Some(rare) = self.ips.get_mut(ip).and_then(|entry| entry.rare.as_mut()) {
-            rare.away = false;
-            self.prune_ip(ip);
+    /// No prefix route says any more that a host is elsewhere. One that we gave up for such a route
+    /// and that nobody has now is asked for: its answer to the first question may have been lost, and
+    /// a host that only answers would never be found again.
+    pub(in crate::engine) fn forget_away(&mut self, ip: IpAddr, turn: &mut Turn<'_>) {
+        let Some(entry) = self.ips.get_mut(ip) else { return };
+        let lost = entry.binding().is_none() && !entry.moves().is_frozen();
+        let Some(rare) = entry.rare.as_mut() else { return };
+        if std::mem::replace(&mut rare.away, false) && lost {
+            turn.forward(ForwardingChange::Probe { vni: self.vni, ip, mac: None });
         }
+        self.prune_ip(ip);
     }
 }

@@ -77,6 +77,16 @@ fn a_host_that_answers_is_here_again_and_the_route_is_overruled() {
 }
 
 #[test]
+fn a_host_given_up_for_a_route_that_goes_is_asked_for_again() {
+    let mut leaf = here();
+    let away = prefix(9, "10.0.0.1/32");
+    leaf.update(&away);
+    leaf.probes.clear();
+    leaf.withdraw(&away);
+    assert_eq!(leaf.probes, [(ip(HOST), None)], "its first answer may have been lost");
+}
+
+#[test]
 fn a_host_that_goes_is_reached_by_the_route_that_was_overruled() {
     let mut leaf = here();
     leaf.update(&prefix(9, "10.0.0.1/32"));
