@@ -89,7 +89,7 @@ pub fn prefixes(subnet: u8) -> [String; 2] {
 /// The number whose hexadecimal digits look like the decimal ones of `number`.
 fn decimal(number: u8) -> u16 {
     let number = u16::from(number);
-    (number / 100) << 8 | (number / 10 % 10) << 4 | number % 10
+    ((number / 100) << 8) | ((number / 10 % 10) << 4) | (number % 10)
 }
 
 #[cfg(test)]
