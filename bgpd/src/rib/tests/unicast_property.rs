@@ -498,9 +498,9 @@ impl Run {
             }
             assert_eq!(advertised, told, "advertised routes of neighbour {n}");
         }
-        for prefix in 0..PREFIXES.len() {
+        for (prefix, name) in PREFIXES.iter().enumerate() {
             let known = self.known.get(&key(prefix)).cloned().unwrap_or_default();
-            assert_eq!(known, self.model.multipath(prefix), "paths of {}", PREFIXES[prefix]);
+            assert_eq!(known, self.model.multipath(prefix), "paths of {name}");
         }
     }
 

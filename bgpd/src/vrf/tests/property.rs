@@ -73,9 +73,12 @@ struct Model {
     active: bool,
 }
 
+/// What the decision compares, in its order: more is better.
+type Preference = (bool, Reverse<usize>, Reverse<u32>, Reverse<Origin>, Reverse<Option<u32>>, bool);
+
 #[derive(Debug, Clone)]
 struct Path {
-    key: (bool, Reverse<usize>, Reverse<u32>, Reverse<Origin>, Reverse<Option<u32>>, bool),
+    key: Preference,
     identifier: u32,
     ways: Vec<VrfNextHop>,
     from: Option<DomainId>,
