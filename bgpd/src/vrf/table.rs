@@ -266,6 +266,8 @@ impl VrfTable {
         }
         if effect.known && self.aggregates.covering(prefix).next().is_some() {
             self.dirty.extend(self.routes.range(inside(prefix)).map(|(prefix, _)| *prefix));
+            // A gateway's subnet without a path is no route while nothing is said of it.
+            self.dirty.extend(self.settings.gateway_subnets.range(inside(prefix)));
         }
     }
 
