@@ -18,7 +18,8 @@ use weft_evpn::{
 };
 use weft_fib::FibRequest;
 
-/// One IP-VRF.
+/// One IP-VRF. It is kept while it is configured or the kernel has it: what the kernel side has
+/// said once it does not say again when the configuration comes later, or goes and comes back.
 #[derive(Debug)]
 pub struct Vrf {
     /// Its routes.
@@ -27,6 +28,12 @@ pub struct Vrf {
     pub devices: Option<VrfDevices>,
     /// It is configured.
     wanted: bool,
+}
+
+impl Vrf {
+    fn new(name: VrfName, now: Instant) -> Self {
+        Self { table: VrfTable::new(name, now), devices: None, wanted: false }
+    }
 }
 
 /// All IP-VRFs, by name.
@@ -73,7 +80,7 @@ impl Core {
 
     /// Sessions in the IP-VRF are bound to its devices, so they hear of them first.
     fn vrf_devices(&mut self, name: &VrfName, devices: Option<VrfDevices>, now: Instant) {
-        let Some(vrf) = self.vrfs.get_mut(name) else { return };
+        let vrf = self.vrfs.entry(name.clone()).or_insert_with(|| Vrf::new(name.clone(), now));
         if vrf.devices == devices {
             return;
         }
@@ -85,6 +92,7 @@ impl Core {
         let listen = vrf.devices.as_ref().map(VrfBinding::listen_devices).unwrap_or_default();
         self.sessions.set_vrf_devices(name, listen);
         self.rebind_peers(name);
+        self.close_vrfs(now);
     }
 
     /// Neighbours in an IP-VRF get the device that they are reached by now.
@@ -155,32 +163,30 @@ impl Core {
         }
     }
 
-    /// IP-VRFs that are configured get their tables and settings. Those that are no more stay
-    /// until `close_vrfs`, since EVPN has not let go of them yet.
-    pub(super) fn apply_vrfs(&mut self, wanted: BTreeMap<VrfName, VrfSettings>, now: Instant) {
-        for vrf in self.vrfs.values_mut() {
-            vrf.wanted = false;
+    /// IP-VRFs that are configured get their tables and settings; of the others nothing is
+    /// wanted any more.
+    pub(super) fn apply_vrfs(&mut self, mut wanted: BTreeMap<VrfName, VrfSettings>, now: Instant) {
+        for name in wanted.keys() {
+            self.vrfs.entry(name.clone()).or_insert_with(|| Vrf::new(name.clone(), now));
         }
-        for (name, settings) in wanted {
-            let vrf = self.vrfs.entry(name.clone()).or_insert_with(|| Vrf {
-                table: VrfTable::new(name.clone(), now),
-                devices: None,
-                wanted: true,
-            });
-            vrf.wanted = true;
-            for peer in vrf.table.configure(settings, now) {
-                for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
-                    self.ask_again(peer, family);
-                }
+        let mut ask = Vec::new();
+        for (name, vrf) in &mut self.vrfs {
+            let settings = wanted.remove(name);
+            vrf.wanted = settings.is_some();
+            let nothing = || VrfSettings::new(0, std::net::Ipv4Addr::UNSPECIFIED);
+            ask.extend(vrf.table.configure(settings.unwrap_or_else(nothing), now));
+        }
+        for peer in ask {
+            for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+                self.ask_again(peer, family);
             }
         }
     }
 
-    /// IP-VRFs that are configured no more take back what they have said.
+    /// IP-VRFs that nobody wants and the kernel does not have take back what they have said.
     pub(super) fn close_vrfs(&mut self, now: Instant) {
         let mut outputs = Vec::new();
-        for (name, vrf) in self.vrfs.extract_if(.., |_, vrf| !vrf.wanted) {
-            self.sessions.set_vrf_devices(&name, Vec::new());
+        for (_, vrf) in self.vrfs.extract_if(.., |_, vrf| !vrf.wanted && vrf.devices.is_none()) {
             vrf.table.close(&mut outputs);
         }
         self.vrf_outputs(outputs, now);

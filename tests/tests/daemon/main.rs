@@ -6,6 +6,7 @@ mod addresses;
 mod refusals;
 mod shell;
 mod signals;
+mod vrfs;
 
 use std::process::{Output, Stdio};
 use std::sync::Arc;
