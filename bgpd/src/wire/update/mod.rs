@@ -105,24 +105,30 @@ impl NlriBlock {
     }
 
     /// The NLRI in the block, each with its path identifier (0 without add-path) and its wire
-    /// form without it.
+    /// form without it. Those that alone are as good as withdrawn are passed over.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let measure = self.family.row().measure;
         let (mut rest, add_path) = (self.wire.as_ref(), self.add_path);
         std::iter::from_fn(move || {
-            let mut path_id = 0;
-            if add_path {
-                let (id, tail) = rest.split_first_chunk::<4>()?;
-                path_id = u32::from_be_bytes(*id);
-                rest = tail;
+            loop {
+                let mut path_id = 0;
+                if add_path {
+                    let (id, tail) = rest.split_first_chunk::<4>()?;
+                    path_id = u32::from_be_bytes(*id);
+                    rest = tail;
+                }
+                if rest.is_empty() {
+                    return None;
+                }
+                match measure(rest) {
+                    Ok(length) => {
+                        let (nlri, tail) = rest.split_at_checked(length)?;
+                        rest = tail;
+                        return Some((path_id, nlri));
+                    }
+                    Err(error) => rest = rest.get(error.octets_to_skip()?..)?,
+                }
             }
-            if rest.is_empty() {
-                return None;
-            }
-            let length = measure(rest).ok()?;
-            let (nlri, tail) = rest.split_at_checked(length)?;
-            rest = tail;
-            Some((path_id, nlri))
         })
     }
 }
