@@ -6,6 +6,7 @@
 pub mod basics;
 pub mod drift;
 pub mod interop;
+pub mod invalid;
 pub mod movement;
 pub mod resilience;
 pub mod routing;
