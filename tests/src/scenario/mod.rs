@@ -13,3 +13,4 @@ pub mod routing;
 pub mod scale;
 pub mod sites;
 pub mod upkeep;
+pub mod vni_role;
