@@ -238,7 +238,8 @@ impl Service {
                     }
                 }
                 ForwardingChange::Announce { vni, ip, mac } => {
-                    if let (Some(snooping), Some(served)) = (&self.snooping, self.kernel.served.get(&vni)) {
+                    if let (Some(snooping), Some(served)) = (&mut self.snooping, self.kernel.served.get(&vni))
+                    {
                         snooping.announce(vni, served, ip, mac);
                     }
                 }
