@@ -116,3 +116,14 @@ fn tenants_of_both_families_are_bridged_and_routed_over_ipv6_vteps() -> Result<(
     routing::vteps_are_ipv6(&fabric)?;
     routing::tenants_do_not_leak(&fabric)
 }
+
+#[test]
+fn a_machine_that_moves_so_often_that_it_is_a_duplicate_is_followed_each_time() -> Result<()> {
+    let plan = Plan::new(form(), &[&[10], &[10, 20], &[30]]).machine(10, &[0, 1]);
+    let mut fabric = Fabric::up(&plan)?;
+    for _ in 0..4 {
+        let losses = routing::machine_moves(&mut fabric, (2, 30), Leaving::Silent)?;
+        assert!(losses.iter().all(|loss| loss.lost <= 30), "{losses:?}");
+    }
+    Ok(())
+}
