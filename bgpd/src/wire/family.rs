@@ -49,6 +49,8 @@ pub struct FamilyRow {
     /// How long the NLRI at the front of these bytes is (no path identifier), after checking
     /// its syntax as the family asks.
     pub measure: fn(&[u8]) -> Result<usize, NlriError>,
+    /// The same where `measure` has been content before.
+    pub length: fn(&[u8]) -> Option<usize>,
     /// Cuts one whole NLRI.
     pub split: fn(&[u8]) -> Result<NlriParts, NlriError>,
     /// Puts it together again, appending.
@@ -63,6 +65,7 @@ static L2VPN_EVPN: FamilyRow = FamilyRow {
     json_key: "l2VpnEvpn",
     next_hop_lengths: &[4, 16],
     measure: |wire| Ok(nlri::measure(wire)?),
+    length: nlri::length,
     split: |wire| Ok(nlri::split(wire)?),
     join: nlri::join,
 };
@@ -75,6 +78,7 @@ static IPV4_UNICAST: FamilyRow = FamilyRow {
     json_key: "ipv4Unicast",
     next_hop_lengths: &[4, 16, 32],
     measure: unicast::measure_ipv4,
+    length: unicast::length,
     split: unicast::split_ipv4,
     join: unicast::join,
 };
@@ -87,6 +91,7 @@ static IPV6_UNICAST: FamilyRow = FamilyRow {
     json_key: "ipv6Unicast",
     next_hop_lengths: &[16, 32],
     measure: unicast::measure_ipv6,
+    length: unicast::length,
     split: unicast::split_ipv6,
     join: unicast::join,
 };
