@@ -2,8 +2,8 @@
 //! place, and prints them side by side. Nothing fails here; the tests do that.
 
 use clap::{Parser, ValueEnum};
-use weft_tests::figures;
 use weft_tests::speaker::Kind;
+use weft_tests::{figures, scale};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Who {
@@ -21,8 +21,8 @@ struct Options {
     /// How often to take each.
     #[arg(long, default_value_t = 1)]
     times: usize,
-    /// Print what networks of many sites cost, by formulas that the tests compare with a simulation;
-    /// take no figures.
+    /// Print what networks of many sites, and fabrics past one machine, cost, by formulas that the tests
+    /// compare with simulations; take no figures.
     #[arg(long)]
     scale: bool,
     /// Only figures whose name contains this.
@@ -33,7 +33,11 @@ struct Options {
 fn main() {
     let options = Options::parse();
     if options.scale {
-        print!("{}", weft_tests::scale::table::markdown(&weft_tests::scale::Size::LARGE));
+        print!("{}\n", scale::table::markdown(&scale::Size::LARGE));
+        match scale::constrained::table::markdown(&scale::constrained::Fabric::LARGE) {
+            Ok(table) => print!("{table}"),
+            Err(error) => println!("failed: {error}"),
+        }
         return;
     }
     let wanted = |kind: Kind| match options.who {
