@@ -451,10 +451,9 @@ impl VrfTable {
             }
         }
         for (domain, gone) in &old {
-            // The key is RD and prefix; with the same one the new route has replaced the old.
-            let replaced =
-                |(of, route): &(DomainId, PrefixRoute)| of == domain && route.route.rd == gone.route.rd;
-            if !said.sent.iter().any(replaced) {
+            // The key is RD and prefix; with the same one the new route has replaced the old, also
+            // one for another domain: ours has got another name.
+            if !said.sent.iter().any(|(_, route)| route.route.rd == gone.route.rd) {
                 outbox.withdraw(*domain, gone);
             }
         }
