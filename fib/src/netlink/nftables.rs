@@ -50,6 +50,8 @@ const GROUP: u32 = 7;
 const NAME_KEY: usize = 16;
 /// Elements in one message, which must stay below 64 KiB.
 const ELEMENTS: usize = 400;
+/// A transaction is one datagram, and that has to fit: some 100,000 marks.
+const SEND_BUFFER: usize = 8 << 20;
 /// The kernel never takes this long.
 const ANSWER_LIMIT: TimeVal = TimeVal::new(5, 0);
 
@@ -437,6 +439,10 @@ impl Nftables {
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
         setsockopt(&socket, sockopt::ReceiveTimeout, &ANSWER_LIMIT)?;
+        // FORCE passes net.core.wmem_max but needs CAP_NET_ADMIN in the initial user namespace.
+        if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER).is_err() {
+            setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER)?;
+        }
         let mut monitor = Socket::new(NETLINK_NETFILTER)?;
         monitor.set_non_blocking(true)?;
         SockRef::from(&monitor).attach_filter(&drop_own(port))?;
