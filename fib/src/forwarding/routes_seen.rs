@@ -224,7 +224,12 @@ impl Forwarding {
 
     /// A device works again: what failed there is tried at once.
     pub fn device_is_back(&mut self, device: u32) {
-        for object in self.hops.on_device(device) {
+        let objects = self.hops.on_device(device);
+        // Most devices that come up are hosts'; a look at every route costs too much for those.
+        if objects.is_empty() {
+            return;
+        }
+        for object in objects {
             self.pace.forgive(Key::Hop(object));
             if self.differs(Key::Hop(object)) {
                 self.enqueue(Key::Hop(object));
