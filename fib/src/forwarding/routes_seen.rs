@@ -128,15 +128,12 @@ impl Forwarding {
         let Some(vrf) = self.vrfs.get(id) else { return };
         let ours = metric_of(prefix);
         let wanted = vrf.routes.get(prefix).is_some_and(|entry| entry.wanted.is_some());
-        let foreign = vrf.foreign.best(prefix).filter(|foreign| wanted && foreign.metric <= ours);
-        match foreign {
-            Some(foreign) => {
+        let theirs = vrf.foreign.least_metric(prefix).filter(|theirs| wanted && *theirs <= ours);
+        match theirs {
+            Some(theirs) => {
                 if self.conflicts.insert(key) {
-                    let notice = FibNotice::ForeignRoute {
-                        vrf: vrf.name.clone(),
-                        prefix,
-                        metric: (foreign.metric, ours),
-                    };
+                    let notice =
+                        FibNotice::ForeignRoute { vrf: vrf.name.clone(), prefix, metric: (theirs, ours) };
                     self.out.notices.push(notice);
                 }
             }

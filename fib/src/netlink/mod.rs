@@ -180,6 +180,7 @@ pub mod constants {
     pub const RTN_LOCAL: u8 = 2;
     pub const RTN_BLACKHOLE: u8 = 6;
     pub const RTN_UNREACHABLE: u8 = 7;
+    pub const RTN_PROHIBIT: u8 = 8;
     /// `rtmsg.rtm_table` of a table whose number needs `RTA_TABLE`.
     pub const RT_TABLE_COMPAT: u8 = 252;
     pub const RT_TABLE_MAIN: u32 = 254;
