@@ -122,8 +122,11 @@ pub fn want(config: &FibConfig, links: &Links, tenants: &Tenants) -> Wanted {
                 None => addresses.push(Address { protocol: OWN, ..Address::from(*gateway) }),
                 Some((_, tenant)) => {
                     let form = back_end(tenant.form);
-                    addresses.push(form.address(*gateway));
-                    wanted.routes.extend(form.routes(tenant, bridge.index, *gateway));
+                    let address = form.address(*gateway);
+                    if may_stand(tenant, bridge, &address, links) {
+                        addresses.push(address);
+                        wanted.routes.extend(form.routes(tenant, bridge.index, *gateway));
+                    }
                 }
             }
         }
@@ -144,6 +147,17 @@ pub fn want(config: &FibConfig, links: &Links, tenants: &Tenants) -> Wanted {
     }
     wanted.filter.gateways = gateways_of_marked(&wanted, links);
     wanted
+}
+
+/// Whether a tenant's gateway may be an address of its bridge. Not of one that is in no VRF device where it should be
+/// in one: the subnet would stand in the main table, where the underlay is. One that is there goes along when the bridge
+/// is about to be joined.
+fn may_stand(tenant: &Tenant, bridge: &Link, gateway: &Address, links: &Links) -> bool {
+    if tenant.form == VrfForm::Rule {
+        return true;
+    }
+    let there = || links.assigned(bridge.index).any(|address| address.same_place(gateway));
+    tenant.device.is_some() && (bridge.master == tenant.device || there())
 }
 
 /// The gateways of the tenants whose interfaces are marked, without those that an interface of nobody's has, too.
