@@ -187,28 +187,40 @@ impl Kernel {
         }
     }
 
-    /// Reads links, addresses and nexthops, from nothing.
+    /// Reads links, addresses, rules and the routes that follow from them, from nothing.
     pub(super) fn read_links(
         &mut self,
         connection: &mut Connection,
         now: Instant,
     ) -> Result<(), RequestError> {
-        let old = std::mem::take(&mut self.links);
-        for query in [Query::Links, Query::Addresses] {
-            if let Err(error) = self.ask(connection, query, now) {
-                self.links = old;
-                return Err(error);
-            }
-        }
-        if self.links.iter().any(|link| link.vlan_aware) {
-            self.ask(connection, Query::BridgePorts, now)?;
-        }
-        self.links_changed |= self.links != old;
-        self.ask_links.clear();
-        self.routing.rules.clear();
-        self.ask(connection, Query::Rules, now)?;
-        self.links_changed = true;
+        self.take_links(|kernel, query| kernel.ask(connection, query, now))?;
         self.read_table_routes(connection, now)
+    }
+
+    /// The same, without routes; `ask` gets the answers.
+    fn take_links(
+        &mut self,
+        mut ask: impl FnMut(&mut Self, Query) -> Result<(), RequestError>,
+    ) -> Result<(), RequestError> {
+        let links = std::mem::take(&mut self.links);
+        let rules = std::mem::take(&mut self.routing.rules);
+        let mut read = || {
+            ask(self, Query::Links)?;
+            ask(self, Query::Addresses)?;
+            if self.links.iter().any(|link| link.vlan_aware) {
+                ask(self, Query::BridgePorts)?;
+            }
+            ask(self, Query::Rules)
+        };
+        if let Err(error) = read() {
+            // Half of it would look as if the other half were gone.
+            self.links = links;
+            self.routing.rules = rules;
+            return Err(error);
+        }
+        self.ask_links.clear();
+        self.links_changed = true;
+        Ok(())
     }
 
     /// Reads the routes of tenants' tables that follow from addresses, or end a table.
@@ -401,4 +413,37 @@ impl Kernel {
 
 fn same_devices(a: &ServedVni, b: &ServedVni) -> bool {
     (a.vxlan(), a.bridge(), a.svi, a.vlan) == (b.vxlan(), b.bridge(), b.svi, b.vlan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Link, LinkKind, PortVlans};
+    use crate::netlink::rule::RuleAction;
+
+    fn bridge() -> Link {
+        Link { kind: LinkKind::Bridge, vlan_aware: true, ..crate::devices::tests::other(7, "br0") }
+    }
+
+    #[test]
+    fn a_look_that_could_not_be_finished_changes_nothing() {
+        for failing in [Query::Addresses, Query::BridgePorts, Query::Rules] {
+            let mut kernel = Kernel::new(TargetForm::Nexthops);
+            kernel.links.set(bridge());
+            kernel.links.set_vlans(7, PortVlans { untagged: Some(10), ..PortVlans::default() });
+            kernel.routing.rules.insert(Rule::ours(false, 5, RuleAction::Lookup(1001)));
+            let (links, routing) = (kernel.links.clone(), kernel.routing.clone());
+            let read = kernel.take_links(|kernel, query| {
+                if query == failing {
+                    return Err(RequestError::Unsteady);
+                }
+                if query == Query::Links {
+                    kernel.links.set(bridge());
+                }
+                Ok(())
+            });
+            assert!(read.is_err());
+            assert_eq!((kernel.links, kernel.routing), (links, routing), "{failing:?}");
+        }
+    }
 }
