@@ -131,7 +131,11 @@ impl Kernel {
             }
             RTM_NEWADDR | RTM_DELADDR => {
                 if let Some((index, address)) = parse_address(payload) {
-                    self.routes_doubtful |= header.kind == RTM_DELADDR;
+                    if header.kind == RTM_DELADDR {
+                        self.routes_doubtful = true;
+                        // With the last address of a device IPv4 routes go that nobody is told of.
+                        self.doubt_routes_of(index);
+                    }
                     self.links_changed |= if header.kind == RTM_NEWADDR {
                         let new = self.links.add_address(index, address);
                         self.new_address |= new && address.works;
