@@ -2,8 +2,9 @@
 //! devices (pure), and the messages that make it go away.
 //!
 //! Ownership is marked by the alias, `weft: bridge-domain NAME` or `weft: vrf NAME`; it survives a restart of the daemon. A device of
-//! the wanted name without it belongs to the operator and is left alone, except one that nobody has touched
-//! since it was made (switched off, joined to nothing): that is ours from a start that was cut short.
+//! the wanted name without it belongs to the operator and is left alone. The kernel takes no alias with the creation, but
+//! a group: a device is born into one of ours, which the mark takes off. One that has it still is ours from a start
+//! that was cut short.
 
 mod execute;
 mod plan;
@@ -31,9 +32,17 @@ const MAX_NAME: usize = 15;
 /// Longest alias (`IFALIASZ` less the end).
 const MAX_ALIAS: usize = 255;
 
+/// Group (`IFLA_GROUP`) of a device between its making and its mark.
+pub const NEWBORN: u32 = u32::from_be_bytes(*b"weft");
+
 /// Whether Weft made this device.
 pub fn is_ours(link: &Link) -> bool {
     domain_of(link).is_some() || vrf_of(link).is_some()
+}
+
+/// Whether Weft made this device, and was stopped before it could mark it.
+pub fn is_newborn(link: &Link) -> bool {
+    link.group == NEWBORN && link.alias.is_none()
 }
 
 /// The bridge domain that the device was made for.

@@ -32,6 +32,7 @@ pub fn other(index: u32, name: &str) -> Link {
         port: None,
         vlan_aware: false,
         parent: None,
+        group: 0,
     }
 }
 
@@ -95,7 +96,7 @@ pub fn apply(links: &mut Links, op: &DeviceOp) {
         DeviceOp::Mac { index, mac, .. } => change(links, *index, &mut |link| link.mac = Some(*mac)),
         DeviceOp::NoAutoAddress { .. } => {}
         DeviceOp::Alias { index, alias, .. } => {
-            change(links, *index, &mut |link| link.alias = Some(alias.clone()))
+            change(links, *index, &mut |link| (link.alias, link.group) = (Some(alias.clone()), 0))
         }
         DeviceOp::VxlanPort { index, .. } => change(links, *index, &mut |link| {
             link.port = link.master.map(|_| BridgePort { learning: false, neigh_suppress: true });
@@ -190,7 +191,7 @@ fn half_made_devices_are_finished_and_foreign_ones_left_alone() {
     // Made, and then the daemon was killed.
     let op = plan(&wanted, &links).ops.remove(0);
     apply(&mut links, &op);
-    links.set(Link { alias: None, ..links.named("br-blue").unwrap().clone() });
+    links.set(Link { alias: None, group: NEWBORN, ..links.named("br-blue").unwrap().clone() });
     settle(&wanted, &mut links);
     assert_eq!(ours(&links), ["br-blue", "vx10"]);
     // The operator's.

@@ -59,6 +59,7 @@ fn link(message: LinkMessage) -> Link {
         port: None,
         vlan_aware: false,
         parent: None,
+        group: 0,
     };
     for attribute in message.attributes {
         match attribute {
@@ -66,6 +67,7 @@ fn link(message: LinkMessage) -> Link {
             LinkAttribute::Controller(master) => link.master = Some(master),
             LinkAttribute::Link(parent) => link.parent = Some(parent),
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+            LinkAttribute::Group(group) => link.group = group,
             LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
             LinkAttribute::Address(address) => link.mac = address.try_into().ok().map(MacAddr),
             LinkAttribute::LinkInfo(infos) => {
