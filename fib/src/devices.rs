@@ -14,7 +14,7 @@ pub mod tests;
 
 pub use execute::{DeviceKeeper, Situation};
 #[cfg(test)]
-pub use plan::{DeviceOp, plan};
+pub use plan::{DeviceOp, plan, possible};
 
 use crate::model::Link;
 use std::hash::BuildHasher;

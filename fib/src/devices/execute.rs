@@ -100,7 +100,8 @@ impl DeviceKeeper {
         for (device, error) in devices.obstacles {
             self.tell(device, error, &mut notices);
         }
-        let steps = before.into_iter().map(Step::Vrf).chain(devices.ops.into_iter().map(Step::Device));
+        let ops = possible(devices.ops, &wanted.unled(routing));
+        let steps = before.into_iter().map(Step::Vrf).chain(ops.into_iter().map(Step::Device));
         for step in steps.chain(after.into_iter().map(Step::Vrf)) {
             let subject = step.subject();
             if self.waits(&subject, now) {
