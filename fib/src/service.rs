@@ -292,7 +292,11 @@ impl Service {
         let Some(config) = &self.config else { return Ok(()) };
         let device_due = self.devices.next_due().is_some_and(|due| due <= now);
         let marks_due = self.routed.marks.is_due(now);
-        if self.kernel.links_changed || device_due || marks_due {
+        for device in std::mem::take(&mut self.kernel.changed_settings) {
+            self.routed.sysctls.doubt(device, now);
+        }
+        let settings_due = self.routed.sysctls.next_due().is_some_and(|due| due <= now);
+        if self.kernel.links_changed || device_due || marks_due || settings_due {
             let config = config.clone();
             self.make(&config, now)?;
         }
@@ -559,7 +563,9 @@ impl Service {
     fn wait(&mut self) -> Result<(), RequestError> {
         let overrun = self.overrun.map(|since| self.resync_due().unwrap_or(since));
         let report = self.reports.first().map(|(since, _)| *since + CONSISTENCY_PATIENCE);
-        let made = [self.devices.next_due(), self.routed.marks.next_due()].into_iter().flatten().min();
+        let routed = &self.routed;
+        let made = [self.devices.next_due(), routed.marks.next_due(), routed.sysctls.next_due()];
+        let made = made.into_iter().flatten().min();
         let due =
             [self.kernel.next_due(), made, self.silence_due(), overrun, report].into_iter().flatten().min();
         let timeout = match due {

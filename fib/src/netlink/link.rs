@@ -200,6 +200,13 @@ fn port(settings: &[InfoBridgePort]) -> BridgePort {
     port
 }
 
+/// Reads the payload of `RTM_NEWNETCONF`: the device of whose settings below /proc/sys/net one was changed.
+pub fn parse_settings(payload: &[u8]) -> Option<u32> {
+    // `struct netconfmsg` is one octet, the family.
+    let mut attributes = Attributes::new(payload.get(4..)?);
+    attributes.find(|(kind, _)| *kind == NETCONFA_IFINDEX).and_then(|(_, value)| u32_of(value))
+}
+
 /// Reads the payload of `RTM_NEWADDR` or `RTM_DELADDR`: the device and its address. `None` for what cannot be read.
 pub fn parse_address(payload: &[u8]) -> Option<(u32, Address)> {
     let message = AddressMessage::parse(payload).ok()?;

@@ -385,7 +385,7 @@ impl fmt::Debug for Monitor {
 
 impl Monitor {
     /// Opens it in the network namespace of the calling thread and joins the groups of links, addresses,
-    /// neighbours (FDBs included), nexthops, routes and rules. New neighbours that `own`, a connection's port, wrote are not heard.
+    /// neighbours (FDBs included), nexthops, routes, rules and settings. New neighbours that `own`, a connection's port, wrote are not heard.
     ///
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
@@ -409,6 +409,8 @@ impl Monitor {
             RTNLGRP_IPV6_ROUTE,
             RTNLGRP_IPV4_RULE,
             RTNLGRP_IPV6_RULE,
+            RTNLGRP_IPV4_NETCONF,
+            RTNLGRP_IPV6_NETCONF,
         ] {
             socket.add_membership(group)?;
         }

@@ -7,7 +7,7 @@ use crate::model::{Links, ServedVni, served, tunnels};
 use crate::netlink::attribute::Header;
 use crate::netlink::constants::*;
 use crate::netlink::encode::Query;
-use crate::netlink::link::{LinkNews, parse_address, parse_link, parse_vlans};
+use crate::netlink::link::{LinkNews, parse_address, parse_link, parse_settings, parse_vlans};
 use crate::netlink::neighbour::NeighbourMessage;
 use crate::netlink::nexthop::NexthopMessage;
 use crate::netlink::route::RouteMessage;
@@ -42,6 +42,8 @@ pub(super) struct Kernel {
     pub(super) links_changed: bool,
     /// An address was added since the core was told of one.
     pub(super) new_address: bool,
+    /// Devices of whose settings one was changed.
+    pub(super) changed_settings: BTreeSet<u32>,
     /// Links of which a notification told only a part.
     pub(super) ask_links: BTreeSet<u32>,
     /// When adopted entries may go of the VNIs that came up after the first look.
@@ -67,6 +69,7 @@ impl Kernel {
             served: BTreeMap::new(),
             links_changed: false,
             new_address: false,
+            changed_settings: BTreeSet::new(),
             ask_links: BTreeSet::new(),
             prune_at: BTreeMap::new(),
             prune_vrf_at: BTreeMap::new(),
@@ -145,6 +148,7 @@ impl Kernel {
                     };
                 }
             }
+            RTM_NEWNETCONF => self.changed_settings.extend(parse_settings(payload)),
             RTM_NEWRULE | RTM_DELRULE => {
                 if let Some(rule) = Rule::parse(payload) {
                     self.links_changed |= self.routing.hear_rule(rule, header.kind == RTM_DELRULE);

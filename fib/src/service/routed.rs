@@ -7,6 +7,7 @@ use crate::model::Links;
 use crate::netlink::constants::*;
 use crate::netlink::rule::Rule;
 use crate::netlink::socket::{Connection, RequestError};
+use crate::settings::ROOT;
 use crate::vrf::marks::MarkKeeper;
 use crate::vrf::plan::VrfPlan;
 use crate::vrf::sysctl::SysctlKeeper;
@@ -29,7 +30,7 @@ pub(super) struct Routed {
     pub(super) wanted: Wanted,
     /// Those that are there.
     pub(super) up: BTreeMap<VrfName, ServedVrf>,
-    sysctls: SysctlKeeper,
+    pub(super) sysctls: SysctlKeeper,
     pub(super) marks: MarkKeeper,
 }
 
@@ -42,7 +43,7 @@ impl Routed {
             tenants: Tenants::default(),
             wanted: Wanted::default(),
             up: BTreeMap::new(),
-            sysctls: SysctlKeeper::default(),
+            sysctls: SysctlKeeper::new(ROOT),
             marks: MarkKeeper::default(),
         }
     }
@@ -57,7 +58,7 @@ impl Routed {
     ) -> Vec<FibNotice> {
         self.tenants = tenants(config, links, self.form);
         self.wanted = want(config, links, &self.tenants);
-        let mut notices = self.sysctls.keep(&self.wanted, links);
+        let mut notices = self.sysctls.keep(&self.wanted, links, routing, now);
         // Rules of ours and none wanted: there was another run, or there were other lines.
         let leftover = routing.rules.iter().any(Rule::is_ours);
         notices.extend(self.marks.keep(&self.wanted.filter, leftover, now));

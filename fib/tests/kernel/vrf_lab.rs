@@ -167,6 +167,14 @@ pub fn drift_is_repaired(form: VrfForm) {
         host.reaches("192.168.20.1");
     }
     far.reaches("192.168.10.254");
+    // Settings, as `sysctl --system` changes them.
+    for (file, wrong, right) in
+        [("ipv4/conf/br-a1/forwarding", "0", "1"), ("ipv6/conf/br-a1/forwarding", "0", "1")]
+    {
+        let path = format!("/proc/sys/net/{file}");
+        std::fs::write(&path, wrong).unwrap();
+        wait_for(file, || (std::fs::read_to_string(&path).unwrap().trim() == right).then_some(()));
+    }
     service.stop();
 }
 
