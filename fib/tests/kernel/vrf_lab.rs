@@ -81,8 +81,9 @@ pub fn everything() -> String {
     ];
     // Addresses that devices make themselves come when they have been checked.
     let shown = all.join("\n");
-    // And the kernel keeps its rule for VRF devices.
-    let lines = shown.lines().filter(|line| !line.contains("fe80") && !line.contains("l3mdev"));
+    // So do their multicast routes. And the kernel keeps its rule for VRF devices.
+    let passing = ["fe80", "multicast ff00::/8", "l3mdev"];
+    let lines = shown.lines().filter(|line| !passing.iter().any(|word| line.contains(word)));
     lines.map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
