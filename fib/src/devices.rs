@@ -1,4 +1,4 @@
-//! The devices that `bridge-domain` and `vrf` lines ask for: names, the difference between wanted and existing
+//! The devices that `bridge-domain` and `vrf` lines ask for: whose they are, the difference between wanted and existing
 //! devices (pure), and the messages that make it go away.
 //!
 //! Ownership is marked by the alias, `weft: bridge-domain NAME` or `weft: vrf NAME`; it survives a restart of the daemon. A device of
@@ -17,9 +17,7 @@ pub use execute::{DeviceKeeper, Situation};
 pub use plan::{DeviceOp, plan, possible};
 
 use crate::model::Link;
-use std::hash::BuildHasher;
-use std::net::IpAddr;
-use weft_evpn::{MacAddr, Vni, VrfName};
+use weft_evpn::VrfName;
 
 /// Aliases of ours start so.
 const MARK: &str = "weft: bridge-domain ";
@@ -27,8 +25,6 @@ const MARK: &str = "weft: bridge-domain ";
 const VRF_MARK: &str = "weft: vrf ";
 /// Separates the domain's name from the ports in a bridge's alias.
 const PORTS: &str = "; interfaces ";
-/// Longest interface name (`IFNAMSIZ` less the end).
-const MAX_NAME: usize = 15;
 /// Longest alias (`IFALIASZ` less the end).
 const MAX_ALIAS: usize = 255;
 
@@ -82,30 +78,4 @@ fn alias(domain: &str, ports: &[String]) -> String {
         separator = " ";
     }
     alias
-}
-
-/// The name of a domain's bridge: `br-` and the domain's name; longer ones end in four hexadecimal digits of a
-/// hash instead.
-pub fn bridge_name(domain: &str) -> String {
-    let plain = format!("br-{domain}");
-    if plain.len() <= MAX_NAME {
-        return plain;
-    }
-    let hash = foldhash::fast::FixedState::default().hash_one(domain) & 0xffff;
-    let mut short: String = plain.chars().filter(char::is_ascii).take(MAX_NAME - 5).collect();
-    short.push_str(&format!("-{hash:04x}"));
-    short
-}
-
-/// The name of a VNI's vxlan device.
-pub fn vxlan_name(vni: Vni) -> String {
-    format!("vx{vni}")
-}
-
-/// The MAC of a device that Weft makes: locally administered, the same after every restart, different at every
-/// VTEP. A bridge without a set MAC takes that of a port, and every change of it flushes its neighbours; that of an
-/// L3VNI's device is the router MAC, which other VTEPs hold.
-fn derived_mac(vni: Vni, vtep: Option<IpAddr>) -> MacAddr {
-    let [a, b, c, d, e, ..] = foldhash::fast::FixedState::default().hash_one((vni, vtep)).to_be_bytes();
-    MacAddr([0x02, a, b, c, d, e])
 }

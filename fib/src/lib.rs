@@ -27,6 +27,7 @@ pub mod event;
 mod forwarding;
 pub mod handle;
 mod model;
+mod names;
 pub mod netlink;
 mod service;
 mod settings;

@@ -2,11 +2,12 @@
 //! need the index of a device that does not exist yet come in the next plan, when the kernel has told of it.
 
 use super::routed::{is_unwanted, mac_of_bridge};
-use super::{alias, bridge_name, domain_of, is_newborn, is_ours, remembered_ports, vrf_of, vxlan_name};
+use super::{alias, domain_of, is_newborn, is_ours, remembered_ports, vrf_of};
 use crate::config::{BridgeDomain, FibConfig};
 use crate::model::{Link, LinkKind, Links};
+use crate::names::{bridge_name, device_name, vxlan_name};
+use crate::vrf::Tenants;
 use crate::vrf::tenant::Tenant;
-use crate::vrf::{Tenants, device_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use weft_evpn::{MacAddr, Vni, VrfName};

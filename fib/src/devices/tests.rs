@@ -3,8 +3,11 @@ use super::plan::overlay_mtu;
 use super::*;
 use crate::config::{BridgeDomain, FibConfig, Serve};
 use crate::model::{BridgePort, LinkKind, Links, Vxlan};
+use crate::names::{bridge_name, vxlan_name};
 use crate::vrf::tenants;
 use proptest::prelude::*;
+use std::net::IpAddr;
+use weft_evpn::Vni;
 use weft_evpn::vrf::VrfForm;
 
 const VTEP: &str = "10.0.0.1";
@@ -215,16 +218,6 @@ fn an_ipv6_vtep_replaces_the_vxlan_device_and_an_ipv4_one_changes_it() {
     wanted.vtep_source = "2001:db8::1".parse().ok();
     settle(&wanted, &mut links);
     assert_eq!(links.named("vx10").unwrap().vxlan().unwrap().local, "2001:db8::1".parse().ok());
-}
-
-#[test]
-fn names_fit_and_differ() {
-    assert_eq!(bridge_name("blue"), "br-blue");
-    assert_eq!(bridge_name("twelve-chars"), "br-twelve-chars");
-    let (one, two) = (bridge_name("a-very-long-name-1"), bridge_name("a-very-long-name-2"));
-    assert_ne!(one, two);
-    assert!(one.len() == 15 && one.starts_with("br-a-very-"), "{one}");
-    assert!(vxlan_name(vni(Vni::MAX)).len() <= 15);
 }
 
 #[test]

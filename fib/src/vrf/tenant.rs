@@ -1,10 +1,10 @@
 //! Which IP-VRFs this kernel is to have, in which form and table, with which L3VNI. What contradicts itself is left out,
 //! with the reason.
 
-use super::{derived_table, device_name};
 use crate::config::{BridgeDomain, FibConfig, Vrf};
-use crate::devices::{bridge_name, is_newborn, is_ours, vxlan_name};
+use crate::devices::{is_newborn, is_ours};
 use crate::model::{Link, Links};
+use crate::names::{bridge_name, derived_table, device_name, vxlan_name};
 use crate::netlink::rule::TABLE_LOCAL;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
