@@ -32,7 +32,7 @@ pub fn read_all(datagram: &[u8]) {
             constants::RTM_NEWROUTE | constants::RTM_DELROUTE => {
                 route::RouteMessage::table_of(payload);
                 route::RouteMessage::parse(payload);
-                table::TableRoute::parse(payload);
+                table::TableRoute::may_be(payload);
             }
             constants::RTM_NEWLINK | constants::RTM_DELLINK => {
                 // What cannot be read is an error, which is all that counts here.

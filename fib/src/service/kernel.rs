@@ -94,13 +94,17 @@ impl Kernel {
                 }
             }
             RTM_NEWROUTE | RTM_DELROUTE => {
-                if let Some(route) = TableRoute::parse(payload) {
-                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
-                }
                 // Early and cheaply: a host's other tables may be large and restless.
                 let ours =
                     RouteMessage::table_of(payload).is_some_and(|table| self.forwarding.has_table(table));
-                if let Some(message) = ours.then(|| RouteMessage::parse(payload)).flatten() {
+                if !ours && !TableRoute::may_be(payload) {
+                    return;
+                }
+                let Some(message) = RouteMessage::parse(payload) else { return };
+                if let Some(route) = TableRoute::of(&message) {
+                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
+                }
+                if ours {
                     let news = match (header.kind, header.flags & NLM_F_REPLACE != 0) {
                         (RTM_DELROUTE, _) => RouteNews::Gone,
                         // In a dump the flag has another meaning.

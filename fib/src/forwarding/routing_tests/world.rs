@@ -295,6 +295,7 @@ pub(super) fn our_route(prefix: IpNet, kind: u8, nexthop: Option<u32>) -> RouteM
         nexthop,
         gateway: None,
         device: None,
+        source: None,
         special: false,
     }
 }
