@@ -7,7 +7,6 @@ use crate::model::Links;
 use crate::netlink::constants::*;
 use crate::netlink::rule::Rule;
 use crate::netlink::socket::{Connection, RequestError};
-use crate::settings::ROOT;
 use crate::vrf::marks::MarkKeeper;
 use crate::vrf::plan::VrfPlan;
 use crate::vrf::sysctl::SysctlKeeper;
@@ -43,7 +42,7 @@ impl Routed {
             tenants: Tenants::default(),
             wanted: Wanted::default(),
             up: BTreeMap::new(),
-            sysctls: SysctlKeeper::new(ROOT),
+            sysctls: SysctlKeeper::default(),
             marks: MarkKeeper::default(),
         }
     }

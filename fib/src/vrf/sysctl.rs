@@ -83,6 +83,13 @@ pub struct SysctlKeeper {
     told: BTreeSet<String>,
 }
 
+impl Default for SysctlKeeper {
+    /// Keeps those of this network namespace.
+    fn default() -> Self {
+        Self::new(settings::ROOT)
+    }
+}
+
 impl SysctlKeeper {
     /// Keeps the settings below this folder.
     pub fn new(root: impl Into<PathBuf>) -> Self {
