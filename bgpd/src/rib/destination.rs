@@ -181,6 +181,8 @@ fn head_length(family: Family) -> usize {
         Family::L2vpnEvpn => 14,
         Family::Ipv4Unicast => 0,
         Family::Ipv6Unicast => 6,
+        // The origin AS.
+        Family::RtFilter => 4,
     }
 }
 

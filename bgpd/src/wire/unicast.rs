@@ -126,7 +126,7 @@ pub fn parse(family: Family, wire: &[u8]) -> Result<IpNet, NlriError> {
     let (key, _) = match family {
         Family::Ipv4Unicast => split_ipv4(wire),
         Family::Ipv6Unicast => split_ipv6(wire),
-        Family::L2vpnEvpn => Err(PrefixError::Family.into()),
+        Family::L2vpnEvpn | Family::RtFilter => Err(PrefixError::Family.into()),
     }?;
     prefix_of(&key).ok_or(PrefixError::Family.into())
 }
