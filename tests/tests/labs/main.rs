@@ -9,6 +9,7 @@ mod clab;
 mod drift;
 mod interop;
 mod interop_l3;
+mod invalid;
 mod movement;
 mod own_devices;
 mod reachability;
