@@ -10,5 +10,6 @@ pub mod movement;
 pub mod resilience;
 pub mod routing;
 pub mod scale;
+pub mod shows;
 pub mod sites;
 pub mod upkeep;
