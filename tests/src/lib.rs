@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod gobgp;
 pub mod injector;
 pub mod kernel;
+pub mod load;
 pub mod mgmt;
 pub mod netns;
 pub mod owner;
