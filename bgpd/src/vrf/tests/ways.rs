@@ -28,8 +28,26 @@ fn a_set_of_equal_paths_changes_with_one_change_a_prefix() {
     lab.remote("203.0.113.0/24", &remote(5, SITE).with(|set| set.local_pref = Some(200)));
     assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(5)]));
     lab.gone("203.0.113.0/24", &remote(5, SITE));
-    lab.configure(|settings| settings.ipv4.maximum_paths = 1);
+    lab.configure(|settings| settings.ipv4.maximum_paths_ibgp = 1);
     assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(3)]));
+}
+
+#[test]
+fn paths_by_ebgp_and_others_are_limited_apart() {
+    let mut lab = Lab::new(settings(1));
+    lab.configure(|settings| settings.rib.bestpath.multipath_relax = true);
+    lab.local("192.0.2.0/24", Some(connected()));
+    for n in [1, 2, 3] {
+        lab.ce_up(n, &format!("192.0.2.{n}"));
+        lab.ce(n, Some(from_ce(n, &format!("192.0.2.{n}"))), &["203.0.113.0/24"]);
+        lab.remote("198.51.100.0/24", &remote(n as u8 + 1, SITE));
+    }
+    lab.configure(|settings| (settings.ipv4.maximum_paths, settings.ipv4.maximum_paths_ibgp) = (1, 2));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1")]));
+    assert_eq!(lab.ways("198.51.100.0/24"), via(&[vtep(2), vtep(3)]));
+    lab.configure(|settings| (settings.ipv4.maximum_paths, settings.ipv4.maximum_paths_ibgp) = (2, 1));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1"), gateway("192.0.2.2")]));
+    assert_eq!(lab.ways("198.51.100.0/24"), via(&[vtep(2)]));
 }
 
 #[test]
