@@ -281,7 +281,8 @@ pub struct PeerFamily {
     /// Our address towards the neighbour, where it is not that of the session: for routes of
     /// one address family over a session of the other.
     pub own_address: Option<IpAddr>,
-    /// `default-originate`: it is sent a default route of ours. Unicast families only.
+    /// `default-originate`: it is sent a default route of ours. Unicast families, and
+    /// the default membership in `RtFilter`.
     pub default_originate: bool,
 }
 
