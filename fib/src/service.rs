@@ -80,7 +80,6 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         devices: DeviceKeeper::default(),
         routed,
         plan: Vec::new(),
-        ops: Vec::new(),
         tunnels: Vec::new(),
         told: BTreeSet::new(),
         overrun: None,
@@ -121,7 +120,6 @@ struct Service {
     devices: DeviceKeeper,
     routed: Routed,
     plan: Vec<(Key, Op)>,
-    ops: Vec<Op>,
     /// Which of these are about a vxlan device for many VNIs.
     tunnels: Vec<Option<Tunnel>>,
     /// Notices about links that hold still, so that each is told once.
@@ -283,14 +281,12 @@ impl Service {
         let mut plan = std::mem::take(&mut self.plan);
         let mut rest = plan.as_slice();
         while !rest.is_empty() {
-            self.ops.clear();
-            self.ops.extend(rest.iter().map(|(_, op)| op.clone()));
             let forwarding = &self.kernel.forwarding;
             self.tunnels.clear();
             if forwarding.has_tunnels() {
                 self.tunnels.extend(rest.iter().map(|(key, _)| forwarding.tunnel(*key)));
             }
-            let (count, written) = match self.connection.write_in(&self.ops, &self.tunnels) {
+            let (count, written) = match self.connection.write_in(rest.iter().map(|(_, op)| op), &self.tunnels) {
                 Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
                 other => other?,
             };

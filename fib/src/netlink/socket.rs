@@ -170,14 +170,18 @@ impl Connection {
     /// # Errors
     /// When the socket fails; then nothing is known of the batch.
     pub fn write(&mut self, ops: &[Op]) -> io::Result<(usize, Written)> {
-        self.write_in(ops, &[])
+        self.write_in(ops.iter(), &[])
     }
 
     /// The same; `tunnels` says of each op, as far as it reaches, whether it is about a vxlan device for many VNIs.
     ///
     /// # Errors
     /// See [`Connection::write`].
-    pub fn write_in(&mut self, ops: &[Op], tunnels: &[Option<Tunnel>]) -> io::Result<(usize, Written)> {
+    pub fn write_in<'a>(
+        &mut self,
+        ops: impl Iterator<Item = &'a Op>,
+        tunnels: &[Option<Tunnel>],
+    ) -> io::Result<(usize, Written)> {
         self.refusals.clear();
         self.out.clear();
         if self.sequence > u32::MAX / 2 {

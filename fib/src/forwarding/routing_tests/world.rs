@@ -176,6 +176,12 @@ impl FakeKernel {
         Ok(())
     }
 
+    /// What one message does besides something else.
+    fn part(&mut self, op: &Op) -> Result<(), Errno> {
+        self.writes -= 1;
+        self.apply(op)
+    }
+
     pub(super) fn apply(&mut self, op: &Op) -> Result<(), Errno> {
         if self.busy {
             return Err(Errno::ENOBUFS);
@@ -202,6 +208,14 @@ impl FakeKernel {
             Op::VxlanDelete { mac, .. } => {
                 let message = self.fdb.remove(&mac).ok_or(Errno::ENOENT)?;
                 self.events.push(Event::Neighbour(message, true));
+            }
+            Op::BothSet { vxlan, mac, target } => {
+                self.part(&Op::BridgeSet { port: vxlan, mac })?;
+                self.part(&Op::VxlanSet { vxlan, mac, target, mode: Mode::Create })?;
+            }
+            Op::BothDelete { vxlan, mac } => {
+                self.part(&Op::BridgeDelete { port: vxlan, mac })?;
+                self.part(&Op::VxlanDelete { vxlan, mac })?;
             }
             Op::BridgeSet { port, mac } => {
                 let message = NeighbourMessage {
