@@ -38,14 +38,14 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::LocalEvent;
 
 /// Default receive buffer of the monitor socket: some ten thousand notifications.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// How long a flush at shutdown may take.
-const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+/// How long the removal of entries may take at a flush; that of devices, which takes along what stands on them, follows.
+pub const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// Rounds in which devices, rules and addresses are removed at a flush.
 const FLUSH_ROUNDS: usize = 4;
 /// Messages planned at once, so that a key with several still fits the batch.
@@ -373,6 +373,9 @@ impl Service {
                 Some(due) => std::thread::sleep(due.saturating_duration_since(now)),
                 None => break,
             }
+        }
+        if self.kernel.forwarding.has_work() {
+            warn!("entries are left in the kernel: there was no time to remove all");
         }
         self.devices.configured();
         // Some steps wait for others, which the kernel tells of at once.

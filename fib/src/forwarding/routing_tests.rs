@@ -499,3 +499,20 @@ fn a_route_that_ends_packets_and_has_our_metric_is_left_alone() {
         world.settle();
     }
 }
+
+#[test]
+fn a_table_is_read_for_other_devices_but_not_for_another_interface() {
+    let mut world = attached();
+    let mut more = devices(true);
+    more.interfaces
+        .push(VrfInterface { device: (8, "br11".to_owned()), addresses: vec![net("172.17.0.254/16")] });
+    assert!(
+        !world.forwarding.attach_vrf(red(), more.clone()),
+        "the kernel tells of what goes with an interface"
+    );
+    assert!(!world.forwarding.attach_vrf(red(), more));
+    for reread in [VrfDevices { l3vni: None, ..devices(true) }, devices(true), devices(false)] {
+        assert!(world.forwarding.attach_vrf(red(), reread));
+    }
+    assert!(world.forwarding.attach_vrf(red(), VrfDevices { table: 1002, ..devices(false) }));
+}
