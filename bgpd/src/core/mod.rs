@@ -17,6 +17,7 @@ mod backend;
 mod events;
 mod facts;
 mod handle;
+mod memberships;
 mod peers;
 mod restart;
 mod run;
@@ -27,6 +28,7 @@ mod vrfs;
 pub use backend::Backend;
 pub use facts::read as system_facts;
 pub use handle::{CoreGone, CoreHandle};
+pub use memberships::Memberships;
 pub use peers::{Live, Peer, Peers};
 pub use restart::RunMarker;
 pub use run::{Parts, spawn};
@@ -66,6 +68,7 @@ pub struct Core {
     evpn: Evpn,
     vrfs: Vrfs,
     policies: Policies,
+    memberships: Memberships,
     peers: Peers,
     sessions: Sessions,
     fib: Option<Fib>,
@@ -99,6 +102,7 @@ impl Core {
             evpn: Evpn::new(),
             vrfs: Vrfs::default(),
             policies: Policies::default(),
+            memberships: Memberships::default(),
             peers: Peers::default(),
             sessions,
             fib,
