@@ -16,6 +16,7 @@ use crate::{
     },
     policy::Policies,
     rib::BestpathSettings,
+    session::DEFAULT_LISTEN_LIMIT,
     wire::Family,
 };
 use std::{
@@ -127,7 +128,8 @@ impl<F> Instance<'_, F> {
             let mut template = self.peer(range.range.addr(), &range.settings)?;
             template.peer_group = Some(range.peer_group);
             template.origin = PeerOrigin::Dynamic { range: range.range };
-            Some(ListenRange { range: range.range, template })
+            let limit = self.bgp.listen_limit.map_or(DEFAULT_LISTEN_LIMIT, usize::from);
+            Some(ListenRange { range: range.range, template, limit })
         })
     }
 

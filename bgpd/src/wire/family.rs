@@ -54,6 +54,8 @@ pub struct FamilyRow {
     /// How long the NLRI at the front of these bytes is (no path identifier), after checking
     /// its syntax as the family asks.
     pub measure: fn(&[u8]) -> Result<usize, NlriError>,
+    /// The same where `measure` has been content before.
+    pub length: fn(&[u8]) -> Option<usize>,
     /// Cuts one whole NLRI.
     pub split: fn(&[u8]) -> Result<NlriParts, NlriError>,
     /// Puts it together again, appending.
@@ -68,6 +70,7 @@ static L2VPN_EVPN: FamilyRow = FamilyRow {
     json_key: "l2VpnEvpn",
     next_hop_lengths: &[4, 16],
     measure: |wire| Ok(nlri::measure(wire)?),
+    length: nlri::length,
     split: |wire| Ok(nlri::split(wire)?),
     join: nlri::join,
 };
@@ -80,6 +83,7 @@ static IPV4_UNICAST: FamilyRow = FamilyRow {
     json_key: "ipv4Unicast",
     next_hop_lengths: &[4, 16, 32],
     measure: unicast::measure_ipv4,
+    length: unicast::length,
     split: unicast::split_ipv4,
     join: unicast::join,
 };
@@ -92,6 +96,7 @@ static IPV6_UNICAST: FamilyRow = FamilyRow {
     json_key: "ipv6Unicast",
     next_hop_lengths: &[16, 32],
     measure: unicast::measure_ipv6,
+    length: unicast::length,
     split: unicast::split_ipv6,
     join: unicast::join,
 };
@@ -103,6 +108,7 @@ static RT_FILTER: FamilyRow = FamilyRow {
     name: "rtfilter unicast",
     json_key: "rtfilterUnicast",
     next_hop_lengths: &[4, 16],
+    length: unicast::length,
     measure: membership::measure,
     split: membership::split,
     join: membership::join,

@@ -74,6 +74,11 @@ pub(super) fn measure_ipv6(wire: &[u8]) -> Result<usize, NlriError> {
     measure::<16>(wire)
 }
 
+/// The same by the length octet alone, for what has been measured before.
+pub(super) fn length(wire: &[u8]) -> Option<usize> {
+    wire.first().map(|&bits| 1 + usize::from(bits).div_ceil(8))
+}
+
 pub(super) fn split_ipv4(wire: &[u8]) -> Result<NlriParts, NlriError> {
     split::<4>(wire)
 }
