@@ -17,6 +17,7 @@ mod backend;
 mod events;
 mod facts;
 mod handle;
+mod memberships;
 mod peers;
 mod restart;
 mod run;
@@ -29,6 +30,7 @@ mod vrfs;
 pub use backend::Backend;
 pub use facts::read as system_facts;
 pub use handle::{CoreGone, CoreHandle};
+pub use memberships::Memberships;
 pub use peers::{Live, Peer, Peers};
 pub use restart::RunMarker;
 pub use run::{Parts, spawn};
@@ -68,6 +70,7 @@ pub struct Core {
     evpn: Evpn,
     vrfs: Vrfs,
     policies: Policies,
+    memberships: Memberships,
     /// Who may call without being configured.
     ranges: Vec<ListenRange>,
     peers: Peers,
@@ -103,6 +106,7 @@ impl Core {
             evpn: Evpn::new(),
             vrfs: Vrfs::default(),
             policies: Policies::default(),
+            memberships: Memberships::default(),
             ranges: Vec::new(),
             peers: Peers::default(),
             sessions,

@@ -118,6 +118,7 @@ static RT_FILTER: FamilyRow = FamilyRow {
     name: "rtfilter unicast",
     json_key: "rtfilterUnicast",
     next_hop_lengths: &[4, 16],
+    length: unicast::length,
     measure: membership::measure,
     length: unicast::length,
     split: membership::split,

@@ -7,14 +7,24 @@ use super::{
     Address, DuplicateAddress, DuplicateView, Evpn, Flooding, InstanceView, MacPlace, MacView,
     NeighbourPlace, NeighbourView,
 };
-use crate::{MacAddr, Vni};
+use crate::{MacAddr, RouteTargetMatch, Vni};
 use smallvec::SmallVec;
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 impl Evpn {
     /// The configuration in effect.
     pub fn config(&self) -> &super::EvpnConfig {
         &self.config
+    }
+
+    /// What the MAC-VRFs and IP-VRFs that are active import, each once.
+    pub fn imports(&self) -> BTreeSet<RouteTargetMatch> {
+        self.importers.imports().chain(self.vrfs.imports()).collect()
+    }
+
+    /// Another number whenever `imports` may give something else.
+    pub fn imports_version(&self) -> u64 {
+        self.importers.version() + self.vrfs.imports_version()
     }
 
     /// All L2VNIs that the kernel has, in order.
