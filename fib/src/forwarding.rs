@@ -10,6 +10,7 @@ mod foreign;
 mod hops;
 pub mod key;
 mod mac;
+mod memory;
 mod neighbour;
 mod observe;
 mod outcome;
@@ -562,6 +563,7 @@ impl Forwarding {
             }
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }
+        memory::shrink_queue(&mut self.queue);
         if self.queue.is_empty() {
             self.look_at_retiring = false;
             if !self.retiring.is_empty() {

@@ -254,6 +254,14 @@ impl Service {
         }
         self.converged |= requests.converged;
         self.reports.extend(requests.consistency.into_iter().map(|reply| (now, reply)));
+        for reply in requests.memory {
+            let mut memory = self.kernel.forwarding.memory();
+            memory.queue_bytes += self.shared.waiting_bytes()
+                + self.plan.capacity() * size_of::<(Key, Op)>()
+                + self.ops.capacity() * size_of::<Op>();
+            // Who asked may have gone.
+            let _ = reply.send(memory);
+        }
         if let Some((flush, done)) = requests.shutdown {
             if flush {
                 self.flush()?;

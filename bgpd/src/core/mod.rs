@@ -18,6 +18,7 @@ mod events;
 mod facts;
 mod handle;
 mod peers;
+mod quiet;
 mod restart;
 mod run;
 mod settings;
@@ -78,6 +79,7 @@ pub struct Core {
     sessions_started: bool,
     converged: bool,
     started: Instant,
+    quiet: quiet::Quiet,
 }
 
 impl Core {
@@ -109,6 +111,7 @@ impl Core {
             sessions_started: false,
             converged: false,
             started: now,
+            quiet: quiet::Quiet::default(),
         }
     }
 
@@ -184,7 +187,7 @@ impl Core {
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let restarts = self.peers.iter().filter_map(|peer| peer.held_down?.until);
-        [self.rib.next_deadline(), self.evpn.next_deadline(), self.kernel_wait]
+        [self.rib.next_deadline(), self.evpn.next_deadline(), self.kernel_wait, self.quiet.next_deadline()]
             .into_iter()
             .flatten()
             .chain(restarts)
@@ -203,6 +206,9 @@ impl Core {
             if vrf.table.next_deadline().is_some_and(|deadline| deadline <= now) {
                 vrf.table.on_deadline(now);
             }
+        }
+        if self.quiet.is_time(now) {
+            give_memory_back();
         }
         if self.kernel_wait.is_some_and(|deadline| deadline <= now) {
             tracing::warn!("the kernel's tables are not read yet; sessions start without them");
@@ -271,5 +277,13 @@ impl Core {
 
     fn listen_limit(&self) -> usize {
         self.config.bgp.as_ref().and_then(|bgp| bgp.listen_limit).map_or(100, usize::from)
+    }
+}
+
+/// On a thread of its own, so that the core waits only if it allocates meanwhile.
+fn give_memory_back() {
+    let started = std::thread::Builder::new().name("weft-trim".to_owned()).spawn(crate::heap::trim);
+    if let Err(error) = started {
+        tracing::debug!("free memory stays with the daemon: no thread: {error}");
     }
 }

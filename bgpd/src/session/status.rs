@@ -59,6 +59,9 @@ pub struct PeerStatus {
     pub sent: MessageCounts,
     /// Buffers that wait in the session's queue.
     pub out_queue: u64,
+    /// Octets of its buffers: received and not read yet, and waiting to be written. A buffer that
+    /// waits for several neighbours counts at each.
+    pub buffered: u64,
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +104,7 @@ pub(super) struct StatusCell {
     received: Counters,
     sent: Counters,
     out_queue: AtomicU64,
+    buffered: AtomicU64,
     changing: Mutex<Changing>,
 }
 
@@ -110,6 +114,7 @@ impl StatusCell {
             received: Counters::default(),
             sent: Counters::default(),
             out_queue: AtomicU64::new(0),
+            buffered: AtomicU64::new(0),
             changing: Mutex::new(Changing {
                 state: FsmState::Idle,
                 since: now,
@@ -140,6 +145,7 @@ impl StatusCell {
             received: self.received.counts(),
             sent: self.sent.counts(),
             out_queue: self.out_queue.load(Relaxed),
+            buffered: self.buffered.load(Relaxed),
         }
     }
 
@@ -149,6 +155,10 @@ impl StatusCell {
 
     pub fn set_out_queue(&self, waiting: usize) {
         self.out_queue.store(u64::try_from(waiting).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub fn set_buffered(&self, octets: usize) {
+        self.buffered.store(u64::try_from(octets).unwrap_or(u64::MAX), Relaxed);
     }
 
     pub fn established(&self, negotiated: Arc<Negotiated>, now: Instant) {

@@ -189,6 +189,7 @@ pub(super) fn no_session(since: Instant) -> PeerStatus {
         received: Default::default(),
         sent: Default::default(),
         out_queue: 0,
+        buffered: 0,
     }
 }
 

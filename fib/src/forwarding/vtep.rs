@@ -99,6 +99,20 @@ pub struct NexthopChange {
 }
 
 impl Vteps {
+    /// VTEPs known.
+    pub fn count(&self) -> usize {
+        self.by_ip.len()
+    }
+
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        self.list.capacity() * size_of::<Option<Vtep>>()
+            + self.free.capacity() * size_of::<usize>()
+            + self.by_ip.allocation_size()
+            + self.by_slot.allocation_size()
+            + self.seen.allocation_size()
+    }
+
     pub fn new(form: TargetForm) -> Self {
         Vteps {
             list: Vec::new(),
