@@ -95,12 +95,17 @@ impl Forwarding {
                 _ => VxlanFdb::Stray,
             }
         };
-        if let Some(entry) = self.tables.get_mut(&id).and_then(|table| table.macs.get_mut(&mac)) {
-            entry.stale_vxlan = false;
-            // Mostly the echo of what we wrote.
-            if entry.vxlan == new {
-                return;
+        match self.tables.get_mut(&id).and_then(|table| table.macs.get_mut(&mac)) {
+            Some(entry) => {
+                entry.stale_vxlan = false;
+                // Mostly the echo of what we wrote.
+                if entry.vxlan == new {
+                    return;
+                }
             }
+            // And of what we deleted.
+            None if gone => return,
+            None => {}
         }
         self.set_vxlan(id, mac, new);
         self.settle(Key::Mac(id, mac), now);
@@ -249,11 +254,15 @@ impl Forwarding {
         let Some(table) = self.tables.get_mut(&id) else { return };
         let held = table.neighbours.get(ip).is_some_and(|entry| entry.held);
         let new = if gone { ActualNeighbour::Absent } else { ActualNeighbour::read(message, held) };
-        if let Some(entry) = table.neighbours.get_mut(ip) {
-            entry.stale = false;
-            if entry.actual == new {
-                return;
+        match table.neighbours.get_mut(ip) {
+            Some(entry) => {
+                entry.stale = false;
+                if entry.actual == new {
+                    return;
+                }
             }
+            None if gone => return,
+            None => {}
         }
         self.set_neighbour(id, ip, new);
         self.settle(Key::Neighbour(id, ip), now);

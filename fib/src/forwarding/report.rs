@@ -163,10 +163,12 @@ impl Forwarding {
 
     fn mac_differences(&self, table: &VniTable, mac: MacAddr, entry: &MacEntry) -> (bool, bool) {
         let ops = table.mac_ops(mac, &self.vteps);
-        let vxlan = ops.iter().any(|op| matches!(op, Op::VxlanSet { .. } | Op::VxlanDelete { .. }));
-        let bridge = ops
-            .iter()
-            .any(|op| matches!(op, Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. }));
+        let both = ops.iter().any(|op| matches!(op, Op::BothSet { .. } | Op::BothDelete { .. }));
+        let vxlan = both || ops.iter().any(|op| matches!(op, Op::VxlanSet { .. } | Op::VxlanDelete { .. }));
+        let bridge = both
+            || ops.iter().any(|op| {
+                matches!(op, Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. })
+            });
         (
             vxlan || entry.vxlan_conflict(),
             bridge || entry.bridge_conflict() || (entry.moved_here && entry.wanted.is_some()),

@@ -30,6 +30,30 @@ pub struct Devices {
     pub bridged: bool,
 }
 
+/// What a wish brings about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// The key belongs into the work queue.
+    New,
+    /// It is there already.
+    Waits,
+    /// The kernel is as wanted, or nothing can be done.
+    None,
+}
+
+impl Work {
+    fn of(differs: bool, dirty: &mut bool) -> Self {
+        match (differs, *dirty) {
+            (false, _) => Work::None,
+            (true, true) => Work::Waits,
+            (true, false) => {
+                *dirty = true;
+                Work::New
+            }
+        }
+    }
+}
+
 /// Neighbours, by family: an IPv4 key is a quarter of an `IpAddr`.
 #[derive(Debug, Default)]
 pub struct Neighbours {
@@ -129,21 +153,34 @@ impl VniTable {
         keys
     }
 
-    /// Sets what is wanted of a MAC and gives what was.
-    pub fn wish_mac(&mut self, mac: MacAddr, wanted: Option<WantedMac>) -> Option<WantedMac> {
+    /// Sets what is wanted of a MAC; gives what was, and whether there is work now.
+    pub fn wish_mac(
+        &mut self,
+        mac: MacAddr,
+        wanted: Option<WantedMac>,
+        vteps: &Vteps,
+    ) -> (Option<WantedMac>, Work) {
+        let context = self.mac_context(wanted, vteps);
         let entry = self.macs.entry(mac).or_default();
         entry.adopted = false;
+        entry.apart = false;
         entry.moved_here = false;
         entry.vxlan_held &= wanted.is_some();
         entry.bridge_held &= wanted.is_some();
-        std::mem::replace(&mut entry.wanted, wanted)
+        let old = std::mem::replace(&mut entry.wanted, wanted);
+        let differs = context.is_some_and(|context| entry.differs(&context));
+        (old, Work::of(differs, &mut entry.dirty))
     }
 
-    pub fn wish_neighbour(&mut self, ip: IpAddr, wanted: Option<RemoteNeighbour>) {
+    /// The same of a neighbour.
+    pub fn wish_neighbour(&mut self, ip: IpAddr, wanted: Option<RemoteNeighbour>) -> Work {
+        let (bridge, retiring, pruned) = (self.neighbour_device(), self.retiring, self.pruned);
         let entry = self.neighbours.entry(ip);
         entry.adopted = false;
         entry.held &= wanted.is_some();
         entry.wanted = wanted;
+        let differs = bridge.is_some_and(|bridge| entry.op(bridge, ip, retiring, pruned).is_some());
+        Work::of(differs, &mut entry.dirty)
     }
 
     pub fn wish_flood(&mut self, vtep: IpAddr, wanted: bool) {
@@ -159,24 +196,41 @@ impl VniTable {
     }
 
     pub fn proxy_op(&self, ip: IpAddr) -> Option<Op> {
-        let device = self.devices.map(|devices| devices.bridge).filter(|device| *device != NO_DEVICE)?;
-        self.proxies.get(&ip)?.op(device, ip, self.retiring, self.pruned)
+        self.proxies.get(&ip)?.op(self.neighbour_device()?, ip, self.retiring, self.pruned)
     }
 
     /// What the difference of a MAC depends on.
-    fn mac_context(&self, entry: &MacEntry, vteps: &Vteps) -> Option<MacContext> {
+    pub fn mac_context(&self, wanted: Option<WantedMac>, vteps: &Vteps) -> Option<MacContext> {
         let Devices { vxlan, fdb: (bridge, _), bridged, .. } = self.devices?;
-        let target = entry.wanted.and_then(|wanted| vteps.target(wanted.vtep));
+        let target = wanted.and_then(|wanted| vteps.target(wanted.vtep));
         Some(MacContext { vxlan, bridge, bridged, target, retiring: self.retiring, pruned: self.pruned })
     }
 
     pub fn mac_ops(&self, mac: MacAddr, vteps: &Vteps) -> Ops {
-        self.macs.get(&mac).map(|entry| self.entry_ops(mac, entry, vteps)).unwrap_or_default()
+        let ops = |entry: &MacEntry| {
+            self.mac_context(entry.wanted, vteps).map(|context| entry.ops(mac, &context)).unwrap_or_default()
+        };
+        self.macs.get(&mac).map(ops).unwrap_or_default()
     }
 
-    /// The same for an entry that has been looked up already.
-    pub fn entry_ops(&self, mac: MacAddr, entry: &MacEntry, vteps: &Vteps) -> Ops {
-        self.mac_context(entry, vteps).map(|context| entry.ops(mac, &context)).unwrap_or_default()
+    /// Whether there are such messages.
+    pub fn mac_differs(&self, mac: MacAddr, vteps: &Vteps) -> bool {
+        let differs = |entry: &MacEntry| {
+            self.mac_context(entry.wanted, vteps).is_some_and(|context| entry.differs(&context))
+        };
+        self.macs.get(&mac).is_some_and(differs)
+    }
+
+    /// Where neighbours are, if anywhere.
+    fn neighbour_device(&self) -> Option<u32> {
+        self.devices.map(|devices| devices.bridge).filter(|device| *device != NO_DEVICE)
+    }
+
+    /// The two FDB entries of a MAC are to be written one by one.
+    pub fn take_apart(&mut self, mac: MacAddr) {
+        if let Some(entry) = self.macs.get_mut(&mac) {
+            entry.apart = true;
+        }
     }
 
     /// Takes a MAC out of the work queue: what is known of it.
@@ -187,8 +241,15 @@ impl VniTable {
     }
 
     pub fn neighbour_op(&self, ip: IpAddr) -> Option<Op> {
-        let bridge = self.devices.map(|devices| devices.bridge).filter(|device| *device != NO_DEVICE)?;
-        self.neighbours.get(ip)?.op(bridge, ip, self.retiring, self.pruned)
+        self.neighbours.get(ip)?.op(self.neighbour_device()?, ip, self.retiring, self.pruned)
+    }
+
+    /// Takes a neighbour out of the work queue: the message that it needs.
+    pub fn take_neighbour(&mut self, ip: IpAddr) -> Option<Op> {
+        let (bridge, retiring, pruned) = (self.neighbour_device(), self.retiring, self.pruned);
+        let entry = self.neighbours.get_mut(ip)?;
+        entry.dirty = false;
+        entry.op(bridge?, ip, retiring, pruned)
     }
 
     pub fn flood_op(&self, vtep: IpAddr) -> Option<Op> {
