@@ -415,7 +415,9 @@ impl Forwarding {
         match key {
             Key::Route(vrf, prefix) => self.route_differs(vrf, prefix),
             Key::Hop(object) => !self.hops.ops(object).is_empty(),
-            Key::Mac(id, mac) => self.tables.get(&id).is_some_and(|table| table.mac_differs(mac, &self.vteps)),
+            Key::Mac(id, mac) => {
+                self.tables.get(&id).is_some_and(|table| table.mac_differs(mac, &self.vteps))
+            }
             Key::Neighbour(id, ip) => {
                 self.tables.get(&id).is_some_and(|table| table.neighbour_op(ip).is_some())
             }
