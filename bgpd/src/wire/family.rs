@@ -109,6 +109,7 @@ static RT_FILTER: FamilyRow = FamilyRow {
     json_key: "rtfilterUnicast",
     next_hop_lengths: &[4, 16],
     measure: membership::measure,
+    length: unicast::length,
     split: membership::split,
     join: membership::join,
 };
