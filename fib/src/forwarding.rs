@@ -10,6 +10,7 @@ mod foreign;
 mod hops;
 pub mod key;
 mod mac;
+mod memory;
 mod neighbour;
 mod observe;
 mod outcome;
@@ -414,7 +415,9 @@ impl Forwarding {
         match key {
             Key::Route(vrf, prefix) => self.route_differs(vrf, prefix),
             Key::Hop(object) => !self.hops.ops(object).is_empty(),
-            Key::Mac(id, mac) => self.tables.get(&id).is_some_and(|table| table.mac_differs(mac, &self.vteps)),
+            Key::Mac(id, mac) => {
+                self.tables.get(&id).is_some_and(|table| table.mac_differs(mac, &self.vteps))
+            }
             Key::Neighbour(id, ip) => {
                 self.tables.get(&id).is_some_and(|table| table.neighbour_op(ip).is_some())
             }
@@ -580,6 +583,7 @@ impl Forwarding {
             }
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }
+        memory::shrink_queue(&mut self.queue);
         if self.queue.is_empty() {
             self.look_at_retiring = false;
             if !self.retiring.is_empty() {

@@ -107,7 +107,7 @@ impl AttributeInterner {
     pub(super) fn bytes(&self) -> usize {
         let sets: usize =
             self.index.iter().filter_map(|&id| self.entries.get(id).set.as_deref()).map(set_bytes).sum();
-        self.entries.bytes() + self.index.capacity() * 5 + sets
+        self.entries.bytes() + self.index.allocation_size() + sets
     }
 }
 

@@ -59,6 +59,16 @@ pub(super) struct Scratch {
     interned: Vec<AttributeId>,
 }
 
+impl Scratch {
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.ids.capacity() * size_of::<u32>()
+            + self.withdrawals.capacity() * size_of::<(To, u32)>()
+            + self.announcements.capacity() * size_of::<(To, AttributeId, PeerSlot, u32)>()
+            + self.interned.capacity() * size_of::<AttributeId>()
+    }
+}
+
 impl Rib {
     /// The next messages to hand to sessions; `None` when nothing is left to do now.
     pub fn next_transmit(&mut self, now: Instant) -> Option<Transmit> {

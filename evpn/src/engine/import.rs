@@ -5,6 +5,7 @@
 //! A route's encapsulations decide whether it is for VXLAN at all (RFC 8365 §5.1.3): none
 //! means VXLAN, others without VXLAN among them mean that it is not for us.
 
+use super::memory::spilled;
 use crate::{ExtendedCommunity, RouteDistinguisher, RouteTarget, RouteTargetMatch};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -62,6 +63,12 @@ impl<K: Copy + Eq> ImportIndex<K> {
     pub(super) fn imports(&self) -> impl Iterator<Item = RouteTargetMatch> {
         let exact = self.exact.keys().copied().map(RouteTargetMatch::Exact);
         exact.chain(self.any_as.keys().copied().map(RouteTargetMatch::AnyAs))
+    }
+
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let instances = self.exact.values().chain(self.any_as.values());
+        self.exact.allocation_size() + self.any_as.allocation_size() + instances.map(spilled).sum::<usize>()
     }
 
     /// The instances that import a route with these targets, each once.
@@ -131,6 +138,11 @@ impl<K: Copy + Eq> Holders<K> {
             return Few::new();
         }
         self.0.get(&rd).into_iter().flatten().map(|(instance, _)| *instance).collect()
+    }
+
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.allocation_size() + self.0.values().map(spilled).sum::<usize>()
     }
 
     /// How many route distinguishers are known.

@@ -96,6 +96,11 @@ impl<E: Keyed> Table<E> {
         self.slots.len()
     }
 
+    /// Octets allocated, without what the entries own.
+    pub(super) fn bytes(&self) -> usize {
+        self.index.allocation_size() + self.slots.capacity() * size_of::<E>()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &E> {
         self.slots.iter()
     }

@@ -4,6 +4,7 @@ use super::FixedState;
 use super::flood::{ActualFlood, FloodEntry};
 use super::key::{Key, TableId, VtepId};
 use super::mac::{BridgeFdb, MacContext, MacEntry, Ops, VxlanFdb, WantedMac};
+use super::memory::shrink;
 use super::neighbour::{ActualNeighbour, NeighbourEntry};
 use super::proxy::{ActualProxy, ProxyEntry};
 use super::vtep::Vteps;
@@ -84,9 +85,24 @@ impl Neighbours {
 
     fn remove(&mut self, ip: IpAddr) {
         match ip {
-            IpAddr::V4(ip) => self.v4.remove(&ip),
-            IpAddr::V6(ip) => self.v6.remove(&ip),
-        };
+            IpAddr::V4(ip) => {
+                self.v4.remove(&ip);
+                shrink(&mut self.v4);
+            }
+            IpAddr::V6(ip) => {
+                self.v6.remove(&ip);
+                shrink(&mut self.v6);
+            }
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        self.v4.allocation_size() + self.v6.allocation_size()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (IpAddr, &NeighbourEntry)> {
@@ -270,6 +286,7 @@ impl VniTable {
             Key::Mac(_, mac) => {
                 if self.macs.get(&mac).is_some_and(|entry| entry.is_void() && !entry.dirty) {
                     self.macs.remove(&mac);
+                    shrink(&mut self.macs);
                 }
             }
             Key::Neighbour(_, ip) => {
@@ -285,6 +302,7 @@ impl VniTable {
             Key::Proxy(_, ip) => {
                 if self.proxies.get(&ip).is_some_and(|entry| entry.is_void() && !entry.dirty) {
                     self.proxies.remove(&ip);
+                    shrink(&mut self.proxies);
                 }
             }
             Key::Vtep(_) | Key::Orphan(_) | Key::Leftover(..) | Key::Hop(_) | Key::Route(..) => {}

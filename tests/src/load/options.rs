@@ -224,7 +224,9 @@ mod tests {
         let both = read("--start --senders 9 --sink-base 127.1.0.5").unwrap();
         let error = both.sink_addresses().unwrap_err().to_string();
         assert!(error.contains("127.1.0.5 would be a sender and a sink"), "{error}");
-        assert!(read("--start --senders 9 --sender-base 255.255.255.250").unwrap().sender_addresses().is_err());
+        assert!(
+            read("--start --senders 9 --sender-base 255.255.255.250").unwrap().sender_addresses().is_err()
+        );
     }
 
     #[test]

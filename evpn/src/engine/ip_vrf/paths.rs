@@ -173,6 +173,17 @@ impl Paths {
         }
     }
 
+    /// How many paths there are.
+    pub(super) fn count(&self) -> usize {
+        self.table.len() + self.more.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let more = self.more.values().map(|paths| paths.capacity() * size_of::<Path>());
+        self.table.bytes() + self.more.allocation_size() + more.sum::<usize>()
+    }
+
     /// All prefixes, copied.
     pub(super) fn prefixes(&self) -> Vec<IpNet> {
         self.table.keys()
