@@ -125,7 +125,7 @@ impl Forwarding {
     }
 
     fn set_proxy(&mut self, table: TableId, ip: IpAddr, actual: ActualProxy) {
-        if let Some(entry) = self.tables.get_mut(&table).and_then(|table| table.proxies.get_mut(&ip)) {
+        if let Some(entry) = self.tables.get_mut(&table).and_then(|table| table.proxies.get_mut(ip)) {
             entry.actual = actual;
         }
     }
@@ -133,7 +133,7 @@ impl Forwarding {
     fn bridge_of(&self, key: Key) -> BridgeFdb {
         match key {
             Key::Mac(vni, mac) => {
-                self.tables.get(&vni).and_then(|table| table.macs.get(&mac)).map(|entry| entry.bridge)
+                self.tables.get(&vni).and_then(|table| table.macs.get(mac)).map(|entry| entry.bridge)
             }
             _ => None,
         }
