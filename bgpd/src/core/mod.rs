@@ -22,6 +22,8 @@ mod restart;
 mod run;
 mod settings;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod vrfs;
 
 pub use backend::Backend;
@@ -36,7 +38,7 @@ pub use vrfs::{Vrf, Vrfs};
 use crate::{
     config::Config,
     log::Log,
-    peer::{Cease, PeerId, SessionCommand},
+    peer::{Cease, ListenRange, PeerId, SessionCommand},
     policy::Policies,
     rib::Rib,
     session::Sessions,
@@ -66,6 +68,8 @@ pub struct Core {
     evpn: Evpn,
     vrfs: Vrfs,
     policies: Policies,
+    /// Who may call without being configured.
+    ranges: Vec<ListenRange>,
     peers: Peers,
     sessions: Sessions,
     fib: Option<Fib>,
@@ -99,6 +103,7 @@ impl Core {
             evpn: Evpn::new(),
             vrfs: Vrfs::default(),
             policies: Policies::default(),
+            ranges: Vec::new(),
             peers: Peers::default(),
             sessions,
             fib,
@@ -265,11 +270,11 @@ impl Core {
         }
     }
 
-    fn logs_neighbours(&self) -> bool {
-        self.config.bgp.as_ref().is_none_or(|bgp| bgp.log_neighbor_changes)
-    }
-
-    fn listen_limit(&self) -> usize {
-        self.config.bgp.as_ref().and_then(|bgp| bgp.listen_limit).map_or(100, usize::from)
+    /// `bgp log-neighbor-changes`, likewise.
+    fn logs_neighbour(&self, id: PeerId) -> bool {
+        match self.peers.get(id).and_then(Peer::vrf) {
+            Some(vrf) => self.config.bgp_vrfs.get(vrf.as_str()).is_none_or(|bgp| bgp.log_neighbor_changes),
+            None => self.config.bgp.as_ref().is_none_or(|bgp| bgp.log_neighbor_changes),
+        }
     }
 }

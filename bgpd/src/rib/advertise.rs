@@ -28,6 +28,7 @@ fn default_key(family: Family) -> &'static [u8] {
     match family {
         Family::Ipv4Unicast => &[0; 5],
         Family::Ipv6Unicast => &[0; 17],
+        Family::RtFilter => &[0; 13],
         Family::L2vpnEvpn => &[],
     }
 }

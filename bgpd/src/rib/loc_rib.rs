@@ -34,6 +34,12 @@ pub(super) struct Before {
     source: PeerSlot,
 }
 
+impl Before {
+    fn of(first: &Path) -> Self {
+        Self { best: first.best(), source: first.last_source() }
+    }
+}
+
 /// A path as it comes in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival<'a> {
@@ -86,7 +92,7 @@ impl Table {
     }
 
     pub(super) fn before(&self, id: u32) -> Before {
-        Before { best: self.routes.best(id), source: self.routes.last_source(id) }
+        Before::of(self.routes.first(id))
     }
 
     /// Adds or replaces a path. True if the source had no such path before.
@@ -95,7 +101,12 @@ impl Table {
         let refused = arrival.refused | self.no_way(shared, source, attributes);
         let id = self.routes.find_or_insert(arrival.key);
         let rest = shared.rests.intern(arrival.rest);
-        let old = self.routes.find_path(id, source, path_id).copied();
+        let first = *self.routes.first(id);
+        let alone = first.makes_room_for(source, path_id);
+        let old = match alone {
+            true => first.exists().then_some(first),
+            false => self.routes.find_path(id, source, path_id).copied(),
+        };
         shared.keep_original(self.place, source, (id, path_id), arrival.original);
         if let Some(old) = old
             && (old.attributes, old.rest) == (attributes, rest)
@@ -104,10 +115,13 @@ impl Table {
             self.judge(shared, id, source, path_id, refused, PathFlags::STALE | PathFlags::REFRESHING);
             return false;
         }
-        let before = self.before(id);
+        let before = Before::of(&first);
         shared.attributes.retain(attributes);
         let mut path = Path::new(source, path_id, attributes, rest);
         (path.since, path.flags) = (now, PathFlags(refused));
+        if alone && refused == 0 {
+            path.flags.set(PathFlags::BEST);
+        }
         let replaced = self.routes.put_path(id, path);
         if let Some(peer) = shared.peers.table_mut(source, self.place) {
             peer.routes.insert(id);
@@ -115,7 +129,11 @@ impl Table {
             peer.accepted += u32::from(refused == 0);
             peer.accepted -= u32::from(old.is_some_and(|old| old.eligible()));
         }
-        self.reselect(shared, id, before);
+        // Of one path there is nothing to select.
+        match alone {
+            true => self.selected(shared, id, before, path.best()),
+            false => self.reselect(shared, id, before),
+        }
         if replaced.exists() {
             shared.attributes.release(replaced.attributes);
         }
@@ -263,26 +281,26 @@ impl Table {
 
     /// Runs the decision (RFC 4271 §9.1.2) and tells those who must hear of a change.
     pub(super) fn reselect(&mut self, shared: &Shared, id: u32, before: Before) {
-        let best = if self.routes.has_one_path(id) {
-            self.routes.first(id).eligible().then_some(0)
-        } else {
-            self.select(shared, id)
-        };
-        self.routes.set_best(id, best);
+        if self.routes.first(id).exists() {
+            let best = match self.routes.has_one_path(id) {
+                true => self.routes.first(id).eligible().then_some(0),
+                false => self.select(shared, id),
+            };
+            self.routes.set_best(id, best);
+        }
+        self.selected(shared, id, before, self.routes.best(id));
+    }
+
+    /// The decision has been made: those who must hear of it are told.
+    fn selected(&mut self, shared: &Shared, id: u32, before: Before, after: Option<Best>) {
         // With `maximum-paths`, others than the best count, too.
         if self.family.is_unicast()
             && let Some(changes) = &mut self.changes
         {
             changes.insert(id);
         }
-        let after = self.routes.best(id);
         if before.best != after {
             self.best_changed(shared, id, before, after);
-        } else if self.family.is_unicast()
-            && let Some(changes) = &mut self.changes
-        {
-            // A path beside the best one may count, too (`maximum-paths`).
-            changes.insert(id);
         }
     }
 

@@ -18,6 +18,7 @@ use crate::wire::{EncodedAttributes, Message, RouteRefresh, refresh::RefreshKind
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use std::time::Instant;
+use weft_evpn::nlri::NlriKey;
 
 /// Destinations in a batch.
 const BATCH: usize = 4096;
@@ -49,6 +50,8 @@ enum To {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     ids: Vec<u32>,
+    /// Those that nobody holds or is told of.
+    silent: Vec<u32>,
     withdrawals: Vec<(To, u32)>,
     announcements: Vec<(To, AttributeId, PeerSlot, u32)>,
     attributes: EncodedAttributes,
@@ -173,8 +176,9 @@ impl Table {
     /// Takes a batch of pending destinations and decides what each member is told of them.
     /// True if each destination that was there when the dump began has been visited.
     fn judge_batch(&mut self, shared: &mut Shared, at: usize, scratch: &mut Scratch) -> bool {
-        let Scratch { ids, withdrawals, announcements, interned, .. } = scratch;
+        let Scratch { ids, silent, withdrawals, announcements, interned, .. } = scratch;
         ids.clear();
+        silent.clear();
         withdrawals.clear();
         announcements.clear();
         let (family, routes, place) = (self.family, &self.routes, self.place);
@@ -202,6 +206,7 @@ impl Table {
                 }
                 None if !sent => {
                     subgroup.moved.remove(id);
+                    silent.push(id);
                 }
                 None => {
                     // The source of what was sent does not hold it.
@@ -226,6 +231,7 @@ impl Table {
         scratch: &Scratch,
         batch: &mut Batch<'_>,
     ) {
+        let mut key = NlriKey::new();
         for run in scratch.withdrawals.chunk_by(|a, b| a.0 == b.0) {
             let Some(&(to, _)) = run.first() else { continue };
             let (family, routes) = (self.family, &self.routes);
@@ -243,8 +249,9 @@ impl Table {
                 let mut packer = subgroup.encoder.withdraw(family, &mut batch.out);
                 let (now, later) = rest.split_at(rest.len().min(ROUTES_BETWEEN_FLUSHES));
                 for &(_, id) in now {
+                    routes.read_key(id, &mut key);
                     // A withdrawal has no attributes and always fits.
-                    let _ = packer.push(PATH_ID, &routes.key(id), shared.rest(routes.first(id)));
+                    let _ = packer.push(PATH_ID, &key, shared.rest(routes.first(id)));
                     if !matches!(to, To::Only(_)) {
                         subgroup.sent.remove(id);
                         subgroup.moved.remove(id);
@@ -257,7 +264,7 @@ impl Table {
                 self.try_free(shared, id);
             }
         }
-        for &id in &scratch.ids {
+        for &id in &scratch.silent {
             self.try_free(shared, id);
         }
     }
@@ -275,6 +282,7 @@ impl Table {
         let (family, routes) = (self.family, &self.routes);
         let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return false };
         let mut left = false;
+        let mut key = NlriKey::new();
         for run in announcements.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
             let Some(&(to, attributes, source, first)) = run.first() else { continue };
             if batch.octets > BATCH_OCTETS {
@@ -304,7 +312,8 @@ impl Table {
                     Ok(mut packer) => {
                         for &(_, _, _, id) in now {
                             let nlri_rest = shared.rest(routes.first(id));
-                            if packer.push(PATH_ID, &routes.key(id), nlri_rest).is_ok() {
+                            routes.read_key(id, &mut key);
+                            if packer.push(PATH_ID, &key, nlri_rest).is_ok() {
                                 subgroup.sent.insert(id);
                                 subgroup.moved.remove(id);
                             } else {

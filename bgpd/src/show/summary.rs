@@ -201,6 +201,7 @@ fn instance_text(
 pub(super) fn name(family: Family) -> String {
     match family {
         Family::L2vpnEvpn => "L2VPN EVPN",
+        Family::RtFilter => "RTFILTER Unicast",
         Family::Ipv4Unicast => "IPv4 Unicast",
         Family::Ipv6Unicast => "IPv6 Unicast",
     }

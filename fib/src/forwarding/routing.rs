@@ -382,6 +382,10 @@ impl Forwarding {
             if self.vrfs.get(id).is_some_and(VrfTable::is_void) || !named {
                 self.vrfs.remove(id);
             }
+            // Its number may be another's soon, and what is wrong then is told anew.
+            self.conflicts.retain(|key| !matches!(key, Key::Route(of, _) if *of == id));
+            self.disputes.retain(|(of, _)| *of != id);
+            self.told_disputes.retain(|(of, _)| *of != id);
         }
     }
 

@@ -438,3 +438,60 @@ fn a_route_that_was_not_known_is_found_by_the_refusal() {
     let written = |notice: &FibNotice| matches!(notice, FibNotice::WriteFailed { .. });
     assert!(!world.notices.iter().any(written), "{:?}", world.notices);
 }
+
+#[test]
+fn only_a_device_that_routes_use_hurries_what_failed() {
+    let mut world = attached();
+    world.wish(host(1), via(&[2]));
+    world.kernel.busy = true;
+    world.turn(50);
+    world.kernel.busy = false;
+    // Any port of any bridge that comes up is no reason to look at every route of every IP-VRF.
+    world.forwarding.device_is_back(99);
+    assert_eq!(world.turn(50), 0);
+    world.forwarding.device_is_back(SVI);
+    assert!(world.turn(50) > 0);
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn what_was_told_of_an_ip_vrf_is_forgotten_with_it() {
+    let mut world = attached();
+    let other = VrfNextHop::Vtep { vtep: vtep(2), router_mac: router_mac(99) };
+    for round in 1..=2 {
+        world.attach(devices(true));
+        world.prune();
+        world.kernel.add_route(foreign(host(1), RTPROT_STATIC, 0));
+        world.wish(host(1), via(&[2]));
+        world.wish(host(2), Some(VrfForward::Via(vec![other])));
+        world.settle();
+        assert_eq!(world.notices.len(), 2 * round, "{:?}", world.notices);
+        world.wish(host(1), None);
+        world.wish(host(2), None);
+        world.detach();
+        world.settle();
+        assert!(world.forwarding.vrfs.ids().is_empty());
+        assert!(world.forwarding.conflicts.is_empty() && world.forwarding.told_disputes.is_empty());
+        world.kernel.routes.clear();
+    }
+}
+
+#[test]
+fn a_route_that_ends_packets_and_has_our_metric_is_left_alone() {
+    let mut world = attached();
+    for kind in [RTN_UNREACHABLE, RTN_PROHIBIT] {
+        world.kernel.add_route(RouteMessage { kind, ..foreign(host(1), RTPROT_STATIC, 20) });
+        world.wish(host(1), via(&[2]));
+        // Ends: the kernel is not asked again and again.
+        world.settle();
+        assert_eq!(world.gateways(host(1)), None);
+        // It is no way out, so nobody is told of it as one.
+        assert_eq!(world.locals, []);
+        world.kernel.delete_route(host(1), 20).unwrap();
+        world.settle();
+        assert_eq!(world.gateways(host(1)), Some(vec![vtep(2)]));
+        world.wish(host(1), None);
+        world.settle();
+    }
+}

@@ -171,6 +171,7 @@ fn routes_read_back() {
                 nexthop,
                 gateway: None,
                 device: None,
+                source: None,
                 special: false,
             };
             assert_eq!(read, expected);

@@ -29,7 +29,7 @@ pub(super) struct Routed {
     pub(super) wanted: Wanted,
     /// Those that are there.
     pub(super) up: BTreeMap<VrfName, ServedVrf>,
-    sysctls: SysctlKeeper,
+    pub(super) sysctls: SysctlKeeper,
     pub(super) marks: MarkKeeper,
 }
 
@@ -57,7 +57,7 @@ impl Routed {
     ) -> Vec<FibNotice> {
         self.tenants = tenants(config, links, self.form);
         self.wanted = want(config, links, &self.tenants);
-        let mut notices = self.sysctls.keep(&self.wanted, links);
+        let mut notices = self.sysctls.keep(&self.wanted, links, routing, now);
         // Rules of ours and none wanted: there was another run, or there were other lines.
         let leftover = routing.rules.iter().any(Rule::is_ours);
         notices.extend(self.marks.keep(&self.wanted.filter, leftover, now));
@@ -119,8 +119,33 @@ impl Routed {
 /// so, and neither makes anything.
 fn probe(connection: &mut Connection) -> VrfForm {
     let link = rtnetlink::LinkMessageBuilder::<LinkVrf>::new("weft-probe").down().build();
-    match connection.change_link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link) {
-        Err(RequestError::Refused(error)) if error.errno == Errno::EINVAL => VrfForm::Device,
-        _ => VrfForm::Rule,
+    form_of(connection.change_link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link))
+}
+
+/// What the answer to that says.
+fn form_of(answer: Result<(), RequestError>) -> VrfForm {
+    match answer {
+        Err(RequestError::Refused(error)) if error.errno == Errno::EOPNOTSUPP => VrfForm::Rule,
+        // It has them, or it was short of something for a moment. Devices that cannot be made are told of; rules in the
+        // place of devices that are there would turn every tenant over.
+        _ => VrfForm::Device,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::socket::KernelError;
+
+    #[test]
+    fn only_a_kernel_that_says_it_has_no_vrf_devices_gets_rules() {
+        let refused = |errno| Err(RequestError::Refused(KernelError { errno, words: None }));
+        assert_eq!(form_of(refused(Errno::EINVAL)), VrfForm::Device);
+        assert_eq!(form_of(refused(Errno::EOPNOTSUPP)), VrfForm::Rule);
+        // Short of memory for a moment, or a device of that name: the form of all tenants does not hang on that.
+        for errno in [Errno::ENOBUFS, Errno::ENOMEM, Errno::EEXIST] {
+            assert_eq!(form_of(refused(errno)), VrfForm::Device, "{errno}");
+        }
+        assert_eq!(form_of(Err(Errno::EAGAIN.into())), VrfForm::Device);
     }
 }

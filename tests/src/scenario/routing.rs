@@ -366,7 +366,10 @@ pub fn machine_moves(fabric: &mut Fabric, from: (usize, u8), leaving: Leaving) -
             machine.move_to(place, leaving)?;
         }
         fabric.explain(pinger.wait_answered(STEADY, LIMIT))?;
-        for address in fabric.machine.iter().flat_map(|machine| machine.host.host.addresses()) {
+        // FRR learns IPv6 addresses from its kernel, which makes no entry of an unsolicited advertisement.
+        let both = fabric.leaf(place)?.form.kind() == Kind::Weft;
+        let addresses = fabric.machine.iter().flat_map(|machine| machine.host.host.addresses());
+        for address in addresses.filter(|address| both || address.is_ipv4()) {
             for (index, other) in fabric.leaves.iter().enumerate() {
                 if fabric
                     .machine

@@ -53,6 +53,14 @@ pub static COMMANDS: &[Command] = &[
         family(edit, args)?.soft_reconfiguration_inbound = !args.negative();
         Ok(())
     }),
+    // Weft sends every kind of community in any case.
+    Command::nothing(
+        "neighbor <A.B.C.D|X:X::X:X|WORD>$peer send-community [<all|both|extended|large|standard>]",
+    ),
+];
+
+/// Filters by what routes are: not for memberships, which ask for routes.
+pub static FILTER_COMMANDS: &[Command] = &[
     Command::set(
         "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer route-map WORD$route_map <in|out>",
         |edit, args| {
@@ -66,10 +74,6 @@ pub static COMMANDS: &[Command] = &[
             let family = family(edit, args)?;
             filter(args, "prefix_list", &mut family.prefix_list_in, &mut family.prefix_list_out)
         },
-    ),
-    // Weft sends every kind of community in any case.
-    Command::nothing(
-        "neighbor <A.B.C.D|X:X::X:X|WORD>$peer send-community [<all|both|extended|large|standard>]",
     ),
 ];
 
@@ -89,6 +93,10 @@ pub static UNICAST_COMMANDS: &[Command] = &[
         family(edit, args)?.next_hop_self = (!args.negative()).then_some(how);
         Ok(())
     }),
+];
+
+/// The lines of the families that have a default: unicast and rtfilter.
+pub static DEFAULT_COMMANDS: &[Command] = &[
     Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate", |edit, args| {
         family(edit, args)?.default_originate = !args.negative();
         Ok(())
@@ -108,6 +116,7 @@ fn family<'e>(edit: &'e mut Edit<'_>, args: &Args<'_>) -> Result<&'e mut Neighbo
     Ok(match mode {
         Some(ModeKind::VrfIpv4) => &mut settings.ipv4_unicast,
         Some(ModeKind::VrfIpv6) => &mut settings.ipv6_unicast,
+        Some(ModeKind::RtFilter) => &mut settings.rtfilter,
         _ => &mut settings.l2vpn_evpn,
     })
 }
@@ -128,3 +137,9 @@ fn filter(
     }
     Ok(())
 }
+
+/// The end of `address-family rtfilter unicast`, which has lines of neighbours only.
+pub static RT_FILTER_COMMANDS: &[Command] = &[Command::set("exit-address-family", |edit, _| {
+    edit.leave();
+    Ok(())
+})];

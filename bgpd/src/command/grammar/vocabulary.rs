@@ -320,6 +320,7 @@ static VOCABULARY: &[(&str, &str)] = &[
     ("router-id", "Router id of BGP"),
     ("routes", "Routes that were accepted from the neighbor"),
     ("rt", "Route target"),
+    ("rtfilter", "Memberships of route targets (RFC 4684)"),
     ("running-config", "The running configuration"),
     ("select-defer-time", "How long path selection waits after our restart"),
     ("self-originate", "Only our own routes"),

@@ -191,3 +191,42 @@ fn an_overruled_path_is_not_used_but_its_domain_has_it() {
     lab.gone("10.1.10.5/32", &there);
     assert_eq!(lab.advertised(CORE), ["10.1.0.0/16"]);
 }
+
+#[test]
+fn a_host_route_whose_next_hop_is_the_host_comes_to_rest() {
+    // By AS_PATH the CE's route wins over EVPN's, by which alone its next hop is reached.
+    let mut lab = Lab::new(settings(1));
+    lab.ce_up(1, "192.0.2.1");
+    let far = |n| remote(n, SITE).host(n).with(|set| set.as_path = as_path(&[65_001, 65_002]));
+    lab.remote("198.51.100.7/32", &far(2));
+    lab.remote("198.51.100.8/32", &far(3));
+    lab.ce(1, Some(from_ce(1, "198.51.100.7")), &["198.51.100.7/32"]);
+    assert_eq!(lab.ways("198.51.100.7/32"), via(&[vtep(2)]));
+    // Two that lead through each other.
+    lab.ce(1, Some(from_ce(1, "198.51.100.8")), &["198.51.100.7/32"]);
+    lab.ce(1, Some(from_ce(1, "198.51.100.7")), &["198.51.100.8/32"]);
+    assert_eq!(lab.ways("198.51.100.7/32"), via(&[vtep(3)]));
+    assert_eq!(lab.ways("198.51.100.8/32"), via(&[vtep(2)]));
+    lab.gone("198.51.100.8/32", &far(3));
+    assert_eq!(lab.ways("198.51.100.7/32"), via(&[vtep(2)]), "its next hop is not reached any more");
+}
+
+fn as_path(asns: &[u32]) -> crate::wire::attribute::AsPath {
+    let mut path = crate::wire::attribute::AsPath::default();
+    asns.iter().rev().for_each(|asn| path.prepend(*asn, 1));
+    path
+}
+
+#[test]
+fn next_hops_without_a_way_are_forgotten_with_their_routes() {
+    let mut lab = Lab::new(settings(1));
+    lab.ce_up(1, "192.0.2.1");
+    for n in 0..200_u8 {
+        lab.ce(1, Some(from_ce(1, &format!("198.51.100.{n}"))), &["203.0.113.0/24"]);
+    }
+    let unreachable = lab.table.rib().unreachable_next_hops(ip("0.0.0.0")..=ip("255.255.255.255"));
+    assert!(unreachable.count() <= 1);
+    assert_eq!(lab.ways("203.0.113.0/24"), None);
+    lab.local("198.51.100.0/24", Some(connected()));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("198.51.100.199")]));
+}

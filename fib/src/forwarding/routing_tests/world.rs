@@ -95,6 +95,8 @@ pub(super) struct FakeKernel {
     pub(super) events: Vec<Event>,
     pub(super) writes: usize,
     pub(super) route_writes: usize,
+    /// Short of something: refuses everything.
+    pub(super) busy: bool,
 }
 
 impl FakeKernel {
@@ -181,6 +183,9 @@ impl FakeKernel {
     }
 
     pub(super) fn apply(&mut self, op: &Op) -> Result<(), Errno> {
+        if self.busy {
+            return Err(Errno::ENOBUFS);
+        }
         self.writes += 1;
         let fdb = |ifindex, mac| NeighbourMessage {
             family: AF_BRIDGE,
@@ -304,6 +309,7 @@ pub(super) fn our_route(prefix: IpNet, kind: u8, nexthop: Option<u32>) -> RouteM
         nexthop,
         gateway: None,
         device: None,
+        source: None,
         special: false,
     }
 }
