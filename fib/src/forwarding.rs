@@ -5,6 +5,7 @@
 //! queue. `plan` turns keys into messages, `written` and `refused` take what became of them.
 
 mod binding;
+mod entries;
 mod flood;
 mod foreign;
 mod hops;
@@ -52,6 +53,9 @@ use weft_evpn::local::LocalEvent;
 use weft_evpn::{MacAddr, Vni};
 
 type FixedState = foldhash::fast::FixedState;
+
+/// Room for so many keys stays with an empty work queue.
+const KEPT_QUEUE: usize = 4096;
 
 /// What came out since it was last taken.
 #[derive(Debug, Default)]
@@ -259,7 +263,7 @@ impl Forwarding {
 
     /// The local port where the bridge has this MAC.
     pub fn local_port(&self, vni: Vni, mac: MacAddr) -> Option<u32> {
-        match self.tables.get(&TableId::l2(vni))?.macs.get(&mac)?.bridge {
+        match self.tables.get(&TableId::l2(vni))?.macs.get(mac)?.bridge {
             mac::BridgeFdb::Port { port, .. } => Some(port),
             _ => None,
         }
@@ -585,6 +589,8 @@ impl Forwarding {
         }
         memory::shrink_queue(&mut self.queue);
         if self.queue.is_empty() {
+            // A load may have made it long.
+            self.queue.shrink_to(KEPT_QUEUE);
             self.look_at_retiring = false;
             if !self.retiring.is_empty() {
                 self.finish_retiring();

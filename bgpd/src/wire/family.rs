@@ -120,7 +120,6 @@ static RT_FILTER: FamilyRow = FamilyRow {
     next_hop_lengths: &[4, 16],
     length: unicast::length,
     measure: membership::measure,
-    length: unicast::length,
     split: membership::split,
     join: membership::join,
 };

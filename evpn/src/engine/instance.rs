@@ -15,7 +15,7 @@ use super::mac::MacEntry;
 use super::memory::MacVrfMemory;
 use super::neighbour::{Cause, HeldQueue, IpEntry};
 use super::source::Sources;
-use super::table::Table;
+use crate::table::Table;
 use super::timers::{Timer, Timers};
 use super::{Address, DuplicateDetection, Flooding, Notice, Output};
 use crate::forwarding::ForwardingChange;

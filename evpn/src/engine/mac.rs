@@ -31,7 +31,7 @@ use super::neighbour::Cause;
 use super::originate::is_no_host;
 use super::source::Source;
 use super::source::{SourceId, Sources};
-use super::table::Keyed;
+use crate::table::Keyed;
 use super::{Address, Notice};
 use crate::forwarding::{ForwardingChange, RemoteMac};
 use crate::nlri::MacIp;

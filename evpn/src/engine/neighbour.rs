@@ -28,7 +28,7 @@ use super::memory::spilled;
 use super::mobility::{self, Claim};
 use super::originate::is_no_host;
 use super::source::Sources;
-use super::table::Keyed;
+use crate::table::Keyed;
 use super::timers::Timer;
 use super::{Address, Notice};
 use crate::MacAddr;

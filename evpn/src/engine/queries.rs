@@ -148,7 +148,7 @@ impl Evpn {
             _ => (MacPlace::Unknown, false),
         };
         MacView {
-            mac: super::table::Keyed::key(entry),
+            mac: crate::table::Keyed::key(entry),
             place,
             sticky: fixed,
             local_sequence: local.map_or(0, |local| local.sequence),
@@ -160,7 +160,7 @@ impl Evpn {
 
     fn neighbour_view(&self, instance: &MacVrf, entry: &IpEntry) -> Option<NeighbourView> {
         let sources = &self.shared.sources;
-        let ip = super::table::Keyed::key(entry);
+        let ip = crate::table::Keyed::key(entry);
         let remote_sequence =
             || instance.best_claim(ip, None, sources).map_or(0, |(claim, _)| claim.sequence);
         let view = |mac, place, router, local_sequence| NeighbourView {
