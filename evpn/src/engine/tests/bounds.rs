@@ -89,13 +89,13 @@ pub(super) fn routes_to_measure() -> u32 {
     std::env::var("WEFT_TEST_ROUTES").map_or(500_000, |routes| routes.parse().unwrap())
 }
 
-/// Runs a measurement, an ignored test of this module, with 20,000 routes in a process of its own:
+/// Runs a measurement, an ignored test of this module, with 50,000 routes in a process of its own:
 /// what other tests allocate is none of its routes'.
 pub(super) fn alone(module: &str, test: &str) {
     let (_, module) = module.split_once("::").unwrap();
     let run = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("{module}::{test}"), "--ignored", "--nocapture"])
-        .env("WEFT_TEST_ROUTES", "20000")
+        .env("WEFT_TEST_ROUTES", "50000")
         .output()
         .unwrap();
     let (said, failed) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
@@ -103,13 +103,13 @@ pub(super) fn alone(module: &str, test: &str) {
 }
 
 #[test]
-fn twenty_thousand_routes_cost_little() {
+fn fifty_thousand_routes_cost_little() {
     alone(module_path!(), "half_a_million_routes_cost_little");
 }
 
 /// `cargo test --release -p weft-evpn -- --ignored --nocapture --test-threads 1 half_a_million`
 #[test]
-#[ignore = "long in a debug build, and measures its process; `twenty_thousand…` runs it with fewer routes"]
+#[ignore = "long in a debug build, and measures its process; `fifty_thousand…` runs it with fewer routes"]
 fn half_a_million_routes_cost_little() {
     for (vnis, with_mac_only) in [(1, false), (100, false), (100, true)] {
         let mut evpn = Evpn::new();

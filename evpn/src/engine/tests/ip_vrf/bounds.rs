@@ -61,13 +61,13 @@ fn what_a_host_that_was_away_leaves_behind_is_bounded_by_the_routes_that_named_i
 }
 
 #[test]
-fn twenty_thousand_host_paths_cost_little() {
+fn fifty_thousand_host_paths_cost_little() {
     alone(module_path!(), "half_a_million_host_paths_cost_little");
 }
 
 /// `cargo test --release -p weft-evpn -- --ignored --nocapture --test-threads 1 half_a_million`
 #[test]
-#[ignore = "long in a debug build, and measures its process; `twenty_thousand…` runs it with fewer routes"]
+#[ignore = "long in a debug build, and measures its process; `fifty_thousand…` runs it with fewer routes"]
 fn half_a_million_host_paths_cost_little() {
     let routes = routes_to_measure();
     for bridged in [false, true] {
