@@ -36,8 +36,8 @@ fn main() -> ExitCode {
     weft_counts::main(&[
         Case { name: "wire/decode", unit: "route", prepare: decode },
         Case { name: "rib/insert", unit: "route", prepare: insert },
-        Case { name: "rib/second path", unit: "route", prepare: second_path },
-        Case { name: "update group/encode", unit: "route", prepare: encode },
+        Case { name: "rib/second-path", unit: "route", prepare: second_path },
+        Case { name: "update-group/encode", unit: "route", prepare: encode },
         Case { name: "rib/withdraw", unit: "route", prepare: withdraw },
         Case { name: "rib/move", unit: "move", prepare: moves },
         Case { name: "reflect/all", unit: "route", prepare: reflect },
@@ -69,9 +69,9 @@ fn attributes(host: &Host, sequence: Option<u32>) -> AttributeSet {
         ],
         ..AttributeSet::default()
     };
-    set.ext_communities.extend(sequence.map(|sequence| {
-        ExtendedCommunity::mac_mobility(MacMobility { sequence, sticky: false })
-    }));
+    set.ext_communities.extend(
+        sequence.map(|sequence| ExtendedCommunity::mac_mobility(MacMobility { sequence, sticky: false })),
+    );
     set
 }
 
@@ -149,75 +149,71 @@ fn send(rib: &mut Rib, now: Instant) -> usize {
     std::iter::from_fn(|| rib.next_transmit(now)).map(|transmit| transmit.bytes.len()).sum()
 }
 
-fn fabric() -> Vec<Host> {
-    hosts(SEED, Shape::FABRIC)
+fn fabric(shape: Shape) -> Vec<Host> {
+    hosts(SEED, shape)
 }
 
-fn routes() -> u64 {
-    u64::from(Shape::FABRIC.routes())
-}
-
-fn decode() -> Work {
-    let (frames, mut decoder) = (frames(wire(&fabric(), false)), decoder());
+fn decode(shape: Shape) -> Work {
+    let (frames, mut decoder) = (frames(wire(&fabric(shape), false)), decoder());
     Box::new(move || {
         for frame in &frames {
             std::hint::black_box(decoder.decode_update(frame).expect("an UPDATE"));
         }
-        routes()
+        u64::from(shape.routes())
     })
 }
 
-fn insert() -> Work {
+fn insert(shape: Shape) -> Work {
     let now = Instant::now();
-    let (updates, mut rib) = (updates(wire(&fabric(), false)), reflector(2, now));
+    let (updates, mut rib) = (updates(wire(&fabric(shape), false)), reflector(2, now));
     Box::new(move || {
         feed(&mut rib, 1, &updates, now);
-        routes()
+        u64::from(shape.routes())
     })
 }
 
 /// The same routes by another client: found, compared, not chosen.
-fn second_path() -> Work {
+fn second_path(shape: Shape) -> Work {
     let now = Instant::now();
-    let (updates, mut rib) = (updates(wire(&fabric(), false)), reflector(3, now));
+    let (updates, mut rib) = (updates(wire(&fabric(shape), false)), reflector(3, now));
     feed(&mut rib, 1, &updates, now);
     send(&mut rib, now);
     Box::new(move || {
         feed(&mut rib, 2, &updates, now);
-        routes()
+        u64::from(shape.routes())
     })
 }
 
-fn encode() -> Work {
+fn encode(shape: Shape) -> Work {
     let now = Instant::now();
     let mut rib = reflector(2, now);
-    feed(&mut rib, 1, &updates(wire(&fabric(), false)), now);
+    feed(&mut rib, 1, &updates(wire(&fabric(shape), false)), now);
     Box::new(move || {
-        assert!(send(&mut rib, now) > 1_000_000, "routes go out");
-        routes()
+        assert!(send(&mut rib, now) > 30 * shape.routes() as usize, "routes go out");
+        u64::from(shape.routes())
     })
 }
 
-fn withdraw() -> Work {
+fn withdraw(shape: Shape) -> Work {
     let now = Instant::now();
     let mut rib = reflector(2, now);
-    feed(&mut rib, 1, &updates(wire(&fabric(), false)), now);
+    feed(&mut rib, 1, &updates(wire(&fabric(shape), false)), now);
     send(&mut rib, now);
-    let withdrawals = updates(wire(&fabric(), true));
+    let withdrawals = updates(wire(&fabric(shape), true));
     Box::new(move || {
         feed(&mut rib, 1, &withdrawals, now);
         send(&mut rib, now);
         assert_eq!(rib.best_count(EVPN), 0, "all is gone");
-        routes()
+        u64::from(shape.routes())
     })
 }
 
 /// Hosts that appear at another VTEP, one at a time: the new route with a higher sequence number
 /// is read, stored and sent on, then the old one is withdrawn.
-fn moves() -> Work {
-    const MOVES: u64 = 5_000;
+fn moves(shape: Shape) -> Work {
+    let count = u64::from(shape.routes()) / 20;
     let now = Instant::now();
-    let all = fabric();
+    let all = fabric(shape);
     let mut rib = reflector(2, now);
     feed(&mut rib, 1, &updates(wire(&all, false)), now);
     send(&mut rib, now);
@@ -225,9 +221,9 @@ fn moves() -> Work {
     let mut encoder = UpdateEncoder::new(EncodeContext::default());
     let mut frames = FrameDecoder::new();
     let mut messages = Vec::new();
-    for _ in 0..MOVES {
+    for _ in 0..count {
         let old = all[random.below(all.len() as u64) as usize];
-        let new = Host { vtep: (old.vtep + 1) % Shape::FABRIC.vteps, ..old };
+        let new = Host { vtep: (old.vtep + 1) % shape.vteps, ..old };
         let mut out = BytesMut::new();
         let encoded = EncodedAttributes::new(&attributes(&new, Some(1)), encoder.context());
         let mut packer = encoder.announce(EVPN, &encoded, &mut out).expect("a next hop");
@@ -247,12 +243,12 @@ fn moves() -> Work {
             rib.update(PeerId(1), &update, now).expect("stored");
             send(&mut rib, now);
         }
-        MOVES
+        count
     })
 }
 
 /// Octets in, octets out, sending after each `TURN` as a busy daemon does.
-fn pass(rib: &mut Rib, decoder: &mut Decoder, wire: &mut BytesMut, now: Instant) -> u64 {
+fn pass(rib: &mut Rib, decoder: &mut Decoder, wire: &mut BytesMut, now: Instant) {
     let (mut frames, mut fed) = (FrameDecoder::new(), 0);
     while let Some(frame) = frames.next_frame(wire).expect("frames") {
         let update = decoder.decode_update(&frame).expect("an UPDATE").update;
@@ -264,19 +260,24 @@ fn pass(rib: &mut Rib, decoder: &mut Decoder, wire: &mut BytesMut, now: Instant)
         }
     }
     send(rib, now);
-    routes()
 }
 
-fn reflect() -> Work {
+fn reflect(shape: Shape) -> Work {
     let now = Instant::now();
-    let (mut rib, mut decoder, mut wire) = (reflector(2, now), decoder(), wire(&fabric(), false));
-    Box::new(move || pass(&mut rib, &mut decoder, &mut wire, now))
+    let (mut rib, mut decoder, mut wire) = (reflector(2, now), decoder(), wire(&fabric(shape), false));
+    Box::new(move || {
+        pass(&mut rib, &mut decoder, &mut wire, now);
+        u64::from(shape.routes())
+    })
 }
 
-fn reflect_withdrawals() -> Work {
+fn reflect_withdrawals(shape: Shape) -> Work {
     let now = Instant::now();
     let (mut rib, mut decoder) = (reflector(2, now), decoder());
-    pass(&mut rib, &mut decoder, &mut wire(&fabric(), false), now);
-    let mut wire = wire(&fabric(), true);
-    Box::new(move || pass(&mut rib, &mut decoder, &mut wire, now))
+    pass(&mut rib, &mut decoder, &mut wire(&fabric(shape), false), now);
+    let mut wire = wire(&fabric(shape), true);
+    Box::new(move || {
+        pass(&mut rib, &mut decoder, &mut wire, now);
+        u64::from(shape.routes())
+    })
 }

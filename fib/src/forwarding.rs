@@ -5,11 +5,13 @@
 //! queue. `plan` turns keys into messages, `written` and `refused` take what became of them.
 
 mod binding;
+mod entries;
 mod flood;
 mod foreign;
 mod hops;
 pub mod key;
 mod mac;
+mod memory;
 mod neighbour;
 mod observe;
 mod outcome;
@@ -51,6 +53,9 @@ use weft_evpn::local::LocalEvent;
 use weft_evpn::{MacAddr, Vni};
 
 type FixedState = foldhash::fast::FixedState;
+
+/// Room for so many keys stays with an empty work queue.
+const KEPT_QUEUE: usize = 4096;
 
 /// What came out since it was last taken.
 #[derive(Debug, Default)]
@@ -258,7 +263,7 @@ impl Forwarding {
 
     /// The local port where the bridge has this MAC.
     pub fn local_port(&self, vni: Vni, mac: MacAddr) -> Option<u32> {
-        match self.tables.get(&TableId::l2(vni))?.macs.get(&mac)?.bridge {
+        match self.tables.get(&TableId::l2(vni))?.macs.get(mac)?.bridge {
             mac::BridgeFdb::Port { port, .. } => Some(port),
             _ => None,
         }
@@ -414,7 +419,9 @@ impl Forwarding {
         match key {
             Key::Route(vrf, prefix) => self.route_differs(vrf, prefix),
             Key::Hop(object) => !self.hops.ops(object).is_empty(),
-            Key::Mac(id, mac) => self.tables.get(&id).is_some_and(|table| table.mac_differs(mac, &self.vteps)),
+            Key::Mac(id, mac) => {
+                self.tables.get(&id).is_some_and(|table| table.mac_differs(mac, &self.vteps))
+            }
             Key::Neighbour(id, ip) => {
                 self.tables.get(&id).is_some_and(|table| table.neighbour_op(ip).is_some())
             }
@@ -580,7 +587,10 @@ impl Forwarding {
             }
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }
+        memory::shrink_queue(&mut self.queue);
         if self.queue.is_empty() {
+            // A load may have made it long.
+            self.queue.shrink_to(KEPT_QUEUE);
             self.look_at_retiring = false;
             if !self.retiring.is_empty() {
                 self.finish_retiring();

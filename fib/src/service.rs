@@ -241,6 +241,12 @@ impl Service {
         }
         self.converged |= requests.converged;
         self.reports.extend(requests.consistency.into_iter().map(|reply| (now, reply)));
+        for reply in requests.memory {
+            let mut memory = self.kernel.forwarding.memory();
+            memory.queue_bytes += self.shared.waiting_bytes() + self.plan.capacity() * size_of::<(Key, Op)>();
+            // Who asked may have gone.
+            let _ = reply.send(memory);
+        }
         if let Some((flush, done)) = requests.shutdown {
             if flush {
                 self.flush()?;
@@ -286,10 +292,11 @@ impl Service {
             if forwarding.has_tunnels() {
                 self.tunnels.extend(rest.iter().map(|(key, _)| forwarding.tunnel(*key)));
             }
-            let (count, written) = match self.connection.write_in(rest.iter().map(|(_, op)| op), &self.tunnels) {
-                Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
-                other => other?,
-            };
+            let (count, written) =
+                match self.connection.write_in(rest.iter().map(|(_, op)| op), &self.tunnels) {
+                    Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
+                    other => other?,
+                };
             let (batch, later) = rest.split_at(count.min(rest.len()));
             rest = later;
             self.outcome(batch, written, now)?;

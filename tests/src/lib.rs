@@ -12,6 +12,7 @@ pub mod demo;
 pub mod error;
 pub mod fabric;
 pub mod figures;
+pub mod flood;
 pub mod fuzz;
 pub mod gobgp;
 pub mod injector;

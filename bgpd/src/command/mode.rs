@@ -112,12 +112,9 @@ impl ModeKind {
             Self::Exec => "",
             Self::Configure => "(config)",
             Self::Router => "(config-router)",
-            Self::Evpn
-            | Self::RtFilter
-            | Self::VrfEvpn
-            | Self::Unicast
-            | Self::VrfIpv4
-            | Self::VrfIpv6 => "(config-router-af)",
+            Self::Evpn | Self::RtFilter | Self::VrfEvpn | Self::Unicast | Self::VrfIpv4 | Self::VrfIpv6 => {
+                "(config-router-af)"
+            }
             Self::Vni => "(config-router-af-vni)",
             Self::BridgeDomain => "(config-bridge-domain)",
             Self::Vrf => "(config-vrf)",
@@ -158,7 +155,7 @@ impl ModeKind {
                 configure::COMMANDS,
                 configure::neighbor_family::COMMANDS,
                 configure::neighbor_family::DEFAULT_COMMANDS,
-                configure::neighbor_family::RT_FILTER_COMMANDS,
+                configure::rt_filter::COMMANDS,
                 configure::foreign::RT_FILTER,
             ],
             Self::VrfEvpn => {

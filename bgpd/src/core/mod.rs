@@ -17,7 +17,9 @@ mod backend;
 mod events;
 mod facts;
 mod handle;
+mod memberships;
 mod peers;
+mod quiet;
 mod restart;
 mod run;
 mod settings;
@@ -29,6 +31,7 @@ mod vrfs;
 pub use backend::Backend;
 pub use facts::read as system_facts;
 pub use handle::{CoreGone, CoreHandle};
+pub use memberships::Memberships;
 pub use peers::{Live, Peer, Peers};
 pub use restart::RunMarker;
 pub use run::{Parts, spawn};
@@ -68,6 +71,7 @@ pub struct Core {
     evpn: Evpn,
     vrfs: Vrfs,
     policies: Policies,
+    memberships: Memberships,
     /// Who may call without being configured.
     ranges: Vec<ListenRange>,
     peers: Peers,
@@ -82,6 +86,7 @@ pub struct Core {
     sessions_started: bool,
     converged: bool,
     started: Instant,
+    quiet: quiet::Quiet,
 }
 
 impl Core {
@@ -103,6 +108,7 @@ impl Core {
             evpn: Evpn::new(),
             vrfs: Vrfs::default(),
             policies: Policies::default(),
+            memberships: Memberships::default(),
             ranges: Vec::new(),
             peers: Peers::default(),
             sessions,
@@ -114,6 +120,7 @@ impl Core {
             sessions_started: false,
             converged: false,
             started: now,
+            quiet: quiet::Quiet::default(),
         }
     }
 
@@ -189,7 +196,7 @@ impl Core {
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let restarts = self.peers.iter().filter_map(|peer| peer.held_down?.until);
-        [self.rib.next_deadline(), self.evpn.next_deadline(), self.kernel_wait]
+        [self.rib.next_deadline(), self.evpn.next_deadline(), self.kernel_wait, self.quiet.next_deadline()]
             .into_iter()
             .flatten()
             .chain(restarts)
@@ -208,6 +215,9 @@ impl Core {
             if vrf.table.next_deadline().is_some_and(|deadline| deadline <= now) {
                 vrf.table.on_deadline(now);
             }
+        }
+        if self.quiet.is_time(now) {
+            give_memory_back();
         }
         if self.kernel_wait.is_some_and(|deadline| deadline <= now) {
             tracing::warn!("the kernel's tables are not read yet; sessions start without them");
@@ -276,5 +286,13 @@ impl Core {
             Some(vrf) => self.config.bgp_vrfs.get(vrf.as_str()).is_none_or(|bgp| bgp.log_neighbor_changes),
             None => self.config.bgp.as_ref().is_none_or(|bgp| bgp.log_neighbor_changes),
         }
+    }
+}
+
+/// On a thread of its own, so that the core waits only if it allocates meanwhile.
+fn give_memory_back() {
+    let started = std::thread::Builder::new().name("weft-trim".to_owned()).spawn(crate::heap::trim);
+    if let Err(error) = started {
+        tracing::debug!("free memory stays with the daemon: no thread: {error}");
     }
 }

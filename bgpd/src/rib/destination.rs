@@ -522,24 +522,25 @@ impl DestinationTable {
         self.paths
     }
 
-    /// Octets allocated.
+    /// Octets of destinations and paths.
     pub(super) fn bytes(&self) -> usize {
         let tails: usize = if self.long_tails.len() == 0 {
             0
         } else {
             self.long_tails.len() as usize * 32 + self.long_tails.bytes()
         };
-        self.entries.bytes()
-            + tails
-            + self.further.bytes()
-            + self.heads.bytes()
+        self.entries.bytes() + tails + self.further.bytes() + self.occupied.bytes()
+    }
+
+    /// Octets of the index by key: the fronts of keys, and the tables of what begins with each.
+    pub(super) fn key_bytes(&self) -> usize {
+        self.heads.bytes()
             + self.heads_by_octets.allocation_size()
             + self
                 .heads_by_octets
                 .iter()
                 .map(|&id| self.heads.get(id).routes.allocation_size())
                 .sum::<usize>()
-            + self.occupied.bytes()
     }
 }
 

@@ -188,7 +188,9 @@ pub(super) fn no_session(since: Instant) -> PeerStatus {
         last_failure: None,
         received: Default::default(),
         sent: Default::default(),
+        malformed_updates: 0,
         out_queue: 0,
+        buffered: 0,
     }
 }
 

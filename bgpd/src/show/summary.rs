@@ -66,7 +66,7 @@ impl Head {
             asn: settings.asn,
             version: rib.version(family),
             destinations: table.map_or(0, |table| table.destinations),
-            table_bytes: table.map_or(0, |table| table.bytes + table.index_bytes + table.set_bytes),
+            table_bytes: table.map_or(0, |table| table.total()),
             peers: peers.len(),
             dynamic: peers.iter().filter(|(id, _)| is_dynamic(*id)).count(),
             groups: configured.groups,

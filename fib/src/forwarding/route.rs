@@ -2,6 +2,7 @@
 
 use super::hops::is_hop_id;
 use super::key::numbered;
+use super::memory::shrink;
 use crate::netlink::constants::*;
 use crate::netlink::route::RouteMessage;
 use foldhash::fast::RandomState;
@@ -138,10 +139,25 @@ impl Routes {
     pub fn sweep(&mut self, prefix: IpNet) {
         if self.get(prefix).is_some_and(|entry| entry.is_void() && !entry.dirty) {
             match prefix {
-                IpNet::V4(prefix) => self.v4.remove(&prefix),
-                IpNet::V6(prefix) => self.v6.remove(&prefix),
-            };
+                IpNet::V4(prefix) => {
+                    self.v4.remove(&prefix);
+                    shrink(&mut self.v4);
+                }
+                IpNet::V6(prefix) => {
+                    self.v6.remove(&prefix);
+                    shrink(&mut self.v6);
+                }
+            }
         }
+    }
+
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        self.v4.allocation_size() + self.v6.allocation_size()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -132,6 +132,16 @@ fn device_of(devices: &VrfDevices, gateway: IpAddr) -> Option<u32> {
 }
 
 impl VrfTable {
+    /// Octets of the ways that routes want.
+    pub fn way_bytes(&self) -> usize {
+        let hops = self.ways.iter().flatten().map(|way| size_of_val(&*way.hops));
+        // A way's next hops stand in the index, too.
+        self.ways.capacity() * size_of::<Option<Way>>()
+            + 2 * hops.sum::<usize>()
+            + self.free.capacity() * size_of::<usize>()
+            + self.by_hops.allocation_size()
+    }
+
     pub fn new(name: VrfName) -> Self {
         VrfTable {
             name,

@@ -101,6 +101,20 @@ pub struct NexthopChange {
 }
 
 impl Vteps {
+    /// VTEPs known.
+    pub fn count(&self) -> usize {
+        self.by_ip.len()
+    }
+
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        self.list.capacity() * size_of::<Option<Vtep>>()
+            + self.free.capacity() * size_of::<usize>()
+            + self.by_ip.allocation_size()
+            + self.by_slot.allocation_size()
+            + self.seen.allocation_size()
+    }
+
     pub fn new(form: TargetForm) -> Self {
         Vteps {
             list: Vec::new(),
@@ -181,7 +195,8 @@ impl Vteps {
     }
 
     fn insert(&mut self, ip: IpAddr, slot: u32) -> VtepId {
-        let vtep = Vtep { ip, slot, wanted: 0, used: 0, adopted: false, held: false, complete: false, dirty: false };
+        let vtep =
+            Vtep { ip, slot, wanted: 0, used: 0, adopted: false, held: false, complete: false, dirty: false };
         let index = self.free.pop().unwrap_or(self.list.len());
         if let Some(place) = self.list.get_mut(index) {
             *place = Some(vtep);

@@ -19,6 +19,9 @@ impl Shape {
     /// an attribute set), in a tenth of the VNIs: what callgrind takes seconds for.
     pub const FABRIC: Self = Self { vteps: 64, vnis: 10, hosts: 156 };
 
+    /// For tests that a case works.
+    pub const SMALL: Self = Self { vteps: 4, vnis: 3, hosts: 60 };
+
     /// All hosts.
     pub fn routes(self) -> u32 {
         self.vteps * self.vnis * self.hosts

@@ -49,11 +49,8 @@ fn load(options: &Options) -> Result<bool> {
         value: String::new(),
         reason: "is needed".into(),
     })?;
-    let target = Target {
-        remote,
-        identity: Identity { asn: options.asn, hold: options.hold },
-        limit: ESTABLISH,
-    };
+    let target =
+        Target { remote, identity: Identity { asn: options.asn, hold: options.hold }, limit: ESTABLISH };
     let pids = options.pid.iter().copied().chain(started.as_ref().map(Reflector::pid)).collect();
     let workload = heading(&shape, senders.len(), sinks.len());
     let plan = Plan::new(shape.clone());

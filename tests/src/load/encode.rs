@@ -196,4 +196,3 @@ pub struct Move {
     /// The sender of the old VTEP's routes, and what it sends.
     pub withdraw: (usize, Bytes),
 }
-

@@ -54,8 +54,7 @@ impl Group {
     /// Opens a session from each address and waits until all are established.
     pub fn open(locals: &[IpAddr], target: Target) -> Result<Self> {
         let poll = Poll::new().map_err(LoadError::io("make a poll"))?;
-        let connections =
-            locals.iter().map(|&local| Connection { local, open: None, slow: false }).collect();
+        let connections = locals.iter().map(|&local| Connection { local, open: None, slow: false }).collect();
         let mut group = Self {
             poll,
             events: Events::with_capacity(1024),
@@ -249,10 +248,7 @@ impl Group {
         loop {
             match stream.read(octets.get_mut(..room).unwrap_or_default()) {
                 Ok(0) => {
-                    return Err(LoadError::Closed {
-                        local: session.local(),
-                        state: session.state().name(),
-                    });
+                    return Err(LoadError::Closed { local: session.local(), state: session.state().name() });
                 }
                 Ok(count) => {
                     session.received(octets.get(..count).unwrap_or_default(), Instant::now())?;

@@ -34,8 +34,7 @@ pub enum Kind {
 }
 
 /// Every kind, in the order in which a VTEP sends them.
-pub const KINDS: [Kind; 6] =
-    [Kind::Imet, Kind::Mac, Kind::Ipv4, Kind::Ipv6, Kind::Prefix4, Kind::Prefix6];
+pub const KINDS: [Kind; 6] = [Kind::Imet, Kind::Mac, Kind::Ipv4, Kind::Ipv6, Kind::Prefix4, Kind::Prefix6];
 
 impl Kind {
     /// The word for it in `--mix`.

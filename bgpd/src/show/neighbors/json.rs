@@ -156,7 +156,7 @@ fn graceful_restart(peer: &PeerView) -> Value {
 
 fn messages(peer: &PeerView) -> Value {
     let (sent, received) = (peer.status.sent, peer.status.received);
-    json!({
+    let mut json = json!({
         "depthInq": 0,
         "depthOutq": peer.status.out_queue,
         "opensSent": sent.opens,
@@ -171,7 +171,11 @@ fn messages(peer: &PeerView) -> Value {
         "routeRefreshRecv": received.route_refreshes,
         "totalSent": sent.total(),
         "totalRecv": received.total(),
-    })
+    });
+    if let (Some(members), 1..) = (json.as_object_mut(), peer.status.malformed_updates) {
+        put(members, "updatesMalformed", peer.status.malformed_updates);
+    }
+    json
 }
 
 fn about_family(peer: &PeerView, view: &FamilyView) -> Value {

@@ -165,6 +165,9 @@ fn messages(peer: &PeerView, out: &mut String) {
     ] {
         *out += &format!("    {what:<14} {sent:>10} {received:>10}\n");
     }
+    if peer.status.malformed_updates > 0 {
+        *out += &format!("  Malformed updates received: {}\n", peer.status.malformed_updates);
+    }
     if let Some(source) = &peer.settings.update_source {
         let source = match source {
             UpdateSource::Address(address) => address.to_string(),
