@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 20
 # The labs assert milliseconds; what else the machine does shall not be measured.
 FIRST := nice -n -15
 
-.PHONY: help build demo demo-sites test lint fuzz figures counts counts-accept clean setup setup-build
+.PHONY: help build demo demo-sites test lint fuzz figures counts counts-accept clean setup setup-build setup-counts
 
 help:
 	@echo 'make build       release binaries: weftd and weft'
@@ -26,6 +26,9 @@ help:
 
 setup-build:
 	@tests/setup.sh build
+
+setup-counts:
+	@tests/setup.sh counts
 
 setup:
 	@tests/setup.sh labs
@@ -76,10 +79,10 @@ figures: setup
 	@WEFT_BIN_DIR='$(TARGET)/release' $(FIRST) '$(TARGET)/release/weft-figures'
 
 # Names what got worse by more than 2 %. No timing: the machine may be busy. `cargo bench` times the same cases.
-counts: setup-build
+counts: setup-counts
 	cargo run --locked -q -p weft-counts
 
-counts-accept: setup-build
+counts-accept: setup-counts
 	cargo run --locked -q -p weft-counts -- accept
 
 clean:
