@@ -61,10 +61,12 @@ async fn run(parts: Parts, mut requests: mpsc::Receiver<Request>) {
         tokio::select! {
             Some(event) = session_events.recv() => {
                 core.session_event(event, Instant::now());
-                for _ in 1..SHARE {
-                    let Ok(event) = session_events.try_recv() else { break };
+                let mut events = 1;
+                while events < SHARE && let Ok(event) = session_events.try_recv() {
                     core.session_event(event, Instant::now());
+                    events += 1;
                 }
+                core.quiet.count(events, Instant::now());
             }
             event = fib_event(&mut fib_events) => {
                 let Some(event) = event else {
@@ -73,10 +75,12 @@ async fn run(parts: Parts, mut requests: mpsc::Receiver<Request>) {
                     continue;
                 };
                 core.fib_event(event, Instant::now());
-                for _ in 1..SHARE {
-                    let Some(event) = fib_events.as_mut().and_then(FibEvents::try_recv) else { break };
+                let mut events = 1;
+                while events < SHARE && let Some(event) = fib_events.as_mut().and_then(FibEvents::try_recv) {
                     core.fib_event(event, Instant::now());
+                    events += 1;
                 }
+                core.quiet.count(events, Instant::now());
             }
             Some(request) = requests.recv() => match request {
                 Request::Ask(question) => question(&core, Instant::now()),

@@ -140,6 +140,26 @@ impl Path {
     pub(super) fn is(&self, source: PeerSlot, path_id: u32) -> bool {
         self.exists() && self.source == source && self.path_id == path_id
     }
+
+    /// Of the first path: true if a path of this source and identifier will be the only one.
+    pub(super) fn makes_room_for(&self, source: PeerSlot, path_id: u32) -> bool {
+        !self.exists() || self.next == NO_PATH && self.is(source, path_id)
+    }
+
+    /// Of the first path: the best one.
+    pub(super) fn best(&self) -> Option<Best> {
+        (self.exists() && self.flags.has(PathFlags::BEST)).then_some(Best {
+            source: self.source,
+            path_id: self.path_id,
+            attributes: self.attributes,
+            rest: self.rest,
+        })
+    }
+
+    /// Of the first path: whose path the best one is, or was when this became a tombstone.
+    pub(super) fn last_source(&self) -> PeerSlot {
+        if self.exists() && !self.flags.has(PathFlags::BEST) { PeerSlot::NONE } else { self.source }
+    }
 }
 
 /// Octets of a tail that need no box.
@@ -161,6 +181,8 @@ fn head_length(family: Family) -> usize {
         Family::L2vpnEvpn => 14,
         Family::Ipv4Unicast => 0,
         Family::Ipv6Unicast => 6,
+        // The origin AS.
+        Family::RtFilter => 4,
     }
 }
 
@@ -339,10 +361,17 @@ impl DestinationTable {
 
     /// The whole key.
     pub(super) fn key(&self, id: u32) -> NlriKey {
-        let entry = self.entries.get(id);
-        let mut key = NlriKey::from_slice(&self.heads.get(entry.head).octets);
-        key.extend_from_slice(Self::tail(&self.long_tails, entry));
+        let mut key = NlriKey::new();
+        self.read_key(id, &mut key);
         key
+    }
+
+    /// The same into memory that is used again.
+    pub(super) fn read_key(&self, id: u32, key: &mut NlriKey) {
+        let entry = self.entries.get(id);
+        key.clear();
+        key.extend_from_slice(&self.heads.get(entry.head).octets);
+        key.extend_from_slice(Self::tail(&self.long_tails, entry));
     }
 
     /// The shared front of the key: its id and its octets.
@@ -475,19 +504,12 @@ impl DestinationTable {
 
     /// The best path.
     pub(super) fn best(&self, id: u32) -> Option<Best> {
-        let first = self.first(id);
-        (first.exists() && first.flags.has(PathFlags::BEST)).then_some(Best {
-            source: first.source,
-            path_id: first.path_id,
-            attributes: first.attributes,
-            rest: first.rest,
-        })
+        self.first(id).best()
     }
 
     /// Whose path the best one is, or was when the destination became a tombstone.
     pub(super) fn last_source(&self, id: u32) -> PeerSlot {
-        let first = self.first(id);
-        if first.exists() && !first.flags.has(PathFlags::BEST) { PeerSlot::NONE } else { first.source }
+        self.first(id).last_source()
     }
 
     /// Destinations, tombstones among them.
@@ -500,24 +522,25 @@ impl DestinationTable {
         self.paths
     }
 
-    /// Octets allocated.
+    /// Octets of destinations and paths.
     pub(super) fn bytes(&self) -> usize {
         let tails: usize = if self.long_tails.len() == 0 {
             0
         } else {
             self.long_tails.len() as usize * 32 + self.long_tails.bytes()
         };
-        self.entries.bytes()
-            + tails
-            + self.further.bytes()
-            + self.heads.bytes()
+        self.entries.bytes() + tails + self.further.bytes() + self.occupied.bytes()
+    }
+
+    /// Octets of the index by key: the fronts of keys, and the tables of what begins with each.
+    pub(super) fn key_bytes(&self) -> usize {
+        self.heads.bytes()
             + self.heads_by_octets.allocation_size()
             + self
                 .heads_by_octets
                 .iter()
                 .map(|&id| self.heads.get(id).routes.allocation_size())
                 .sum::<usize>()
-            + self.occupied.bytes()
     }
 }
 

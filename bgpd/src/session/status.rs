@@ -61,6 +61,9 @@ pub struct PeerStatus {
     pub malformed_updates: u64,
     /// Buffers that wait in the session's queue.
     pub out_queue: u64,
+    /// Octets of its buffers: received and not read yet, and waiting to be written. A buffer that
+    /// waits for several neighbours counts at each.
+    pub buffered: u64,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +107,7 @@ pub(super) struct StatusCell {
     sent: Counters,
     malformed_updates: AtomicU64,
     out_queue: AtomicU64,
+    buffered: AtomicU64,
     changing: Mutex<Changing>,
 }
 
@@ -114,6 +118,7 @@ impl StatusCell {
             sent: Counters::default(),
             malformed_updates: AtomicU64::new(0),
             out_queue: AtomicU64::new(0),
+            buffered: AtomicU64::new(0),
             changing: Mutex::new(Changing {
                 state: FsmState::Idle,
                 since: now,
@@ -145,6 +150,7 @@ impl StatusCell {
             sent: self.sent.counts(),
             malformed_updates: self.malformed_updates.load(Relaxed),
             out_queue: self.out_queue.load(Relaxed),
+            buffered: self.buffered.load(Relaxed),
         }
     }
 
@@ -154,6 +160,10 @@ impl StatusCell {
 
     pub fn set_out_queue(&self, waiting: usize) {
         self.out_queue.store(u64::try_from(waiting).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub fn set_buffered(&self, octets: usize) {
+        self.buffered.store(u64::try_from(octets).unwrap_or(u64::MAX), Relaxed);
     }
 
     pub fn established(&self, negotiated: Arc<Negotiated>, now: Instant) {

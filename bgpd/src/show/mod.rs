@@ -22,6 +22,7 @@ mod ip_route;
 mod json;
 mod memory;
 mod neighbors;
+mod one;
 mod page;
 mod peer_view;
 mod policy;

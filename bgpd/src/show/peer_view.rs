@@ -190,6 +190,7 @@ pub(super) fn no_session(since: Instant) -> PeerStatus {
         sent: Default::default(),
         malformed_updates: 0,
         out_queue: 0,
+        buffered: 0,
     }
 }
 

@@ -66,7 +66,7 @@ impl Head {
             asn: settings.asn,
             version: rib.version(family),
             destinations: table.map_or(0, |table| table.destinations),
-            table_bytes: table.map_or(0, |table| table.bytes + table.index_bytes + table.set_bytes),
+            table_bytes: table.map_or(0, |table| table.total()),
             peers: peers.len(),
             dynamic: peers.iter().filter(|(id, _)| is_dynamic(*id)).count(),
             groups: configured.groups,
@@ -201,6 +201,7 @@ fn instance_text(
 pub(super) fn name(family: Family) -> String {
     match family {
         Family::L2vpnEvpn => "L2VPN EVPN",
+        Family::RtFilter => "RTFILTER Unicast",
         Family::Ipv4Unicast => "IPv4 Unicast",
         Family::Ipv6Unicast => "IPv6 Unicast",
     }

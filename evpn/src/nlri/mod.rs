@@ -222,6 +222,13 @@ pub fn measure(wire: &[u8]) -> Result<usize, NlriError> {
     }
 }
 
+/// How many octets the NLRI at the front of `wire` takes, by its length octet alone: for wire
+/// forms that `measure` has checked. `None` without a whole header.
+#[inline]
+pub fn length(wire: &[u8]) -> Option<usize> {
+    wire.get(1).map(|&length| reader::HEADER + usize::from(length))
+}
+
 /// Cuts one whole NLRI (type, length, value) into key and rest. The bytes must be one NLRI
 /// exactly. Host bits of a type-5 prefix are masked in the key. Does not allocate, but for
 /// unknown types of more than 39 octets and type-5 routes with a large overlay index.

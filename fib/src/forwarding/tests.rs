@@ -131,6 +131,15 @@ impl FakeKernel {
                 self.say(message, false);
             }
             Op::VxlanDelete { mac, .. } => Self::take(|kernel| &mut kernel.vxlan, self, mac)?,
+            // The bridge first, and what is done stays done when the other part is refused.
+            Op::BothSet { vxlan, mac, target } => {
+                self.apply(&Op::BridgeSet { port: vxlan, mac })?;
+                self.apply(&Op::VxlanSet { vxlan, mac, target, mode: Mode::Create })?;
+            }
+            Op::BothDelete { vxlan, mac } => {
+                self.apply(&Op::BridgeDelete { port: vxlan, mac })?;
+                self.apply(&Op::VxlanDelete { vxlan, mac })?;
+            }
             Op::BridgeSet { mac, .. } => {
                 let old = self.bridge.get(&mac).copied();
                 let (state, flags) = old.map_or((NUD_REACHABLE, 0), |old| (old.state, old.flags));

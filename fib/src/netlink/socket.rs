@@ -103,6 +103,18 @@ fn extended_words(payload: &[u8], flags: u16) -> Option<String> {
     Some(text.trim_end_matches(['\0', '.']).to_owned())
 }
 
+/// A socket for requests of one netlink protocol, and its port: it waits for answers, but not for ever, and the kernel
+/// gives its words with them.
+pub(super) fn for_requests(protocol: isize) -> io::Result<(Socket, u32)> {
+    let mut socket = Socket::new(protocol)?;
+    let port = socket.bind_auto()?.port_number();
+    socket.connect(&SocketAddr::new(0, 0))?;
+    socket.set_ext_ack(true)?;
+    socket.set_cap_ack(true)?;
+    setsockopt(&socket, sockopt::ReceiveTimeout, &ANSWER_LIMIT)?;
+    Ok((socket, port))
+}
+
 /// The socket for requests.
 pub struct Connection {
     socket: Socket,
@@ -125,13 +137,8 @@ impl Connection {
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
     pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        let port = socket.bind_auto()?.port_number();
-        socket.connect(&SocketAddr::new(0, 0))?;
-        socket.set_ext_ack(true)?;
-        socket.set_cap_ack(true)?;
+        let (socket, port) = for_requests(NETLINK_ROUTE)?;
         socket.set_netlink_get_strict_chk(true)?;
-        setsockopt(&socket, sockopt::ReceiveTimeout, &ANSWER_LIMIT)?;
         // A whole batch of refusals must fit.
         if setsockopt(&socket, sockopt::RcvBufForce, &ANSWER_BUFFER).is_err() {
             setsockopt(&socket, sockopt::RcvBuf, &ANSWER_BUFFER)?;
@@ -163,14 +170,18 @@ impl Connection {
     /// # Errors
     /// When the socket fails; then nothing is known of the batch.
     pub fn write(&mut self, ops: &[Op]) -> io::Result<(usize, Written)> {
-        self.write_in(ops, &[])
+        self.write_in(ops.iter(), &[])
     }
 
     /// The same; `tunnels` says of each op, as far as it reaches, whether it is about a vxlan device for many VNIs.
     ///
     /// # Errors
     /// See [`Connection::write`].
-    pub fn write_in(&mut self, ops: &[Op], tunnels: &[Option<Tunnel>]) -> io::Result<(usize, Written)> {
+    pub fn write_in<'a>(
+        &mut self,
+        ops: impl Iterator<Item = &'a Op>,
+        tunnels: &[Option<Tunnel>],
+    ) -> io::Result<(usize, Written)> {
         self.refusals.clear();
         self.out.clear();
         if self.sequence > u32::MAX / 2 {
@@ -385,7 +396,7 @@ impl fmt::Debug for Monitor {
 
 impl Monitor {
     /// Opens it in the network namespace of the calling thread and joins the groups of links, addresses,
-    /// neighbours (FDBs included), nexthops, routes and rules. New neighbours that `own`, a connection's port, wrote are not heard.
+    /// neighbours (FDBs included), nexthops, routes, rules and settings. New neighbours that `own`, a connection's port, wrote are not heard.
     ///
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
@@ -409,6 +420,8 @@ impl Monitor {
             RTNLGRP_IPV6_ROUTE,
             RTNLGRP_IPV4_RULE,
             RTNLGRP_IPV6_RULE,
+            RTNLGRP_IPV4_NETCONF,
+            RTNLGRP_IPV6_NETCONF,
         ] {
             socket.add_membership(group)?;
         }

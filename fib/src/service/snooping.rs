@@ -3,6 +3,7 @@
 
 use super::heard::{HeardBindings, Silent};
 use crate::event::FibNotice;
+use crate::model::address::is_link_local;
 use crate::model::{Links, ServedVni};
 use crate::snoop::{Seen, Snooper};
 use std::collections::{BTreeMap, HashSet};
@@ -145,12 +146,5 @@ impl Snooping {
                 debug!("probe for {ip} of VNI {vni}: {error}");
             }
         }
-    }
-}
-
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }

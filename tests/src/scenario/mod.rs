@@ -11,6 +11,7 @@ pub mod movement;
 pub mod resilience;
 pub mod routing;
 pub mod scale;
+pub mod shows;
 pub mod sites;
 pub mod upkeep;
 pub mod vni_role;

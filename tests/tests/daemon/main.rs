@@ -4,6 +4,7 @@
 
 mod addresses;
 mod conflicts;
+mod memory;
 mod refusals;
 mod shell;
 mod signals;

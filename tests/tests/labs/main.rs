@@ -6,6 +6,7 @@
 //! daemons say more, `WEFT_LAB_KEEP=1` leaves their logs in /run/weft-labs.
 
 mod clab;
+mod demos;
 mod drift;
 mod interop;
 mod interop_l3;

@@ -2,6 +2,7 @@
 //! the wire decoder, as a neighbour would. The parts have their tests beside them.
 
 mod adjacency;
+mod constrained;
 mod domains;
 mod groups;
 mod inbound;

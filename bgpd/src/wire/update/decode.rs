@@ -254,26 +254,36 @@ impl<'a> Reading<'a> {
         part.as_ptr().addr().saturating_sub(self.frame.bytes.as_ptr().addr())
     }
 
-    /// Checks the syntax of every NLRI.
+    /// Checks the syntax of every NLRI. Those that are passed over are not in the block.
     fn block(&mut self, family: Family, field: &'a [u8]) -> Option<NlriBlock> {
         let add_path = self.context.add_path.contains(&family);
         let measure = family.row().measure;
         let mut rest = field;
+        // Where the octets that are kept begin, and those before them if some were passed over.
+        let (mut kept_from, mut kept) = (field, Vec::new());
         while !rest.is_empty() {
+            let begin = rest;
             if add_path {
                 rest = rest.get(4..)?;
             }
-            let length = match measure(rest) {
-                Ok(length) => length,
+            match measure(rest) {
+                Ok(length) => rest = rest.get(Some(length).filter(|&length| length > 0)?..)?,
                 Err(error) => {
-                    let length = error.octets_to_skip()?;
+                    let next = rest.get(error.octets_to_skip()?..)?;
                     self.skipped(rest);
-                    length
+                    rest = next;
+                    kept.extend_from_slice(kept_from.get(..kept_from.len() - begin.len())?);
+                    kept_from = rest;
                 }
-            };
-            rest = rest.get(Some(length).filter(|&length| length > 0)?..)?;
+            }
         }
-        Some(NlriBlock { family, add_path, next_hop: None, wire: self.frame.bytes.slice_ref(field) })
+        let wire = if kept_from.len() == field.len() {
+            self.frame.bytes.slice_ref(field)
+        } else {
+            kept.extend_from_slice(kept_from);
+            kept.into()
+        };
+        Some(NlriBlock { family, add_path, next_hop: None, wire })
     }
 
     /// RFC 4760 §7, RFC 7606 §5.3 and §7.11: with these two attributes the routes cannot be

@@ -105,30 +105,23 @@ impl NlriBlock {
     }
 
     /// The NLRI in the block, each with its path identifier (0 without add-path) and its wire
-    /// form without it. Those that alone are as good as withdrawn are passed over.
+    /// form without it.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let measure = self.family.row().measure;
+        let length = self.family.row().length;
         let (mut rest, add_path) = (self.wire.as_ref(), self.add_path);
         std::iter::from_fn(move || {
-            loop {
-                let mut path_id = 0;
-                if add_path {
-                    let (id, tail) = rest.split_first_chunk::<4>()?;
-                    path_id = u32::from_be_bytes(*id);
-                    rest = tail;
-                }
-                if rest.is_empty() {
-                    return None;
-                }
-                match measure(rest) {
-                    Ok(length) => {
-                        let (nlri, tail) = rest.split_at_checked(length)?;
-                        rest = tail;
-                        return Some((path_id, nlri));
-                    }
-                    Err(error) => rest = rest.get(error.octets_to_skip()?..)?,
-                }
+            let mut path_id = 0;
+            if add_path {
+                let (id, tail) = rest.split_first_chunk::<4>()?;
+                path_id = u32::from_be_bytes(*id);
+                rest = tail;
             }
+            if rest.is_empty() {
+                return None;
+            }
+            let (nlri, tail) = rest.split_at_checked(length(rest)?)?;
+            rest = tail;
+            Some((path_id, nlri))
         })
     }
 }
