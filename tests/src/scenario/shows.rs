@@ -90,8 +90,6 @@ pub fn compare(fabric: &Fabric) -> Result<[Missing; 2]> {
             key_paths(&value, "", &mut paths);
             Ok(paths)
         };
-        let missing =
-            |frr: BTreeSet<String>, weft: BTreeSet<String>| frr.difference(&weft).cloned().collect();
         let (theirs, ours) = (of(ask(&frr.speaker, weft, true)?)?, of(ask(&weft.speaker, frr, true)?)?);
         keys.push((command.to_owned(), missing(theirs, &ours)));
         let (theirs, ours) =
