@@ -196,6 +196,10 @@ impl Service {
                 self.overrun.get_or_insert(now);
             }
         }
+        for query in self.kernel.forwarding.take_doubts() {
+            let read = self.kernel.ask(&mut self.connection, query, now);
+            self.read_again_if_failed(read, now)?;
+        }
         for ifindex in std::mem::take(&mut self.kernel.ask_links) {
             let read = self.kernel.ask(&mut self.connection, Query::Link { ifindex }, now);
             self.read_again_if_failed(read, now)?;
@@ -286,10 +290,11 @@ impl Service {
             if forwarding.has_tunnels() {
                 self.tunnels.extend(rest.iter().map(|(key, _)| forwarding.tunnel(*key)));
             }
-            let (count, written) = match self.connection.write_in(rest.iter().map(|(_, op)| op), &self.tunnels) {
-                Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
-                other => other?,
-            };
+            let (count, written) =
+                match self.connection.write_in(rest.iter().map(|(_, op)| op), &self.tunnels) {
+                    Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
+                    other => other?,
+                };
             let (batch, later) = rest.split_at(count.min(rest.len()));
             rest = later;
             self.outcome(batch, written, now)?;

@@ -14,11 +14,11 @@ use super::ip_vrf::{Symmetric, VrfId};
 use super::mac::MacEntry;
 use super::neighbour::{Cause, HeldQueue, IpEntry};
 use super::source::Sources;
-use crate::table::Table;
 use super::timers::{Timer, Timers};
 use super::{Address, DuplicateDetection, Flooding, Notice, Output};
 use crate::forwarding::ForwardingChange;
 use crate::local::VniDevices;
+use crate::table::Table;
 use crate::{MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -140,10 +140,9 @@ impl Op {
     /// The kind of entry that the message is about.
     pub fn kind(&self) -> EntryKind {
         match self {
-            Op::VxlanSet { .. }
-            | Op::VxlanDelete { .. }
-            | Op::BothSet { .. }
-            | Op::BothDelete { .. } => EntryKind::VxlanFdb,
+            Op::VxlanSet { .. } | Op::VxlanDelete { .. } | Op::BothSet { .. } | Op::BothDelete { .. } => {
+                EntryKind::VxlanFdb
+            }
             Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. } => EntryKind::BridgeFdb,
             Op::FloodAdd { .. } | Op::FloodDelete { .. } => EntryKind::Flood,
             Op::NeighbourSet { .. } | Op::NeighbourDelete { .. } => EntryKind::Neighbour,

@@ -181,7 +181,8 @@ impl Vteps {
     }
 
     fn insert(&mut self, ip: IpAddr, slot: u32) -> VtepId {
-        let vtep = Vtep { ip, slot, wanted: 0, used: 0, adopted: false, held: false, complete: false, dirty: false };
+        let vtep =
+            Vtep { ip, slot, wanted: 0, used: 0, adopted: false, held: false, complete: false, dirty: false };
         let index = self.free.pop().unwrap_or(self.list.len());
         if let Some(place) = self.list.get_mut(index) {
             *place = Some(vtep);
