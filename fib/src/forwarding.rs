@@ -37,7 +37,7 @@ pub use routes_seen::RouteNews;
 pub use vtep::TargetForm;
 
 use crate::event::FibNotice;
-use crate::netlink::encode::Op;
+use crate::netlink::encode::{Op, Query};
 use hashbrown::HashMap;
 use hops::Hops;
 use key::VrfId;
@@ -100,6 +100,8 @@ pub struct Forwarding {
     proxying_changed: bool,
     /// Keys where an entry of the operator stands; the log was told.
     conflicts: BTreeSet<Key>,
+    /// See [`Forwarding::take_doubts`].
+    doubts: Vec<Query>,
     out: Output,
 }
 
@@ -125,6 +127,7 @@ impl Forwarding {
             disputes: BTreeSet::new(),
             told_disputes: BTreeSet::new(),
             conflicts: BTreeSet::new(),
+            doubts: Vec::new(),
             out: Output::default(),
         }
     }
@@ -132,6 +135,12 @@ impl Forwarding {
     /// Events, notices and counts since the last call.
     pub fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.out)
+    }
+
+    /// What must be asked for and observed: the bridge said of a MAC that we have put on the vxlan port that it is on a local
+    /// one. Our own entries are mostly not echoed, so whether ours or the bridge's is the later one is not known.
+    pub fn take_doubts(&mut self) -> Vec<Query> {
+        std::mem::take(&mut self.doubts)
     }
 
     /// Work waits that could be done now.

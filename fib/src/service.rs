@@ -196,6 +196,10 @@ impl Service {
                 self.overrun.get_or_insert(now);
             }
         }
+        for query in self.kernel.forwarding.take_doubts() {
+            let read = self.kernel.ask(&mut self.connection, query, now);
+            self.read_again_if_failed(read, now)?;
+        }
         for ifindex in std::mem::take(&mut self.kernel.ask_links) {
             let read = self.kernel.ask(&mut self.connection, Query::Link { ifindex }, now);
             self.read_again_if_failed(read, now)?;

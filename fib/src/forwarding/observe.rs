@@ -13,6 +13,7 @@ use crate::consistency::EntryKind;
 use crate::event::FibNotice;
 use crate::model::Links;
 use crate::netlink::constants::*;
+use crate::netlink::encode::Query;
 use crate::netlink::neighbour::NeighbourMessage;
 use crate::netlink::nexthop::NexthopMessage;
 use std::net::IpAddr;
@@ -166,6 +167,9 @@ impl Forwarding {
         };
         if old == Some(new) {
             return;
+        }
+        if let (Some(BridgeFdb::Vxlan { marked: true, .. }), BridgeFdb::Port { port, .. }) = (old, new) {
+            self.doubts.push(Query::BridgeEntry { port, mac, vlan: message.vlan });
         }
         self.set_bridge(links, id, mac, new);
         self.settle(Key::Mac(id, mac), now);
