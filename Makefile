@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 20
 # The labs assert milliseconds; what else the machine does shall not be measured.
 FIRST := nice -n -15
 
-.PHONY: help build demo demo-sites test lint fuzz figures clean setup setup-build
+.PHONY: help build demo demo-sites test lint fuzz figures bench clean setup setup-build
 
 help:
 	@echo 'make build       release binaries: weftd and weft'
@@ -20,6 +20,7 @@ help:
 	@echo 'make lint        formatting, clippy with warnings denied, licences'
 	@echo 'make fuzz        each fuzz target for $(FUZZ_SECONDS) s (FUZZ_SECONDS=N)'
 	@echo 'make figures     the figures of the labs, Weft beside FRR (root)'
+	@echo 'make bench       benchmarks, Weft beside FRR and the budget; ROW=name for some, WHO=weft|frr (root)'
 	@echo 'make clean       removes what was built'
 
 setup-build:
@@ -72,6 +73,11 @@ fuzz: setup-build
 figures: setup
 	cargo build --release --locked --bin weftd --bin weft --bin weft-figures
 	@WEFT_BIN_DIR='$(TARGET)/release' $(FIRST) '$(TARGET)/release/weft-figures'
+
+# Weft is built as people get it who build for speed: the profile bench-release.
+bench: setup
+	cargo build --profile bench-release --locked --bin weftd --bin weft --bin weft-bench
+	@WEFT_BIN_DIR='$(TARGET)/bench-release' $(FIRST) '$(TARGET)/bench-release/weft-bench' --who $(or $(WHO),both) '$(ROW)'
 
 clean:
 	cargo clean

@@ -6,6 +6,7 @@
 //! made; `clab` reads a containerlab file and makes the same nodes; `scenario` holds what is
 //! done in them, as functions of the kind of daemon.
 
+pub mod bench;
 pub mod clab;
 pub mod demo;
 pub mod error;

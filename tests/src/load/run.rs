@@ -119,7 +119,7 @@ impl Runner {
             for (index, bytes) in wave.of_sender.into_iter().enumerate() {
                 senders.send(index, bytes)?;
             }
-            drain(senders, done)
+            serve(senders, done)
         }))?;
         Ok(Outcome { updates, octets, ..outcome })
     }
@@ -142,7 +142,7 @@ impl Runner {
         let expected = Expected { reach: 0, unreach, sum: None };
         let gone = self.measure(format!("{name} gone"), expected, Box::new(move |senders, done| {
             senders.close(sender);
-            drain(senders, done)
+            serve(senders, done)
         }))?;
         self.senders.establish()?;
         Ok(vec![gone, self.wave(format!("{name} back"), Action::Announce, which)?])
@@ -327,7 +327,7 @@ impl Runner {
                 for (index, bytes) in whole.into_iter().enumerate() {
                     senders.send(index, Bytes::from(bytes))?;
                 }
-                drain(senders, done)
+                serve(senders, done)
             }))?;
             return Ok(Outcome { updates, octets, ..outcome });
         };
@@ -336,7 +336,7 @@ impl Runner {
         let outcome = self.measure(name, expected, Box::new(|senders, done| {
             let times = send_at_rate(senders, &moves, rate, done)?;
             *sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = times;
-            drain(senders, done)
+            serve(senders, done)
         }))?;
         let sent = sent.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let seen: HashMap<u32, Instant> =
@@ -361,7 +361,7 @@ impl Runner {
 }
 
 /// Sends what waits, and serves the sessions until the sinks are done; gives when all was sent.
-fn drain(senders: &mut Group, done: &AtomicBool) -> Result<Option<Instant>> {
+pub fn serve(senders: &mut Group, done: &AtomicBool) -> Result<Option<Instant>> {
     let mut sent = None;
     while !done.load(Ordering::Acquire) {
         if sent.is_none() && senders.waiting() == 0 {
