@@ -40,5 +40,5 @@ pub use consistency::{ConsistencyReport, Difference, EntryKind};
 pub use error::FibError;
 pub use event::{FibEvent, FibNotice};
 pub use handle::{Fib, FibCounters, FibEvents, FibRequest, start};
-pub use service::FLUSH_LIMIT;
 pub use memory::FibMemory;
+pub use service::FLUSH_LIMIT;

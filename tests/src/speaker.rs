@@ -128,6 +128,11 @@ impl Speaker {
         self.daemons.last_mut().ok_or_else(|| LabError::Unexpected(format!("{} is not running", self.kind)))
     }
 
+    /// The process ids of all its daemons.
+    pub fn pids(&self) -> Vec<u32> {
+        self.daemons.iter().map(Daemon::pid).collect()
+    }
+
     /// Path of the configuration file.
     pub fn config_file(&self) -> PathBuf {
         self.state.join("speaker.conf")

@@ -5,6 +5,7 @@
 //! right; the figures are Weft's and FRR fails many of them. `WEFT_LAB_LOG=debug` makes the
 //! daemons say more, `WEFT_LAB_KEEP=1` leaves their logs in /run/weft-labs.
 
+mod bench;
 mod clab;
 mod demos;
 mod drift;
