@@ -36,7 +36,8 @@ pub(super) fn show(core: &CoreHandle, json: bool, out: &mut dyn Sink) -> Result<
         json.begin_array("memberships");
         out.text(&json.take())?;
         pages.json = Some(json);
-        return Ok(out.text(&stream(core, pages, out)?.json.map(JsonStream::finish).unwrap_or_default())?);
+        let rest = stream(core, pages, out)?.json.map(JsonStream::finish).unwrap_or_default();
+        return Ok(out.text(&rest)?);
     }
     if !any_as.is_empty() {
         let names = imports(&any_as).join(" ");
@@ -86,7 +87,8 @@ pub(super) fn neighbour(
         json.begin_array("memberships");
         out.text(&json.take())?;
         pages.json = Some(json);
-        return Ok(out.text(&stream(core, pages, out)?.json.map(JsonStream::finish).unwrap_or_default())?);
+        let rest = stream(core, pages, out)?.json.map(JsonStream::finish).unwrap_or_default();
+        return Ok(out.text(&rest)?);
     }
     out.text(&format!("Neighbor {address}: {}\n\n{HEADING}", state.text()))?;
     let pages = stream(core, pages, out)?;
