@@ -69,9 +69,9 @@ fn attributes(host: &Host, sequence: Option<u32>) -> AttributeSet {
         ],
         ..AttributeSet::default()
     };
-    set.ext_communities.extend(sequence.map(|sequence| {
-        ExtendedCommunity::mac_mobility(MacMobility { sequence, sticky: false })
-    }));
+    set.ext_communities.extend(
+        sequence.map(|sequence| ExtendedCommunity::mac_mobility(MacMobility { sequence, sticky: false })),
+    );
     set
 }
 

@@ -112,12 +112,9 @@ impl ModeKind {
             Self::Exec => "",
             Self::Configure => "(config)",
             Self::Router => "(config-router)",
-            Self::Evpn
-            | Self::RtFilter
-            | Self::VrfEvpn
-            | Self::Unicast
-            | Self::VrfIpv4
-            | Self::VrfIpv6 => "(config-router-af)",
+            Self::Evpn | Self::RtFilter | Self::VrfEvpn | Self::Unicast | Self::VrfIpv4 | Self::VrfIpv6 => {
+                "(config-router-af)"
+            }
             Self::Vni => "(config-router-af-vni)",
             Self::BridgeDomain => "(config-bridge-domain)",
             Self::Vrf => "(config-vrf)",

@@ -366,9 +366,11 @@ impl Rib {
     /// Keeps the indexes as long as there is a neighbour that has the family, its session up or
     /// not; and asks everybody for all on behalf of those who do not say what they want.
     pub(super) fn review_memberships(&mut self) {
-        let used = self.shared.peers.iter().any(|(_, peer)| {
-            peer.id.is_some() && peer.settings.family(Family::RtFilter).is_some()
-        });
+        let used = self
+            .shared
+            .peers
+            .iter()
+            .any(|(_, peer)| peer.id.is_some() && peer.settings.family(Family::RtFilter).is_some());
         let Some(table) = self.tables.get_mut(place(Family::L2vpnEvpn)) else { return };
         match (used, &table.constrain) {
             (true, None) => {
@@ -479,6 +481,10 @@ mod tests {
         let b = Wanted::new([range(&[0, 2], 16), exact("2:10"), exact("1:10"), exact("2:10")].into_iter());
         assert_eq!(a, b);
         let all = Wanted::new([exact("1:10"), Membership::DEFAULT].into_iter());
-        assert_eq!(all, Wanted::new([range(&[], 0)].into_iter()), "what is asked for beside all does not count");
+        assert_eq!(
+            all,
+            Wanted::new([range(&[], 0)].into_iter()),
+            "what is asked for beside all does not count"
+        );
     }
 }

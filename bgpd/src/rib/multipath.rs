@@ -48,7 +48,8 @@ impl Rib {
             let imports = paths.filter(|path| path.source == PeerSlot::IMPORT && path.eligible());
             imports.map(|path| (path, table.candidate(shared, id, path)))
         };
-        let better = |a: &Candidate<'_>, b: &Candidate<'_>| super::compare(a, b, knobs).0 == Ordering::Greater;
+        let better =
+            |a: &Candidate<'_>, b: &Candidate<'_>| super::compare(a, b, knobs).0 == Ordering::Greater;
         let best = imports().reduce(|best, other| if better(&other.1, &best.1) { other } else { best });
         let Some((_, best)) = best else { return Vec::new() };
         let equal = imports().filter(|(_, candidate)| is_multipath(&best, candidate, knobs));

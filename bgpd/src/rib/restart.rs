@@ -39,9 +39,7 @@ impl Shared {
     /// Our End-of-RIB for the family is deferred. The others send their EVPN routes when they have our
     /// memberships, so that of `RtFilter` waits for theirs alone.
     pub(super) fn defers(&self, family: Family) -> bool {
-        self.deferral
-            .as_ref()
-            .is_some_and(|deferral| family != Family::RtFilter || deferral.memberships)
+        self.deferral.as_ref().is_some_and(|deferral| family != Family::RtFilter || deferral.memberships)
     }
 
     /// This neighbour's End-of-RIB is not waited for (any longer).
@@ -68,7 +66,8 @@ impl Rib {
     /// We have restarted: defers our End-of-RIB until all these neighbours have sent theirs, or
     /// until this time. Without neighbours nothing is deferred.
     pub fn start_deferred(&mut self, awaited: impl IntoIterator<Item = (PeerId, Family)>, until: Instant) {
-        self.shared.deferral = Some(Deferral { until, awaited: awaited.into_iter().collect(), memberships: true });
+        self.shared.deferral =
+            Some(Deferral { until, awaited: awaited.into_iter().collect(), memberships: true });
         self.end_deferral_if_complete();
     }
 

@@ -28,7 +28,10 @@ const HEADING: &str = "    Origin AS  Route Target              From            
 pub(super) fn show(core: &CoreHandle, json: bool, out: &mut dyn Sink) -> Result<(), ExecError> {
     let (mut pages, any_as) = core.ask(move |core, _| {
         no_instance(core)?;
-        Ok::<_, ExecError>((MembershipPages::begin(core.rib(), Scope::All), core.memberships().any_as().clone()))
+        Ok::<_, ExecError>((
+            MembershipPages::begin(core.rib(), Scope::All),
+            core.memberships().any_as().clone(),
+        ))
     })??;
     if json {
         let mut json = JsonStream::object();
@@ -108,7 +111,9 @@ impl State {
     fn text(&self) -> String {
         match (self.up, self.constraint, self.held) {
             (false, ..) => "it has no session".to_owned(),
-            (true, None, _) => "it does not exchange memberships with EVPN: it is sent all EVPN routes".to_owned(),
+            (true, None, _) => {
+                "it does not exchange memberships with EVPN: it is sent all EVPN routes".to_owned()
+            }
             (true, Some(_), Some(seconds)) => {
                 format!("EVPN routes are held for its End-of-RIB, {seconds} seconds at most")
             }
@@ -199,7 +204,11 @@ impl Row {
             (_, 0) => "all".to_owned(),
             (target, 64) => TargetText(target).to_string(),
             // The origin has a column of its own.
-            _ => self.membership.to_string().split_once(':').map_or_else(String::new, |(_, rest)| rest.to_owned()),
+            _ => self
+                .membership
+                .to_string()
+                .split_once(':')
+                .map_or_else(String::new, |(_, rest)| rest.to_owned()),
         }
     }
 
@@ -255,7 +264,8 @@ mod tests {
     fn bench() -> (Bench, PeerId) {
         let mut bench = Bench::new();
         let id = bench.up_asking(2);
-        let wire = [target("65000:10"), target("65000:20"), Membership::DEFAULT].map(|it| it.to_wire()).concat();
+        let wire =
+            [target("65000:10"), target("65000:20"), Membership::DEFAULT].map(|it| it.to_wire()).concat();
         let update = Update {
             attributes: Some(Arc::new(AttributeSet::default())),
             reach: vec![NlriBlock::new(Family::RtFilter, wire)],

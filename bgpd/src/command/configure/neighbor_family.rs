@@ -87,21 +87,19 @@ pub static EVPN_COMMANDS: &[Command] = &[Command::set(
 )];
 
 /// The lines of the unicast families only.
-pub static UNICAST_COMMANDS: &[Command] = &[
-    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer next-hop-self [force]", |edit, args| {
+pub static UNICAST_COMMANDS: &[Command] =
+    &[Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer next-hop-self [force]", |edit, args| {
         let how = if args.has("force") { NextHopSelf::Force } else { NextHopSelf::External };
         family(edit, args)?.next_hop_self = (!args.negative()).then_some(how);
         Ok(())
-    }),
-];
+    })];
 
 /// The lines of the families that have a default: unicast and rtfilter.
-pub static DEFAULT_COMMANDS: &[Command] = &[
-    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate", |edit, args| {
+pub static DEFAULT_COMMANDS: &[Command] =
+    &[Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate", |edit, args| {
         family(edit, args)?.default_originate = !args.negative();
         Ok(())
-    }),
-];
+    })];
 
 /// The name and identifier of a domain, none in the `no` form.
 pub(super) fn domain(args: &Args<'_>) -> Result<Option<Domain>, Reject> {

@@ -107,7 +107,9 @@ pub static COMMANDS: &[Command] = &[
     }),
     Command::set("address-family rtfilter [unicast]", |edit, args| {
         if edit.instance_vrf().is_some() {
-            return Err(args.reject("rtfilter", "memberships are for EVPN neighbors: say it outside of an IP-VRF"));
+            return Err(
+                args.reject("rtfilter", "memberships are for EVPN neighbors: say it outside of an IP-VRF")
+            );
         }
         edit.instance()?;
         edit.enter(Mode::RtFilter);

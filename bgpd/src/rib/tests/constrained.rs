@@ -244,7 +244,9 @@ fn every_path_counts_and_not_the_best_alone() {
     for n in [1, 2, 3] {
         lab.update(n, &ask(&[membership(9)]));
     }
-    lab.rib.originate(Family::RtFilter, &membership(9).to_wire(), AttributeSet::default(), None, lab.now).expect("ours");
+    lab.rib
+        .originate(Family::RtFilter, &membership(9).to_wire(), AttributeSet::default(), None, lab.now)
+        .expect("ours");
     lab.rib.originate(EVPN, &mac_ip(1, 1), with_targets(9, &[9]), None, lab.now).expect("a route");
     lab.drain();
     assert_eq!([1, 2, 3].map(|n| lab.routes_of(n)), [1, 1, 1]);
@@ -296,7 +298,9 @@ fn default_originate_asks_for_everything() {
     let mut reflector = asking_client(1);
     reflector.families[1].settings.default_originate = true;
     let mut lab = Lab::each_asks_for_its_own([(1, reflector.clone()), (2, asking_client(2))]);
-    assert!(lab.asked_of(1).contains(&Membership::DEFAULT) && !lab.asked_of(2).contains(&Membership::DEFAULT));
+    assert!(
+        lab.asked_of(1).contains(&Membership::DEFAULT) && !lab.asked_of(2).contains(&Membership::DEFAULT)
+    );
     reflector.families[1].settings.default_originate = false;
     lab.rib.set_peer(id(1), reflector).expect("up");
     lab.drain();

@@ -201,7 +201,8 @@ impl Run {
                 model.up = true;
                 model.stale_until = model.stale_until.filter(|_| !model.routes.is_empty()).map(|_| until);
                 let asked = self.asked.entry(peer).or_default();
-                asked.stale_until = asked.stale_until.filter(|_| !asked.memberships.is_empty()).map(|_| until);
+                asked.stale_until =
+                    asked.stale_until.filter(|_| !asked.memberships.is_empty()).map(|_| until);
                 asked.held_until = asks(peer).then(|| now + HOLD);
             }
             Action::Refresh { peer } if self.up(peer) => {
