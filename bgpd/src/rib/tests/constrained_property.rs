@@ -81,20 +81,20 @@ enum Action {
 }
 
 fn any_action() -> impl Strategy<Value = Action> {
-    let any = || 1..=PEERS;
+    let anybody = || 1..=PEERS;
     let asking = || 1..=4u8;
     prop_oneof![
-        10 => (any(), 0..KEYS, prop::collection::vec(1u16..6, 0..3), 100u32..103)
+        10 => (anybody(), 0..KEYS, prop::collection::vec(1u16..6, 0..3), 100u32..103)
             .prop_map(|(peer, route, targets, local_pref)| Action::Announce { peer, route, targets, local_pref }),
-        4 => (any(), 0..KEYS).prop_map(|(peer, route)| Action::Withdraw { peer, route }),
+        4 => (anybody(), 0..KEYS).prop_map(|(peer, route)| Action::Withdraw { peer, route }),
         8 => (asking(), 1..=6u8).prop_map(|(peer, which)| Action::Ask { peer, which }),
         6 => (asking(), 1..=6u8).prop_map(|(peer, which)| Action::Forgo { peer, which }),
         3 => asking().prop_map(|peer| Action::EndOfAsking { peer }),
-        2 => (any(), any::<bool>()).prop_map(|(peer, retain)| Action::Down { peer, retain }),
-        4 => any().prop_map(|peer| Action::Up { peer }),
-        1 => any().prop_map(|peer| Action::Refresh { peer }),
-        1 => any().prop_map(|peer| Action::Stuck { peer }),
-        2 => any().prop_map(|peer| Action::Unstuck { peer }),
+        2 => (anybody(), any::<bool>()).prop_map(|(peer, retain)| Action::Down { peer, retain }),
+        4 => anybody().prop_map(|peer| Action::Up { peer }),
+        1 => anybody().prop_map(|peer| Action::Refresh { peer }),
+        1 => anybody().prop_map(|peer| Action::Stuck { peer }),
+        2 => anybody().prop_map(|peer| Action::Unstuck { peer }),
         2 => prop::sample::select(vec![1u64, 30, 60, 200]).prop_map(|seconds| Action::Pass { seconds }),
         4 => (1usize..4).prop_map(|steps| Action::Steps { steps }),
         3 => Just(Action::Drain),
