@@ -3,6 +3,7 @@
 
 mod adjacency;
 mod constrained;
+mod constrained_property;
 mod domains;
 mod groups;
 mod inbound;

@@ -202,13 +202,18 @@ fn about_family(peer: &PeerView, view: &FamilyView) -> Value {
     }
     if settings.next_hop_self {
         put(&mut json, "routerAlwaysNextHop", true);
-    } else if !view.family.is_unicast() {
+    } else if view.family == Family::L2vpnEvpn {
         // FRR's spelling.
         put(&mut json, "unchangedNextHopPropogatedToNbr", true);
     }
     put(&mut json, "commAttriSentToNbr", "extendedAndStandard");
     if settings.default_originate {
         put(&mut json, "defaultOriginate", true);
+    }
+    if let Some(constraint) = view.constraint {
+        put(&mut json, "heldForMemberships", constraint.held_until.is_some());
+        put(&mut json, "asksForAll", constraint.all);
+        put(&mut json, "routeTargetsAskedFor", constraint.targets);
     }
     if settings.policy_import.is_some() {
         put(&mut json, "inboundPathPolicyConfig", true);

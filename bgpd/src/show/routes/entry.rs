@@ -293,7 +293,7 @@ pub(in crate::show) fn unspecified(prefix: &IpNet) -> IpAddr {
 }
 
 /// An AS path as FRR prints it: `65000 65001 {1,2} (3 4) [5,6]`.
-pub(super) fn as_path(path: &AsPath) -> String {
+pub(in crate::show) fn as_path(path: &AsPath) -> String {
     let segment = |kind: AsSegmentKind, asns: &[u32]| {
         let join = |with: &str| asns.iter().map(u32::to_string).collect::<Vec<_>>().join(with);
         match kind {
