@@ -135,6 +135,7 @@ fn form_of(answer: Result<(), RequestError>) -> VrfForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::rule::RuleAction;
     use crate::netlink::socket::KernelError;
 
     #[test]
@@ -148,12 +149,6 @@ mod tests {
         }
         assert_eq!(form_of(Err(Errno::EAGAIN.into())), VrfForm::Device);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::netlink::rule::RuleAction;
 
     /// The report of a kernel that has these rules, where the first of them alone is wanted.
     fn report(has: &[Rule], wanted: &Rule) -> ConsistencyReport {
