@@ -167,7 +167,7 @@ fn a_domain_gets_its_devices() {
 #[test]
 fn gateways_have_the_address_that_the_domain_or_else_the_configuration_gives_them() {
     let [everywhere, own, anycast] =
-        [[2, 0, 0, 0, 0, 5], [2, 0, 0, 0, 0, 6], [0, 0, 0x5e, 0, 1, 1]].map(MacAddr);
+        [[2, 0, 0, 0, 0, 5], [2, 0, 0, 0, 0, 6], [0, 0, 0x5e, 0, 1, 1]].map(weft_evpn::MacAddr);
     let mac_of = |config: &FibConfig, bridge: &str| {
         let mut links = underlay();
         settle(config, &mut links);
