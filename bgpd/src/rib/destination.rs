@@ -457,6 +457,8 @@ impl DestinationTable {
             self.paths -= 1;
             if entry.path.next == NO_PATH {
                 let gone = Path { rest: NO_OCTETS, ..entry.path };
+                // Of a path that was not the best, nobody was told.
+                entry.path.source = entry.path.last_source();
                 entry.path.attributes = AttributeId::NONE;
                 entry.path.flags = PathFlags::default();
                 return Some(gone);
@@ -602,8 +604,13 @@ mod tests {
             assert!(table.take_path(id, PeerSlot(source), path_id).is_none());
         }
         assert!(table.has_one_path(id));
+        table.set_best(id, Some(0));
         assert!(table.take_path(id, PeerSlot(3), 0).is_some());
         assert_eq!((table.paths(id).count(), table.last_source(id)), (0, PeerSlot(3)));
+        // A path that was never the best leaves nobody's tombstone.
+        table.put_path(id, path(2, 0));
+        assert!(table.take_path(id, PeerSlot(2), 0).is_some());
+        assert_eq!((table.paths(id).count(), table.last_source(id)), (0, PeerSlot::NONE));
         assert_eq!((table.further.len(), table.path_count()), (0, 0));
     }
 }
