@@ -4,7 +4,7 @@
 
 use super::{Tenant, gateways, v4, v6};
 use crate::error::{LabError, Result};
-use crate::fabric::{Host, LIMIT, Leaving, network_card};
+use crate::fabric::{Host, LIMIT, Leaving};
 use crate::netns::Namespace;
 use crate::packet::Sender;
 use crate::ping::first_reply;
@@ -71,6 +71,15 @@ pub fn ask_quickly(ns: &Namespace, device: &str) -> Result<()> {
         ns.sysctl(&format!("net/{family}/neigh/{device}/retrans_time_ms"), "20")?;
     }
     Ok(())
+}
+
+/// The `ip` lines that make the network card of a machine that moves, `nic`. A port that leads nowhere keeps its
+/// carrier up while the wire changes: the kernel notices a carrier some time later, and until then would drop
+/// what the machine says first at its new place.
+fn network_card() -> &'static str {
+    "link add nic type bridge mcast_snooping 0\nlink add spare type veth peer name nowhere\n\
+     link set nowhere addrgenmode none\nlink set nowhere up\nlink set spare addrgenmode none\n\
+     link set spare master nic\nlink set spare up\n"
 }
 
 /// A machine with a wire to each of several leaves.
