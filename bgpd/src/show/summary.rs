@@ -192,8 +192,11 @@ fn instance_text(
     match (found, family) {
         (true, _) => Ok(()),
         (false, Some(_)) if all => Ok(()),
-        (false, Some(family)) => Ok(out.text(&format!("No {} neighbor is configured\n", name(family)))?),
-        (false, None) => Ok(out.text(&format!("% No BGP neighbors found in VRF {}\n", instance.name()))?),
+        // FRR has other words of an IP-VRF than of the default instance.
+        (false, Some(family)) if instance.vrf().is_none() => {
+            Ok(out.text(&format!("No {} neighbor is configured\n", name(family)))?)
+        }
+        (false, _) => Ok(out.text(&format!("% No BGP neighbors found in VRF {}\n", instance.name()))?),
     }
 }
 
