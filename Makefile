@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 20
 # The labs assert milliseconds; what else the machine does shall not be measured.
 FIRST := nice -n -15
 
-.PHONY: help build demo demo-sites test lint fuzz figures counts counts-accept clean setup setup-build setup-counts
+.PHONY: help build demo demo-sites test lint fuzz figures bench counts counts-accept clean setup setup-build setup-counts
 
 help:
 	@echo 'make build       release binaries: weftd and weft'
@@ -22,6 +22,7 @@ help:
 	@echo 'make figures     the figures of the labs, Weft beside FRR (root)'
 	@echo 'make counts      instructions of the inner functions against the accepted numbers (valgrind)'
 	@echo 'make counts-accept  accepts what is counted now'
+	@echo 'make bench       benchmarks, Weft beside FRR and the budget; ROW=name for some, WHO=weft|frr (root)'
 	@echo 'make clean       removes what was built'
 
 setup-build:
@@ -84,6 +85,11 @@ counts: setup-counts
 
 counts-accept: setup-counts
 	cargo run --locked -q -p weft-counts -- accept
+
+# Weft is built as people get it who build for speed: the profile bench-release.
+bench: setup
+	cargo build --profile bench-release --locked --bin weftd --bin weft --bin weft-bench
+	@WEFT_BIN_DIR='$(TARGET)/bench-release' $(FIRST) '$(TARGET)/bench-release/weft-bench' --who $(or $(WHO),both) '$(ROW)'
 
 clean:
 	cargo clean

@@ -5,6 +5,7 @@
 //! queue. `plan` turns keys into messages, `written` and `refused` take what became of them.
 
 mod binding;
+mod entries;
 mod flood;
 mod foreign;
 mod hops;
@@ -36,7 +37,7 @@ pub use routes_seen::RouteNews;
 pub use vtep::TargetForm;
 
 use crate::event::FibNotice;
-use crate::netlink::encode::Op;
+use crate::netlink::encode::{Op, Query};
 use hashbrown::HashMap;
 use hops::Hops;
 use key::VrfId;
@@ -52,6 +53,9 @@ use weft_evpn::local::LocalEvent;
 use weft_evpn::{MacAddr, Vni};
 
 type FixedState = foldhash::fast::FixedState;
+
+/// Room for so many keys stays with an empty work queue.
+const KEPT_QUEUE: usize = 4096;
 
 /// What came out since it was last taken.
 #[derive(Debug, Default)]
@@ -96,6 +100,8 @@ pub struct Forwarding {
     proxying_changed: bool,
     /// Keys where an entry of the operator stands; the log was told.
     conflicts: BTreeSet<Key>,
+    /// See [`Forwarding::take_doubts`].
+    doubts: Vec<Query>,
     out: Output,
 }
 
@@ -121,6 +127,7 @@ impl Forwarding {
             disputes: BTreeSet::new(),
             told_disputes: BTreeSet::new(),
             conflicts: BTreeSet::new(),
+            doubts: Vec::new(),
             out: Output::default(),
         }
     }
@@ -128,6 +135,12 @@ impl Forwarding {
     /// Events, notices and counts since the last call.
     pub fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.out)
+    }
+
+    /// What must be asked for and observed: the bridge said of a MAC that we have put on the vxlan port that it is on a local
+    /// one. Our own entries are mostly not echoed, so whether ours or the bridge's is the later one is not known.
+    pub fn take_doubts(&mut self) -> Vec<Query> {
+        std::mem::take(&mut self.doubts)
     }
 
     /// Work waits that could be done now.
@@ -259,7 +272,7 @@ impl Forwarding {
 
     /// The local port where the bridge has this MAC.
     pub fn local_port(&self, vni: Vni, mac: MacAddr) -> Option<u32> {
-        match self.tables.get(&TableId::l2(vni))?.macs.get(&mac)?.bridge {
+        match self.tables.get(&TableId::l2(vni))?.macs.get(mac)?.bridge {
             mac::BridgeFdb::Port { port, .. } => Some(port),
             _ => None,
         }
@@ -585,6 +598,8 @@ impl Forwarding {
         }
         memory::shrink_queue(&mut self.queue);
         if self.queue.is_empty() {
+            // A load may have made it long.
+            self.queue.shrink_to(KEPT_QUEUE);
             self.look_at_retiring = false;
             if !self.retiring.is_empty() {
                 self.finish_retiring();

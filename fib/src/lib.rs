@@ -41,3 +41,4 @@ pub use error::FibError;
 pub use event::{FibEvent, FibNotice};
 pub use handle::{Fib, FibCounters, FibEvents, FibRequest, start};
 pub use memory::FibMemory;
+pub use service::FLUSH_LIMIT;

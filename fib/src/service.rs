@@ -38,14 +38,14 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::LocalEvent;
 
 /// Default receive buffer of the monitor socket: some ten thousand notifications.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// How long a flush at shutdown may take.
-const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+/// How long the removal of entries may take at a flush; that of devices, which takes along what stands on them, follows.
+pub const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// Rounds in which devices, rules and addresses are removed at a flush.
 const FLUSH_ROUNDS: usize = 4;
 /// Messages planned at once, so that a key with several still fits the batch.
@@ -196,6 +196,10 @@ impl Service {
                 self.overrun.get_or_insert(now);
             }
         }
+        for query in self.kernel.forwarding.take_doubts() {
+            let read = self.kernel.ask(&mut self.connection, query, now);
+            self.read_again_if_failed(read, now)?;
+        }
         for ifindex in std::mem::take(&mut self.kernel.ask_links) {
             let read = self.kernel.ask(&mut self.connection, Query::Link { ifindex }, now);
             self.read_again_if_failed(read, now)?;
@@ -225,7 +229,8 @@ impl Service {
                     }
                 }
                 ForwardingChange::Announce { vni, ip, mac } => {
-                    if let (Some(snooping), Some(served)) = (&self.snooping, self.kernel.served.get(&vni)) {
+                    if let (Some(snooping), Some(served)) = (&mut self.snooping, self.kernel.served.get(&vni))
+                    {
                         snooping.announce(vni, served, ip, mac);
                     }
                 }
@@ -380,6 +385,9 @@ impl Service {
                 Some(due) => std::thread::sleep(due.saturating_duration_since(now)),
                 None => break,
             }
+        }
+        if self.kernel.forwarding.has_work() {
+            warn!("entries are left in the kernel: there was no time to remove all");
         }
         self.devices.configured();
         // Some steps wait for others, which the kernel tells of at once.

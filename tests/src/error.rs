@@ -47,6 +47,9 @@ pub enum LabError {
         /// The reader's reason.
         reason: String,
     },
+    /// The load generator stopped.
+    #[error(transparent)]
+    Load(#[from] crate::load::LoadError),
     /// The lab saw something that must not be.
     #[error("{0}")]
     Unexpected(String),

@@ -358,10 +358,19 @@ fn host(ns: Namespace, device: &'static str, number: u8) -> Result<Host> {
     Ok(host)
 }
 
+/// The `ip` lines that make the network card of a machine that moves, `nic`. A port that leads nowhere keeps its
+/// carrier up while the wire changes: the kernel notices a carrier some time later, and until then would drop
+/// what the machine says first at its new place.
+pub(crate) fn network_card() -> &'static str {
+    "link add nic type bridge mcast_snooping 0\nlink add spare type veth peer name nowhere\n\
+     link set nowhere addrgenmode none\nlink set nowhere up\nlink set spare addrgenmode none\n\
+     link set spare master nic\nlink set spare up\n"
+}
+
 /// The machine that moves: its network card is a bridge, and its wires are ports of it, one
 /// at a time. So a move is what it is for a virtual machine: only the wire changes.
 fn machine(ns: Namespace, wires: usize) -> Result<Host> {
-    ns.ip_batch("link add nic type bridge mcast_snooping 0\nlink set w1 master nic\n")?;
+    ns.ip_batch(&format!("{}link set w1 master nic\n", network_card()))?;
     for number in 2..=wires {
         ns.ip(&format!("link set w{number} down"))?;
     }
@@ -392,11 +401,16 @@ pub fn leaf_config(number: u8, password: Option<&str>) -> String {
 
 /// The configuration of a reflector for `leaves` leaves.
 pub fn reflector_config(leaves: u8, password: Option<&str>) -> String {
+    let peers: Vec<IpAddr> = (1..=leaves).map(vtep).collect();
+    reflector_config_of(REFLECTOR, &peers, password)
+}
+
+/// The configuration of a reflector at this address for these clients.
+pub(crate) fn reflector_config_of(own: IpAddr, peers: &[IpAddr], password: Option<&str>) -> String {
     let mut sessions = String::new();
     let mut family = String::new();
-    for number in 1..=leaves {
-        let peer = vtep(number).to_string();
-        sessions += &session(&peer, &REFLECTOR.to_string(), password);
+    for peer in peers {
+        sessions += &session(&peer.to_string(), &own.to_string(), password);
         let _ = write!(family, "  neighbor {peer} activate\n  neighbor {peer} route-reflector-client\n");
     }
     format!(

@@ -7,6 +7,7 @@
 //! `scenario` holds what is done in them, as functions of the kind of daemon; `figures` takes
 //! their figures; `scale` counts what networks too large for a machine hold.
 
+pub mod bench;
 pub mod clab;
 pub mod demo;
 pub mod error;

@@ -128,6 +128,11 @@ impl Speaker {
         self.daemons.last_mut().ok_or_else(|| LabError::Unexpected(format!("{} is not running", self.kind)))
     }
 
+    /// The process ids of all its daemons.
+    pub fn pids(&self) -> Vec<u32> {
+        self.daemons.iter().map(Daemon::pid).collect()
+    }
+
     /// Path of the configuration file.
     pub fn config_file(&self) -> PathBuf {
         self.state.join("speaker.conf")
@@ -289,6 +294,11 @@ impl Speaker {
     /// The last lines of its logs.
     pub fn logs(&self) -> String {
         self.daemons.iter().map(|daemon| daemon.log_tail(15)).collect()
+    }
+
+    /// All that it has said since it was started last, and what is left of before.
+    pub fn whole_log(&self) -> String {
+        self.daemons.iter().map(|daemon| daemon.log_tail(usize::MAX)).collect()
     }
 
     fn explain(&self, error: LabError) -> LabError {

@@ -155,7 +155,7 @@ impl ModeKind {
                 configure::COMMANDS,
                 configure::neighbor_family::COMMANDS,
                 configure::neighbor_family::DEFAULT_COMMANDS,
-                configure::neighbor_family::RT_FILTER_COMMANDS,
+                configure::rt_filter::COMMANDS,
                 configure::foreign::RT_FILTER,
             ],
             Self::VrfEvpn => {

@@ -72,6 +72,7 @@ impl Core {
                 self.settle(now);
             }
             self.rib = Rib::new(plan.rib.clone().unwrap_or_else(no_bgp), now);
+            self.memberships = super::Memberships::default();
         }
         self.carry_out(config, plan, now);
         Ok(())
@@ -80,6 +81,7 @@ impl Core {
     /// The part that cannot fail.
     fn carry_out(&mut self, config: Config, plan: Plan, now: Instant) {
         self.config = config;
+        self.memberships.look_again();
         self.policies = plan.policies;
         let ask = self.rib.set_settings(plan.rib.unwrap_or_else(no_bgp));
         for peer in ask {

@@ -17,6 +17,7 @@ mod backend;
 mod events;
 mod facts;
 mod handle;
+mod memberships;
 mod peers;
 mod quiet;
 mod restart;
@@ -30,6 +31,7 @@ mod vrfs;
 pub use backend::Backend;
 pub use facts::read as system_facts;
 pub use handle::{CoreGone, CoreHandle};
+pub use memberships::Memberships;
 pub use peers::{Live, Peer, Peers};
 pub use restart::RunMarker;
 pub use run::{Parts, spawn};
@@ -46,15 +48,15 @@ use crate::{
 };
 use std::time::{Duration, Instant};
 use weft_evpn::{Evpn, engine::Output};
-use weft_fib::{Fib, FibRequest};
+use weft_fib::{FLUSH_LIMIT, Fib, FibRequest};
 
 /// How long End-of-RIB waits for neighbours after a restart, unless `bgp graceful-restart
 /// select-defer-time` says otherwise. FRR's value.
 const SELECT_DEFER_SECONDS: u16 = 360;
 /// How long the sessions wait for the kernel side's first dump.
 const KERNEL_WAIT: Duration = Duration::from_secs(5);
-/// How long the end waits for the sessions' goodbyes and the kernel's clearing.
-const END_WAIT: Duration = Duration::from_secs(5);
+/// How long the end waits for the kernel's clearing: devices go after entries have had their time.
+const END_WAIT: Duration = FLUSH_LIMIT.saturating_mul(2);
 /// How long the kernel forwards on after the goodbyes, so that the others have other ways before
 /// ours is gone.
 const PARTING: Duration = Duration::from_millis(300);
@@ -69,6 +71,7 @@ pub struct Core {
     evpn: Evpn,
     vrfs: Vrfs,
     policies: Policies,
+    memberships: Memberships,
     /// Who may call without being configured.
     ranges: Vec<ListenRange>,
     peers: Peers,
@@ -105,6 +108,7 @@ impl Core {
             evpn: Evpn::new(),
             vrfs: Vrfs::default(),
             policies: Policies::default(),
+            memberships: Memberships::default(),
             ranges: Vec::new(),
             peers: Peers::default(),
             sessions,

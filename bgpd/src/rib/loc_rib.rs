@@ -7,7 +7,8 @@ use super::{
     PathSource, Shared,
     advertise::DefaultRoute,
     attributes::AttributeId,
-    changes::indexed,
+    changes::{indexed, noted},
+    constrain::Constrain,
     decision::{Candidate, select},
     destination::{Best, DestinationTable, Path, PathFlags, PeerSlot},
     export::{Origin, Origination},
@@ -22,7 +23,7 @@ use super::{
 use crate::peer::PeerKind;
 use crate::wire::Family;
 use smallvec::SmallVec;
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 /// The route type of MAC/IP routes, whose selection has rules of its own.
 const MAC_IP: u8 = 2;
@@ -30,8 +31,8 @@ const MAC_IP: u8 = 2;
 /// How a destination looked before something was done to it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Before {
-    best: Option<Best>,
-    source: PeerSlot,
+    pub(super) best: Option<Best>,
+    pub(super) source: PeerSlot,
 }
 
 impl Before {
@@ -69,6 +70,10 @@ pub(super) struct Table {
     pub(super) changes: Option<IdSet>,
     pub(super) changes_cursor: u32,
     pub(super) rt_index: Option<RtIndex>,
+    /// While a neighbour says which of the routes it asks for.
+    pub(super) constrain: Option<Box<Constrain>>,
+    /// Of `RtFilter` alone: neighbours whose paths have changed.
+    pub(super) touched: Option<BTreeSet<PeerSlot>>,
     /// Grows with each change of a best path: FRR's table version.
     pub(super) version: u64,
     /// Destinations with a best path.
@@ -83,9 +88,11 @@ impl Table {
             routes: DestinationTable::new(family),
             subgroups: Vec::new(),
             default_route: None,
-            changes: settings.import.then(IdSet::default),
+            changes: noted(family, settings.import).then(IdSet::default),
             changes_cursor: 0,
             rt_index: indexed(family, settings.import).then(RtIndex::default),
+            constrain: None,
+            touched: (family == Family::RtFilter).then(BTreeSet::new),
             version: 0,
             best_count: 0,
         }
@@ -116,6 +123,7 @@ impl Table {
             return false;
         }
         let before = Before::of(&first);
+        self.touch(source);
         shared.attributes.retain(attributes);
         let mut path = Path::new(source, path_id, attributes, rest);
         (path.since, path.flags) = (now, PathFlags(refused));
@@ -170,6 +178,7 @@ impl Table {
                 peer.accepted += u32::from(was != 0 && is == 0);
                 peer.accepted -= u32::from(was == 0 && is != 0);
             }
+            self.touch(source);
             self.reselect(shared, id, before);
         }
     }
@@ -195,6 +204,7 @@ impl Table {
             }
         });
         let Some(old) = old else { return };
+        self.touch(path.source);
         shared.attributes.retain(attributes);
         if let Some(peer) = shared.peers.table_mut(path.source, self.place) {
             peer.accepted += u32::from(refused == 0);
@@ -214,6 +224,7 @@ impl Table {
     pub(super) fn remove_path(&mut self, shared: &mut Shared, id: u32, source: PeerSlot, path_id: u32) {
         let before = self.before(id);
         let Some(gone) = self.routes.take_path(id, source, path_id) else { return };
+        self.touch(source);
         shared.keep_original(self.place, source, (id, path_id), None);
         let others = self.routes.paths(id).any(|path| path.source == source);
         if let Some(peer) = shared.peers.table_mut(source, self.place) {
@@ -229,6 +240,13 @@ impl Table {
             shared.rests.release(gone.rest);
         }
         self.try_free(shared, id);
+    }
+
+    /// What a neighbour asks for may be something else now.
+    fn touch(&mut self, source: PeerSlot) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(source);
+        }
     }
 
     /// Takes out those of a peer's paths that have one of these flags (0: all).
@@ -301,6 +319,11 @@ impl Table {
         }
         if before.best != after {
             self.best_changed(shared, id, before, after);
+        } else if self.family == Family::RtFilter {
+            // A client's path may be told in place of the best one (`told_path`).
+            for subgroup in self.subgroups.iter_mut().flatten() {
+                subgroup.pending.insert(id);
+            }
         }
     }
 
@@ -355,10 +378,12 @@ impl Table {
         // the one last sent, the new source may hold what was sent, and the old one does not.
         let other_source = before.source != self.routes.last_source(id);
         for subgroup in self.subgroups.iter_mut().flatten() {
-            subgroup.pending.insert(id);
-            if other_source && subgroup.sent.contains(id) {
-                subgroup.moved.insert(id);
+            if subgroup.constraint.is_none() {
+                subgroup.look_again(id, other_source);
             }
+        }
+        if self.constrain.is_some() {
+            self.tell_constrained(shared, id, before, after);
         }
     }
 

@@ -14,10 +14,10 @@ use super::{
     update_group::{Marker, Subgroup},
 };
 use crate::peer::PeerId;
-use crate::wire::{EncodedAttributes, Message, RouteRefresh, refresh::RefreshKind};
+use crate::wire::{EncodedAttributes, Family, Message, RouteRefresh, refresh::RefreshKind};
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 use weft_evpn::nlri::NlriKey;
 
 /// Destinations in a batch.
@@ -72,6 +72,7 @@ impl Scratch {
 impl Rib {
     /// The next messages to hand to sessions; `None` when nothing is left to do now.
     pub fn next_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        self.settle_memberships(now);
         loop {
             while let Some(mut transmit) = self.ready.pop_front() {
                 let Transmit { peers, bytes } = &mut transmit;
@@ -130,9 +131,9 @@ impl Rib {
 
     /// The next subgroup that has something to send and can, after the last one.
     fn next_work(&mut self) -> Option<(usize, usize)> {
-        let deferred = self.shared.deferral.is_some();
+        let shared = &self.shared;
         let works = |&(_, subgroup): &(_, &Option<Subgroup>)| {
-            subgroup.as_ref().is_some_and(|subgroup| subgroup.blocked == 0 && subgroup.has_work(deferred))
+            subgroup.as_ref().is_some_and(|subgroup| subgroup.blocked == 0 && subgroup.has_work(shared))
         };
         let all = || {
             self.tables.iter().enumerate().flat_map(|(table, rows)| {
@@ -191,9 +192,13 @@ impl Table {
         silent.clear();
         withdrawals.clear();
         announcements.clear();
-        let (family, routes, place) = (self.family, &self.routes, self.place);
         let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return true };
         let complete = subgroup.pending.take(&mut subgroup.cursor, BATCH, ids);
+        let instead = self.reflected(shared, at, ids);
+        let (family, routes, place) = (self.family, &self.routes, self.place);
+        let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return true };
+        let wanted = subgroup.constraint.as_ref().map(|constraint| Arc::clone(&constraint.wanted));
+        let returns = subgroup.key.returns_to_source();
         let mut advertiser = Advertiser::new(shared, &subgroup.key, self.default_route);
         let join = family.row().join;
         for &id in ids.iter() {
@@ -202,13 +207,18 @@ impl Table {
             let nlri = |shared: &Shared, wire: &mut Vec<u8>| {
                 join(&routes.key(id), shared.rest(routes.first(id)), wire);
             };
-            let told = advertiser.tell(shared, &subgroup.key, id, routes.best(id), nlri, interned);
+            let best = if instead.is_empty() { routes.best(id) } else { instead.get(&id).copied() };
+            let told = advertiser.tell(shared, &subgroup.key, id, best, nlri, interned);
+            let told = told.filter(|told| {
+                let communities = || shared.attributes.get(told.attributes).ext_communities.as_slice();
+                wanted.as_ref().is_none_or(|wanted| wanted.admits(communities()))
+            });
             let is_member = |slot: PeerSlot| {
                 shared.peers.table(slot, place).is_some_and(|state| state.subgroup == Some(at))
             };
             match told {
                 Some(Told { attributes, source }) => {
-                    let to = if is_member(source) { To::AllBut(source) } else { To::All };
+                    let to = if is_member(source) && !returns { To::AllBut(source) } else { To::All };
                     if moved && let To::AllBut(source) = to {
                         withdrawals.push((To::Only(source), id));
                     }
@@ -221,7 +231,8 @@ impl Table {
                 None => {
                     // The source of what was sent does not hold it.
                     let source = routes.last_source(id);
-                    let to = if !moved && is_member(source) { To::AllBut(source) } else { To::All };
+                    let may_hold = moved || family == Family::RtFilter || !is_member(source);
+                    let to = if may_hold { To::All } else { To::AllBut(source) };
                     withdrawals.push((to, id));
                 }
             }
@@ -350,7 +361,7 @@ impl Table {
     }
 
     fn end_dump(&mut self, shared: &Shared, at: usize, complete: bool, batch: &mut Batch<'_>) {
-        let (family, deferred) = (self.family, shared.deferral.is_some());
+        let (family, deferred) = (self.family, shared.defers(self.family));
         let Some(subgroup) = self.subgroup_mut(at) else { return };
         let Some(mut dump) = subgroup.dump.take() else { return };
         dump.passed |= complete;

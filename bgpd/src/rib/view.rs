@@ -261,9 +261,7 @@ impl Table {
     /// What a peer has been told of a destination, as it was sent.
     pub(super) fn advertised_view(&self, shared: &Shared, id: u32, slot: PeerSlot) -> Option<RouteView> {
         let subgroup = self.subgroup(shared.peers.table(slot, self.place)?.subgroup?)?;
-        let best = self.routes.best(id);
-        let own = best.is_some_and(|best| best.source == slot) && !self.originates_default(&subgroup.key, id);
-        if own || !subgroup.sent.contains(id) {
+        if self.untold(shared, &subgroup.key, id) == slot || !subgroup.sent.contains(id) {
             return None;
         }
         let attributes = self.advertised_attributes(shared, &subgroup.key, id)?;
@@ -298,15 +296,14 @@ impl Rib {
     /// The neighbours that have been told of the destination.
     pub fn advertised_to(&self, family: Family, id: DestinationId) -> Vec<PeerId> {
         let Some(table) = self.tables.get(place(family)) else { return Vec::new() };
-        let source = table.routes.last_source(id.0);
         let mut peers: Vec<PeerId> = table
             .subgroups
             .iter()
             .flatten()
             .filter(|subgroup| subgroup.sent.contains(id.0))
             .flat_map(|subgroup| {
-                let all = table.originates_default(&subgroup.key, id.0);
-                subgroup.members.iter().filter(move |slot| all || **slot != source)
+                let untold = table.untold(&self.shared, &subgroup.key, id.0);
+                subgroup.members.iter().filter(move |slot| **slot != untold)
             })
             .filter_map(|&slot| self.shared.peers.get(slot)?.id)
             .collect();
@@ -323,9 +320,7 @@ impl Rib {
             let subgroup = state.subgroup.and_then(|at| table.subgroup(at));
             let own = subgroup.map_or(0, |subgroup| {
                 let is_own = |&id: &u32| {
-                    subgroup.sent.contains(id)
-                        && table.routes.last_source(id) == slot
-                        && !table.originates_default(&subgroup.key, id)
+                    subgroup.sent.contains(id) && table.untold(&self.shared, &subgroup.key, id) == slot
                 };
                 state.routes.iter().filter(is_own).count() as u32
             });
@@ -407,7 +402,8 @@ impl Rib {
             paths: table.routes.path_count(),
             bytes: table.routes.bytes(),
             key_bytes: table.routes.key_bytes(),
-            index_bytes: table.rt_index.as_ref().map_or(0, |index| index.bytes()),
+            index_bytes: table.rt_index.as_ref().map_or(0, |index| index.bytes())
+                + table.constrain.as_ref().map_or(0, |index| index.bytes()),
             set_bytes: sent + adj_in + table.changes.as_ref().map_or(0, |changes| changes.bytes()),
             version: table.version,
         }

@@ -57,6 +57,8 @@ pub struct PeerStatus {
     pub received: MessageCounts,
     /// Messages sent since the neighbour is configured.
     pub sent: MessageCounts,
+    /// UPDATEs received in which something was wrong that did not end the session (RFC 7606).
+    pub malformed_updates: u64,
     /// Buffers that wait in the session's queue.
     pub out_queue: u64,
     /// Octets of its buffers: received and not read yet, and waiting to be written. A buffer that
@@ -103,6 +105,7 @@ struct Changing {
 pub(super) struct StatusCell {
     received: Counters,
     sent: Counters,
+    malformed_updates: AtomicU64,
     out_queue: AtomicU64,
     buffered: AtomicU64,
     changing: Mutex<Changing>,
@@ -113,6 +116,7 @@ impl StatusCell {
         Self {
             received: Counters::default(),
             sent: Counters::default(),
+            malformed_updates: AtomicU64::new(0),
             out_queue: AtomicU64::new(0),
             buffered: AtomicU64::new(0),
             changing: Mutex::new(Changing {
@@ -144,6 +148,7 @@ impl StatusCell {
             last_failure: changing.last_failure.clone(),
             received: self.received.counts(),
             sent: self.sent.counts(),
+            malformed_updates: self.malformed_updates.load(Relaxed),
             out_queue: self.out_queue.load(Relaxed),
             buffered: self.buffered.load(Relaxed),
         }
@@ -189,6 +194,10 @@ impl StatusCell {
 
     pub fn count_received(&self, number: u8) {
         self.received.count(number);
+    }
+
+    pub fn count_malformed_update(&self) {
+        self.malformed_updates.fetch_add(1, Relaxed);
     }
 
     /// Counts whole encoded messages.

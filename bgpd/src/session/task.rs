@@ -379,6 +379,9 @@ impl PeerTask {
         let Some(link) = self.link(id) else { return };
         match link.decoder.decode_update(frame) {
             Ok(decoded) => {
+                if !decoded.issues.is_empty() {
+                    self.status.count_malformed_update();
+                }
                 if !decoded.issues.is_empty()
                     && let Some(suppressed) = self.limit.take(now)
                 {

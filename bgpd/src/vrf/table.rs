@@ -163,8 +163,10 @@ impl VrfTable {
     /// neighbours must be ended before.
     pub fn configure(&mut self, mut settings: VrfSettings, now: Instant) -> Vec<PeerId> {
         settings.rib.import = true;
-        settings.ipv4.maximum_paths = settings.ipv4.maximum_paths.max(1);
-        settings.ipv6.maximum_paths = settings.ipv6.maximum_paths.max(1);
+        for family in [&mut settings.ipv4, &mut settings.ipv6] {
+            family.maximum_paths = family.maximum_paths.max(1);
+            family.maximum_paths_ibgp = family.maximum_paths_ibgp.max(1);
+        }
         if settings == self.settings {
             return Vec::new();
         }

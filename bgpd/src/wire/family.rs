@@ -24,7 +24,7 @@ pub enum Family {
 /// An NLRI cut into the part by which routes are told apart, and the rest.
 pub type NlriParts = (nlri::NlriKey, nlri::NlriRest);
 
-/// Why an NLRI could not be read; the session is reset (RFC 7606 §5.3).
+/// Why an NLRI could not be read; the session is reset (RFC 7606 §5.3) unless it can be skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NlriError {
     /// It is no EVPN route.
@@ -33,6 +33,16 @@ pub enum NlriError {
     /// It is no prefix, or no membership.
     #[error(transparent)]
     Prefix(#[from] PrefixError),
+}
+
+impl NlriError {
+    /// How many octets are to be passed over, where only this one route is as good as withdrawn.
+    pub fn octets_to_skip(self) -> Option<usize> {
+        match self {
+            Self::Evpn(error) => error.octets_to_skip(),
+            Self::Prefix(_) => None,
+        }
+    }
 }
 
 /// What the code must know of a family.
@@ -108,8 +118,8 @@ static RT_FILTER: FamilyRow = FamilyRow {
     name: "rtfilter unicast",
     json_key: "rtfilterUnicast",
     next_hop_lengths: &[4, 16],
-    measure: membership::measure,
     length: unicast::length,
+    measure: membership::measure,
     split: membership::split,
     join: membership::join,
 };

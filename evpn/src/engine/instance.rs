@@ -15,11 +15,11 @@ use super::mac::MacEntry;
 use super::memory::MacVrfMemory;
 use super::neighbour::{Cause, HeldQueue, IpEntry};
 use super::source::Sources;
-use super::table::Table;
 use super::timers::{Timer, Timers};
 use super::{Address, DuplicateDetection, Flooding, Notice, Output};
 use crate::forwarding::ForwardingChange;
 use crate::local::VniDevices;
+use crate::table::Table;
 use crate::{MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -49,7 +49,6 @@ mod originate;
 mod queries;
 mod rd_numbers;
 mod source;
-mod table;
 mod timers;
 mod view;
 

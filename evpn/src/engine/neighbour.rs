@@ -28,12 +28,12 @@ use super::memory::spilled;
 use super::mobility::{self, Claim};
 use super::originate::is_no_host;
 use super::source::Sources;
-use super::table::Keyed;
 use super::timers::Timer;
 use super::{Address, Notice};
 use crate::MacAddr;
 use crate::forwarding::{ForwardingChange, RemoteNeighbour};
 use crate::local::NeighbourSource;
+use crate::table::Keyed;
 use smallvec::SmallVec;
 use std::{
     collections::{BTreeSet, VecDeque},

@@ -321,7 +321,7 @@ fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestErro
             }
         }
         DeviceOp::Alias { index, alias, .. } => {
-            change(connection, &mark(LinkUnspec::new_with_index(*index), alias))
+            change(connection, &LinkUnspec::new_with_index(*index).alias(alias.clone()).build())
         }
         DeviceOp::VxlanPort { index, .. } => {
             let no_address = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
@@ -369,13 +369,8 @@ fn with_local(link: LinkMessageBuilder<LinkVxlan>, local: IpAddr) -> LinkMessage
     }
 }
 
-/// Marks a device as ours and takes it out of the group that it was born into. (A creation cannot carry the mark: the
-/// kernel does not look at it there.)
-fn mark(device: LinkMessageBuilder<LinkUnspec>, alias: &str) -> LinkMessage {
-    device.alias(alias.to_owned()).link_group(0).build()
-}
-
-/// Makes a device, and marks it at once.
+/// Makes a device, marks it as ours at once, and takes it out of the group that it was born into. (A creation cannot
+/// carry the mark: the kernel does not look at it there.)
 fn create<T>(
     connection: &mut Connection,
     link: LinkMessageBuilder<T>,
@@ -384,7 +379,8 @@ fn create<T>(
 ) -> Result<(), RequestError> {
     let link = link.link_group(NEWBORN).build();
     connection.change_link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link)?;
-    change(connection, &mark(LinkUnspec::new_with_name(name), alias))
+    let mark = LinkUnspec::new_with_name(name).alias(alias.to_owned()).link_group(0);
+    change(connection, &mark.build())
 }
 
 fn change(connection: &mut Connection, link: &LinkMessage) -> Result<(), RequestError> {

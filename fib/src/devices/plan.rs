@@ -94,8 +94,8 @@ impl DeviceOp {
 
 /// The steps that may be taken now: no interface is switched on while rules of its are missing. It comes up in the plan
 /// that follows when the kernel has told of them.
-pub fn possible(ops: Vec<DeviceOp>, unled: &BTreeSet<&str>) -> Vec<DeviceOp> {
-    let waits = |op: &DeviceOp| matches!(op, DeviceOp::Up { name, .. } if unled.contains(name.as_str()));
+pub fn possible(ops: Vec<DeviceOp>, unled: &BTreeSet<String>) -> Vec<DeviceOp> {
+    let waits = |op: &DeviceOp| matches!(op, DeviceOp::Up { name, .. } if unled.contains(name));
     ops.into_iter().filter(|op| !waits(op)).collect()
 }
 

@@ -7,8 +7,8 @@ use crate::names::{bridge_name, vxlan_name};
 use crate::vrf::tenants;
 use proptest::prelude::*;
 use std::net::IpAddr;
-use weft_evpn::Vni;
 use weft_evpn::vrf::VrfForm;
+use weft_evpn::{MacAddr, Vni};
 
 const VTEP: &str = "10.0.0.1";
 
@@ -162,6 +162,33 @@ fn a_domain_gets_its_devices() {
     settle(&config(&[("blue", 10, &["eth1", "eth9"])]), &mut links);
     let port = links.named("eth9").unwrap();
     assert_eq!((port.master, port.up), (Some(links.named("br-blue").unwrap().index), true));
+}
+
+#[test]
+fn gateways_have_the_address_that_the_domain_or_else_the_configuration_gives_them() {
+    let [everywhere, own, anycast] =
+        [[2, 0, 0, 0, 0, 5], [2, 0, 0, 0, 0, 6], [0, 0, 0x5e, 0, 1, 1]].map(MacAddr);
+    let mac_of = |config: &FibConfig, bridge: &str| {
+        let mut links = underlay();
+        settle(config, &mut links);
+        links.named(bridge).unwrap().mac
+    };
+    let mut config = config(&[("blue", 10, &[]), ("red", 20, &[])]);
+    for (name, gateway) in [("blue", "192.168.10.254/24"), ("red", "192.168.20.254/24")] {
+        config.bridge_domains.get_mut(name).unwrap().gateways.push(gateway.parse().unwrap());
+    }
+    assert_eq!(mac_of(&config, "br-blue"), Some(anycast));
+    config.gateway_mac = Some(everywhere);
+    config.bridge_domains.get_mut("red").unwrap().gateway_mac = Some(own);
+    assert_eq!((mac_of(&config, "br-blue"), mac_of(&config, "br-red")), (Some(everywhere), Some(own)));
+    // Changed in place, too.
+    let mut links = underlay();
+    settle(&config, &mut links);
+    let before = links.named("br-blue").unwrap().index;
+    config.gateway_mac = None;
+    settle(&config, &mut links);
+    let bridge = links.named("br-blue").unwrap();
+    assert_eq!((bridge.index, bridge.mac), (before, Some(anycast)));
 }
 
 #[test]

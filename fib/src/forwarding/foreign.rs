@@ -2,11 +2,11 @@
 //! What is no way out (unreachable, prohibit, link-local) is told to nobody, but stands in the way of ours if it has our
 //! metric. Pure. Does not do: routes for some sources or types of service only.
 
-use super::FixedState;
 use crate::model::Links;
 use crate::netlink::constants::*;
 use crate::netlink::encode::metric_of;
 use crate::netlink::route::RouteMessage;
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use ipnet::IpNet;
 use smallvec::SmallVec;
@@ -86,7 +86,7 @@ fn is_routable(prefix: IpNet) -> bool {
 
 /// Those of one table.
 #[derive(Debug, Default)]
-pub struct ForeignRoutes(HashMap<IpNet, SmallVec<[Foreign; 1]>, FixedState>);
+pub struct ForeignRoutes(HashMap<IpNet, SmallVec<[Foreign; 1]>, RandomState>);
 
 impl ForeignRoutes {
     /// The one that the kernel prefers of those that may be told.

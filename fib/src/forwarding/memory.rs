@@ -2,18 +2,18 @@
 //! empty shrink to twice what they hold, so that what was paid for growing pays for shrinking.
 
 use super::flood::FloodEntry;
-use super::{FixedState, Forwarding, Key};
+use super::{Forwarding, Key};
 use crate::memory::{FibMemory, btree_bytes};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 
 /// Tables with fewer places are left as they are.
 const SMALL: usize = 64;
 
 /// Shrinks a map of which an eighth or less is used.
-pub(super) fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V, FixedState>) {
+pub(super) fn shrink<K: Eq + Hash, V, S: BuildHasher>(map: &mut HashMap<K, V, S>) {
     if map.capacity() > SMALL && map.len() < map.capacity() / 8 {
         map.shrink_to(map.len() * 2);
     }
@@ -38,12 +38,12 @@ impl Forwarding {
         };
         for table in self.tables.values() {
             memory.macs += table.macs.len();
-            memory.mac_bytes += size_of_val(table) + table.macs.allocation_size();
+            memory.mac_bytes += size_of_val(table) + table.macs.bytes();
             memory.neighbours += table.neighbours.len();
             memory.neighbour_bytes += table.neighbours.bytes();
             memory.floods += table.floods.len() + table.proxies.len();
             memory.flood_bytes +=
-                btree_bytes::<IpAddr, FloodEntry>(table.floods.len()) + table.proxies.allocation_size();
+                btree_bytes::<IpAddr, FloodEntry>(table.floods.len()) + table.proxies.bytes();
         }
         for vrf in self.vrfs.ids().into_iter().filter_map(|id| self.vrfs.get(id)) {
             memory.routes += vrf.routes.len();

@@ -125,7 +125,7 @@ impl Forwarding {
     }
 
     fn set_proxy(&mut self, table: TableId, ip: IpAddr, actual: ActualProxy) {
-        if let Some(entry) = self.tables.get_mut(&table).and_then(|table| table.proxies.get_mut(&ip)) {
+        if let Some(entry) = self.tables.get_mut(&table).and_then(|table| table.proxies.get_mut(ip)) {
             entry.actual = actual;
         }
     }
@@ -133,7 +133,7 @@ impl Forwarding {
     fn bridge_of(&self, key: Key) -> BridgeFdb {
         match key {
             Key::Mac(vni, mac) => {
-                self.tables.get(&vni).and_then(|table| table.macs.get(&mac)).map(|entry| entry.bridge)
+                self.tables.get(&vni).and_then(|table| table.macs.get(mac)).map(|entry| entry.bridge)
             }
             _ => None,
         }
@@ -144,7 +144,7 @@ impl Forwarding {
     ///
     /// | error | answer |
     /// |---|---|
-    /// | any to both FDB entries at once | one by one, and each as follows |
+    /// | `EEXIST`, `EINVAL`, `EOPNOTSUPP`, `ENOENT`… to both FDB entries at once | at once one by one, and each as follows |
     /// | `ENOENT`, `ESRCH`, `ENODEV` to a deletion | it is done |
     /// | `EEXIST` | ask what stands there, then decide anew |
     /// | FDB nexthops not known (`EOPNOTSUPP`, `EINVAL`… to the first) | from now on by address |
@@ -160,11 +160,14 @@ impl Forwarding {
         error: &KernelError,
         now: Instant,
     ) -> FollowUp {
+        if let (Op::BothSet { mac, .. } | Op::BothDelete { mac, .. }, Some(id)) = (op, key.table())
+            && let Some(table) = self.tables.get_mut(&id)
+        {
+            table.take_apart(*mac);
+        }
         match (op, error.errno) {
-            (Op::BothSet { mac, .. } | Op::BothDelete { mac, .. }, _) => {
-                if let Some(table) = key.table().and_then(|id| self.tables.get_mut(&id)) {
-                    table.take_apart(*mac);
-                }
+            (Op::BothSet { .. }, Errno::EEXIST | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOENT)
+            | (Op::BothDelete { .. }, Errno::ENOENT | Errno::ESRCH) => {
                 self.requeue(key);
                 FollowUp::None
             }

@@ -38,7 +38,7 @@ pub enum Repair {
 /// The keys that are in trouble, and when each is due.
 #[derive(Debug, Default)]
 pub struct Pace {
-    troubles: HashMap<Key, Trouble, foldhash::fast::FixedState>,
+    troubles: HashMap<Key, Trouble, foldhash::fast::RandomState>,
     due: BinaryHeap<Reverse<(Instant, Key)>>,
 }
 

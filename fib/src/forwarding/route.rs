@@ -1,11 +1,11 @@
 //! A route of an IP-VRF: what is wanted of it and what the kernel's table has; and routes by prefix, compact. Pure.
 
-use super::FixedState;
 use super::hops::is_hop_id;
 use super::key::numbered;
 use super::memory::shrink;
 use crate::netlink::constants::*;
 use crate::netlink::route::RouteMessage;
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::num::NonZeroU32;
@@ -109,8 +109,8 @@ impl RouteEntry {
 /// Routes by prefix; an IPv4 key is a third of an `IpNet`.
 #[derive(Debug, Default)]
 pub struct Routes {
-    v4: HashMap<Ipv4Net, RouteEntry, FixedState>,
-    v6: HashMap<Ipv6Net, RouteEntry, FixedState>,
+    v4: HashMap<Ipv4Net, RouteEntry, RandomState>,
+    v6: HashMap<Ipv6Net, RouteEntry, RandomState>,
 }
 
 impl Routes {

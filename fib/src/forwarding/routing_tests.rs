@@ -1,6 +1,7 @@
 //! Routes of IP-VRFs against a kernel made of maps.
 
 mod histories;
+mod reports;
 mod world;
 
 use super::*;
@@ -282,6 +283,8 @@ fn routes_of_others_are_told_left_alone_and_noted() {
     world.kernel.add_route(foreign(host(1), RTPROT_BOOT, 5));
     world.kernel.add_route(foreign(host(2), RTPROT_STATIC, 20));
     world.kernel.add_route(foreign(net("172.16.0.0/24"), RTPROT_KERNEL, 0));
+    // Of a routing daemon that is neither the kernel nor an operator.
+    world.kernel.add_route(foreign(net("172.18.0.0/16"), 11, 20));
     world.kernel.add_route(foreign(net("169.254.0.0/16"), RTPROT_KERNEL, 0));
     world.kernel.add_route(foreign(net("fe80::/64"), RTPROT_KERNEL, 256));
     let mut end = foreign(net("0.0.0.0/0"), RTPROT_BGP, 4_278_198_272);
@@ -308,6 +311,7 @@ fn routes_of_others_are_told_left_alone_and_noted() {
         .collect();
     let expected = [
         (net("172.16.0.0/24"), Some((LocalRouteKind::Connected, 0))),
+        (net("172.18.0.0/16"), Some((LocalRouteKind::Kernel, 20))),
         (host(1), Some((LocalRouteKind::Static, 0))),
         (host(2), Some((LocalRouteKind::Static, 20))),
     ];
@@ -494,4 +498,21 @@ fn a_route_that_ends_packets_and_has_our_metric_is_left_alone() {
         world.wish(host(1), None);
         world.settle();
     }
+}
+
+#[test]
+fn a_table_is_read_for_other_devices_but_not_for_another_interface() {
+    let mut world = attached();
+    let mut more = devices(true);
+    more.interfaces
+        .push(VrfInterface { device: (8, "br11".to_owned()), addresses: vec![net("172.17.0.254/16")] });
+    assert!(
+        !world.forwarding.attach_vrf(red(), more.clone()),
+        "the kernel tells of what goes with an interface"
+    );
+    assert!(!world.forwarding.attach_vrf(red(), more));
+    for reread in [VrfDevices { l3vni: None, ..devices(true) }, devices(true), devices(false)] {
+        assert!(world.forwarding.attach_vrf(red(), reread));
+    }
+    assert!(world.forwarding.attach_vrf(red(), VrfDevices { table: 1002, ..devices(false) }));
 }

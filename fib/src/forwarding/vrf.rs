@@ -1,12 +1,12 @@
 //! One IP-VRF in one routing table: its devices, its routes, the ways that its routes want, and which next hops those
 //! are on these devices. Pure.
 
-use super::FixedState;
 use super::binding::Bindings;
 use super::foreign::ForeignRoutes;
 use super::hops::{Hop, SetId};
 use super::key::{TableId, VrfId};
 use super::route::{ActualRoute, RouteEntry, Routes, WayId};
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -39,7 +39,7 @@ pub struct VrfTable {
     pub routes: Routes,
     ways: Vec<Option<Way>>,
     free: Vec<usize>,
-    by_hops: HashMap<(bool, Box<[VrfNextHop]>), WayId, FixedState>,
+    by_hops: HashMap<(bool, Box<[VrfNextHop]>), WayId, RandomState>,
     naming: Naming,
     pub bindings: Bindings,
     pub foreign: ForeignRoutes,
@@ -268,8 +268,8 @@ impl VrfTable {
 #[derive(Debug, Default)]
 pub struct Vrfs {
     list: Vec<Option<VrfTable>>,
-    by_name: HashMap<VrfName, VrfId, FixedState>,
-    by_table: HashMap<u32, VrfId, FixedState>,
+    by_name: HashMap<VrfName, VrfId, RandomState>,
+    by_table: HashMap<u32, VrfId, RandomState>,
 }
 
 impl Vrfs {

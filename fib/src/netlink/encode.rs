@@ -143,6 +143,8 @@ pub enum Query {
     RoutesBy { family: u8, protocol: u8, kind: u8 },
     /// One vxlan FDB entry.
     VxlanEntry { vxlan: u32, mac: MacAddr },
+    /// One entry of the FDB of the bridge that has this port.
+    BridgeEntry { port: u32, mac: MacAddr, vlan: Option<u16> },
     /// One nexthop.
     Nexthop { id: u32 },
     /// FDB entries of one bridge port: those of the bridge and the port's own (vxlan); of a vxlan device that is no
@@ -157,7 +159,10 @@ pub enum Query {
 impl Query {
     /// Whether the answer is a dump, ended by `NLMSG_DONE`.
     pub fn is_dump(self) -> bool {
-        !matches!(self, Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. })
+        !matches!(
+            self,
+            Query::Link { .. } | Query::VxlanEntry { .. } | Query::BridgeEntry { .. } | Query::Nexthop { .. }
+        )
     }
 }
 
@@ -418,6 +423,14 @@ impl Query {
                 to.begin(RTM_GETNEIGH, flags, sequence);
                 to.fixed(&ndmsg(AF_BRIDGE, vxlan, 0, NTF_SELF));
                 to.attribute(NDA_LLADDR, &mac.0);
+            }
+            Query::BridgeEntry { port, mac, vlan } => {
+                to.begin(RTM_GETNEIGH, flags, sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, port, 0, NTF_MASTER));
+                to.attribute(NDA_LLADDR, &mac.0);
+                if let Some(vlan) = vlan {
+                    to.attribute(NDA_VLAN, &vlan.to_ne_bytes());
+                }
             }
             Query::Nexthop { id } => {
                 to.begin(RTM_GETNEXTHOP, flags, sequence);

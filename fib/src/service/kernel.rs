@@ -190,6 +190,16 @@ impl Kernel {
                 };
                 self.forwarding.observe(&self.links, &gone, true, now);
             }
+            Query::BridgeEntry { port, mac, vlan } => {
+                let gone = NeighbourMessage {
+                    family: AF_BRIDGE,
+                    ifindex: port,
+                    mac: Some(mac),
+                    vlan,
+                    ..NeighbourMessage::default()
+                };
+                self.forwarding.observe(&self.links, &gone, true, now);
+            }
             Query::Nexthop { id } => {
                 let gone = NexthopMessage { id, ..NexthopMessage::default() };
                 self.forwarding.observe_nexthop(&gone, true, now);

@@ -28,8 +28,11 @@ impl Proxying {
         });
         for (index, name) in bridges {
             let (known, changed) = self.0.entry(*index).or_default();
-            known.clone_from(name);
-            failed.extend(changed.keep(Path::new(ROOT), name, &SETTINGS));
+            // Once: this is asked whenever an address comes or goes.
+            if known != name {
+                known.clone_from(name);
+                failed.extend(changed.keep(Path::new(ROOT), name, &SETTINGS));
+            }
         }
         for words in failed {
             debug!("{words}");

@@ -135,6 +135,7 @@ fn form_of(answer: Result<(), RequestError>) -> VrfForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::rule::RuleAction;
     use crate::netlink::socket::KernelError;
 
     #[test]
@@ -147,5 +148,37 @@ mod tests {
             assert_eq!(form_of(refused(errno)), VrfForm::Device, "{errno}");
         }
         assert_eq!(form_of(Err(Errno::EAGAIN.into())), VrfForm::Device);
+    }
+
+    /// The report of a kernel that has these rules, where the first of them alone is wanted.
+    fn report(has: &[Rule], wanted: &Rule) -> ConsistencyReport {
+        let routed = Routed {
+            form: VrfForm::Rule,
+            tenants: Tenants::default(),
+            wanted: Wanted { rules: [wanted.clone()].into(), ..Wanted::default() },
+            up: BTreeMap::new(),
+            sysctls: SysctlKeeper::default(),
+            marks: MarkKeeper::default(),
+        };
+        let routing = Routing { rules: has.iter().cloned().collect(), ..Routing::default() };
+        let mut report = ConsistencyReport::default();
+        routed.report(&Links::default(), &routing, &mut report);
+        report
+    }
+
+    #[test]
+    fn a_rule_that_is_missing_or_not_wanted_is_named() {
+        let rule = |table| Rule::ours(false, 1_000, RuleAction::Lookup(table));
+        let (wanted, other) = (rule(1_001), rule(1_002));
+        let right = report(std::slice::from_ref(&wanted), &wanted);
+        assert!(right.is_consistent() && right.checked == 1, "{right:?}");
+        let missing = report(&[], &wanted);
+        let [difference] = missing.differences.as_slice() else { panic!("{missing:?}") };
+        assert_eq!((difference.kind, &difference.key), (EntryKind::Rule, &wanted.to_string()));
+        assert_eq!((difference.desired.as_deref(), difference.kernel.as_deref()), (Some("there"), None));
+        let many = report(&[wanted.clone(), other.clone()], &wanted);
+        let [difference] = many.differences.as_slice() else { panic!("{many:?}") };
+        assert_eq!((difference.kind, &difference.key), (EntryKind::Rule, &other.to_string()));
+        assert_eq!((difference.desired.as_deref(), difference.kernel.as_deref()), (None, Some("there")));
     }
 }

@@ -144,7 +144,7 @@ impl SysctlKeeper {
             let known = self.done.get(&link.index).map(|done| done.role);
             let known = known.filter(|_| !doubtful.contains(&link.index));
             // What is forwarded before the rules lead it would be looked up in the main table.
-            if known == Some(*role) || unled.contains(name.as_str()) {
+            if known == Some(*role) || unled.contains(name) {
                 continue;
             }
             let done = self

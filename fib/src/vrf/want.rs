@@ -199,14 +199,15 @@ impl Wanted {
     }
 
     /// Interfaces some of whose rules are missing: a packet of their tenants would be looked up in the main table.
-    pub fn unled<'a>(&'a self, routing: &Routing) -> BTreeSet<&'a str> {
+    pub fn unled(&self, routing: &Routing) -> BTreeSet<String> {
         // The kernel has rules of a family from the start, unless that is switched off.
         let exists = |ipv6: bool| !ipv6 || routing.rules.last().is_some_and(|last| last.ipv6);
         // The kernel takes no second one that differs in who set it only.
         let by = |rule: &Rule, protocol| Rule { protocol, ..rule.clone() };
         let there = |rule: &Rule| routing.rules.range(by(rule, 0)..=by(rule, u8::MAX)).any(|is| !is.other);
-        let missing = self.rules.iter().filter(|rule| exists(rule.ipv6) && !there(rule));
-        missing.flat_map(|rule| [rule.iif.as_deref(), rule.oif.as_deref()]).flatten().collect()
+        let missing = self.rules.difference(&routing.rules);
+        let missing = missing.filter(|rule| exists(rule.ipv6) && !there(rule));
+        missing.flat_map(|rule| [&rule.iif, &rule.oif]).flatten().cloned().collect()
     }
 
     /// The rule for the router's own addresses where it has to stand.

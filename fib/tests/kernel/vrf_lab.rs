@@ -97,7 +97,7 @@ pub fn tenants_are_kept_apart(form: VrfForm) {
     ]
     .into();
     hosts["pa1"].run("ip addr add 2001:db8:10::1/64 dev eth0 nodad");
-    let before = everything();
+    let before = wait_for("all cables", || Some(everything()).filter(|all| !all.contains("NO-CARRIER")));
     let mut service = Service::start_with(options(form), two_tenants());
     let a = wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 2);
     let b = wait_vrf(&mut service, "b", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 1);

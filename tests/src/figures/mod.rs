@@ -80,7 +80,10 @@ impl Contestant {
             Run::OfWeft(take) => take(),
             Run::Cannot(why) => Ok(format!("– ({why})")),
         };
-        taken.unwrap_or_else(|error| format!("failed: {error}"))
+        // What follows the first line is the daemons' logs.
+        taken.unwrap_or_else(|error| {
+            format!("failed: {}", error.to_string().lines().next().unwrap_or_default())
+        })
     }
 
     /// False where there is nothing to measure.

@@ -109,9 +109,12 @@ impl<'a> Encoder<'a> {
             }
             run.clear();
         }
-        for route in moved {
-            if let Some(out) = senders.get_mut(self.sender_of(route.vtep)) {
-                self.write(action, &[route], out, &mut wave)?;
+        // Hosts that have moved to one VTEP share attributes again, as far as they moved equally often.
+        moved.sort_unstable_by_key(|route| (route.vtep, route.vni, route.kind, route.sequence));
+        for of_vtep in moved.chunk_by(|a, b| a.vtep == b.vtep) {
+            let sender = of_vtep.first().map_or(0, |route| self.sender_of(route.vtep));
+            if let Some(out) = senders.get_mut(sender) {
+                self.write(action, of_vtep, out, &mut wave)?;
             }
         }
         wave.of_sender = senders.into_iter().map(BytesMut::freeze).collect();

@@ -48,7 +48,7 @@ pub struct Options {
     #[arg(long, value_name = "ADDR:PORT", required_unless_present_any = ["start", "print_config"])]
     pub to: Option<SocketAddr>,
     /// Start weftd as a route reflector and load that; a path, or the one beside this program
-    #[arg(long, value_name = "WEFTD", num_args = 0..=1, default_missing_value = "", conflicts_with = "to")]
+    #[arg(long, value_name = "WEFTD", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with = "to")]
     pub start: Option<PathBuf>,
     /// Print the configuration that the speaker needs for these sessions, and exit
     #[arg(long)]

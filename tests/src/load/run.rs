@@ -122,7 +122,7 @@ impl Runner {
                 for (index, bytes) in wave.of_sender.into_iter().enumerate() {
                     senders.send(index, bytes)?;
                 }
-                drain(senders, done)
+                serve(senders, done)
             }),
         )?;
         Ok(Outcome { updates, octets, ..outcome })
@@ -149,7 +149,7 @@ impl Runner {
             expected,
             Box::new(move |senders, done| {
                 senders.close(sender);
-                drain(senders, done)
+                serve(senders, done)
             }),
         )?;
         self.senders.establish()?;
@@ -339,7 +339,7 @@ impl Runner {
                     for (index, bytes) in whole.into_iter().enumerate() {
                         senders.send(index, Bytes::from(bytes))?;
                     }
-                    drain(senders, done)
+                    serve(senders, done)
                 }),
             )?;
             return Ok(Outcome { updates, octets, ..outcome });
@@ -352,7 +352,7 @@ impl Runner {
             Box::new(|senders, done| {
                 let times = send_at_rate(senders, &moves, rate, done)?;
                 *sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = times;
-                drain(senders, done)
+                serve(senders, done)
             }),
         )?;
         let sent = sent.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -378,7 +378,7 @@ impl Runner {
 }
 
 /// Sends what waits, and serves the sessions until the sinks are done; gives when all was sent.
-fn drain(senders: &mut Group, done: &AtomicBool) -> Result<Option<Instant>> {
+pub fn serve(senders: &mut Group, done: &AtomicBool) -> Result<Option<Instant>> {
     let mut sent = None;
     while !done.load(Ordering::Acquire) {
         if sent.is_none() && senders.waiting() == 0 {

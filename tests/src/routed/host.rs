@@ -4,7 +4,7 @@
 
 use super::{Tenant, gateways, v4, v6};
 use crate::error::{LabError, Result};
-use crate::fabric::{Host, LIMIT, Leaving};
+use crate::fabric::{Host, LIMIT, Leaving, network_card};
 use crate::netns::Namespace;
 use crate::packet::Sender;
 use crate::ping::first_reply;
@@ -99,7 +99,7 @@ impl Machine {
         (tenant, subnet, number): (Tenant, u8, u8),
         ports: Vec<(usize, Arc<Namespace>, String)>,
     ) -> Result<Self> {
-        ns.ip_batch("link add nic type bridge mcast_snooping 0\nlink set w0 master nic\n")?;
+        ns.ip_batch(&format!("{}link set w0 master nic\n", network_card()))?;
         let wires: Vec<Wire> = ports
             .into_iter()
             .enumerate()

@@ -5,10 +5,13 @@
 //! right; the figures are Weft's and FRR fails many of them. `WEFT_LAB_LOG=debug` makes the
 //! daemons say more, `WEFT_LAB_KEEP=1` leaves their logs in /run/weft-labs.
 
+mod bench;
 mod clab;
+mod demos;
 mod drift;
 mod interop;
 mod interop_l3;
+mod invalid;
 mod movement;
 mod own_devices;
 mod reachability;

@@ -135,9 +135,3 @@ fn filter(
     }
     Ok(())
 }
-
-/// The end of `address-family rtfilter unicast`, which has lines of neighbours only.
-pub static RT_FILTER_COMMANDS: &[Command] = &[Command::set("exit-address-family", |edit, _| {
-    edit.leave();
-    Ok(())
-})];

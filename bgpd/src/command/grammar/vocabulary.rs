@@ -126,6 +126,7 @@ static VOCABULARY: &[(&str, &str)] = &[
     ("as-path", "AS path attribute"),
     ("atomic-aggregate", "Mark the path as shortened"),
     ("auto", "The derived route target, beside those that are named"),
+    ("auto-import", "What an import of *:VNI asks for"),
     ("auto-route-target", "How route targets are derived"),
     ("autort", "How route targets are derived (old form)"),
     ("bestpath", "Change the decision process"),

@@ -124,7 +124,7 @@ pub struct NeighborFamily {
     pub default_originate: bool,
 }
 
-/// `next-hop-self [force]`.
+/// `next-hop-self [force]`. The tables make no difference between the two: it holds for all routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NextHopSelf {

@@ -5,7 +5,7 @@
 use crate::engine::interner::Interner;
 use crate::engine::mobility::Claim;
 use crate::engine::source::Sources;
-use crate::engine::table::{Keyed, Table};
+use crate::table::{Keyed, Table};
 use crate::{DomainId, Esi, EthernetTag, MacAddr, RouteDistinguisher, RouteTarget};
 use hashbrown::HashMap;
 use ipnet::IpNet;

@@ -99,6 +99,22 @@ mod tests {
     }
 
     #[test]
+    fn the_rows_in_architecture_md_are_these() {
+        let text = markdown(&Fabric::LARGE).unwrap();
+        let written = include_str!("../../../../ARCHITECTURE.md");
+        for start in [
+            "leaf: EVPN routes",
+            "leaf: kernel entries",
+            "leaf: memory",
+            "reflector of leaves: EVPN routes",
+            "reflector of leaves: memory",
+        ] {
+            let row = text.lines().find(|line| line.starts_with(&format!("| {start} |"))).unwrap();
+            assert!(written.contains(&format!("\n{row}\n")), "{row}");
+        }
+    }
+
+    #[test]
     fn the_table_has_a_row_for_each_role_and_event() {
         let text = markdown(&Fabric::LARGE).unwrap();
         println!("{text}");

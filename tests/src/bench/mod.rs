@@ -1,0 +1,116 @@
+//! The benchmarks: `make bench` runs Weft and FRR through the same work and prints them side by side with the
+//! target. A row is data: its name, the workload in words, what is measured with which target, and the
+//! function that does it with a daemon of either kind. The load comes from `load`, the daemons from `speaker`.
+//!
+//! A row runs in a network namespace of its own; nothing stays.
+
+pub mod daemon;
+pub mod fanout;
+pub mod growth;
+pub mod harm;
+pub mod kernel;
+pub mod reflect;
+pub mod rows;
+pub mod svg;
+pub mod table;
+pub mod vtep;
+
+use crate::error::Result;
+use crate::speaker::Kind;
+use serde::Serialize;
+use std::time::Duration;
+
+/// What a figure is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Microseconds.
+    Micros,
+    /// MB of resident memory (10^6 octets).
+    Megabytes,
+    /// Something a second.
+    PerSecond,
+}
+
+impl Unit {
+    /// A value with its unit, short.
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Self::Seconds => crate::load::report::duration(value),
+            Self::Micros => crate::load::report::duration(value / 1e6),
+            Self::Megabytes => format!("{value:.0} MB"),
+            Self::PerSecond => format!("{value:.0}/s"),
+        }
+    }
+
+    /// True where more is better.
+    pub fn more_is_better(self) -> bool {
+        self == Self::PerSecond
+    }
+}
+
+/// What a row measures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Measure {
+    /// Its name, unique among all rows.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: Unit,
+    /// What Weft must reach on a quiet machine of two cores; `None`: it is told, not judged.
+    pub target: Option<f64>,
+}
+
+impl Measure {
+    /// Whether a value meets the target.
+    pub fn met_by(&self, value: f64) -> Option<bool> {
+        let target = self.target?;
+        Some(if self.unit.more_is_better() { value >= target } else { value <= target })
+    }
+}
+
+/// How a row is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// The daemon.
+    pub kind: Kind,
+    /// A hundredth of the work: a check that the benchmark works; its figures mean nothing.
+    pub quick: bool,
+    /// What is random, is drawn by this.
+    pub seed: u64,
+    /// The longest that one phase may take; what takes longer is told as such.
+    pub limit: Duration,
+}
+
+impl Run {
+    /// So many, or in short form a hundredth, but at least `least`.
+    pub fn size(&self, full: u32, least: u32) -> u32 {
+        if self.quick { (full / 100).max(least) } else { full }
+    }
+}
+
+/// What was measured: by name, `None` where the limit passed.
+pub type Figures = Vec<(&'static str, Option<f64>)>;
+
+/// One benchmark.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// The workload, so that somebody else can repeat it with another daemon.
+    pub workload: &'static str,
+    /// What it measures.
+    pub measures: &'static [Measure],
+    /// False where FRR has nothing to compare.
+    pub with_frr: bool,
+    /// Does it.
+    pub run: fn(&Run) -> Result<Figures>,
+}
+
+impl Row {
+    /// True if the row, or something it measures, has this in its name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name.contains(name) || self.measures.iter().any(|measure| measure.name.contains(name))
+    }
+}

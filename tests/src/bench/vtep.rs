@@ -1,0 +1,253 @@
+//! A daemon as VTEP: how long until the kernel holds what BGP says, and what the control plane has of memory.
+
+use super::daemon::{self, ASN, Subject, make_vnis};
+use super::kernel::{Kernel, Wanted};
+use super::{Figures, Run};
+use crate::error::{LabError, Result};
+use crate::load::encode::{Action, Encoder, Wave, Which};
+use crate::load::plan::{FIRST_L3VNI, Placement, Plan};
+use crate::load::run::{Runner, serve};
+use crate::load::shape::{Mix, Shape};
+use crate::load::usage::Usage;
+use crate::netns::Namespace;
+use crate::speaker::{Kind, Speaker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// `RT_TABLE_MAIN`.
+const MAIN: u32 = 254;
+
+/// Makes UPDATEs and what the kernel's bridges must hold after them.
+fn wanted(namespace: &Namespace, plan: &Plan) -> Result<Vec<Wanted>> {
+    let mut wanted = Vec::new();
+    for vni in 0..plan.shape().vnis {
+        let index = ifindex(namespace, &format!("br{vni}"))?;
+        let of_vni = plan.groups().iter().filter(|group| group.vni == vni);
+        let hosts: usize = of_vni.map(|group| plan.routes(group, &Placement::default()).count()).sum();
+        wanted.push(Wanted { bridge: index, macs: hosts, neighbours: hosts });
+    }
+    Ok(wanted)
+}
+
+fn ifindex(namespace: &Namespace, device: &str) -> Result<u32> {
+    let text = namespace.ip(&format!("-o link show dev {device}"))?;
+    text.split(':')
+        .next()
+        .and_then(|index| index.trim().parse().ok())
+        .ok_or_else(|| LabError::Unexpected(format!("no index of {device} in {text:?}")))
+}
+
+fn gone(wanted: &[Wanted]) -> Vec<Wanted> {
+    wanted.iter().map(|one| Wanted { macs: 0, neighbours: 0, ..*one }).collect()
+}
+
+/// Sends UPDATEs while another thread looks at the kernel; seconds from the first octet until it is right.
+fn program(runner: &mut Runner, wave: Wave, wanted: &[Wanted], limit: Duration) -> Result<Option<f64>> {
+    let mut kernel = Kernel::open()?;
+    let (senders, _) = runner.groups();
+    let done = AtomicBool::new(false);
+    let start = Instant::now();
+    let right = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            for (index, octets) in wave.of_sender.into_iter().enumerate() {
+                senders.send(index, octets)?;
+            }
+            serve(senders, &done)
+        });
+        let right = kernel.wait(wanted, start + limit);
+        done.store(true, Ordering::Release);
+        let sent = sending.join().map_err(|_| LabError::Unexpected("a sending thread panicked".into()))?;
+        sent?;
+        right
+    })?;
+    Ok(right.map(|right| right.duration_since(start).as_secs_f64()))
+}
+
+/// MAC/IP routes into FDB and neighbours, then the loss of every VTEP but its devices: one VTEP has them all.
+fn programmed(run: &Run, shape: Shape) -> Result<[Option<f64>; 4]> {
+    let namespace = Subject::room()?;
+    make_vnis(&namespace, shape.first_vni, 0..shape.vnis)?;
+    let subject = Subject::start(run, namespace, &daemon::vtep_config())?;
+    let pids = subject.speaker.pids();
+    let limit = run.limit;
+    let plan = Plan::new(shape.clone());
+    let wanted = wanted(&subject.namespace, &plan)?;
+    subject.load(run, shape, (1, 0), move |runner| {
+        let mut encoder = Encoder::new(&plan, 1);
+        let announce = encoder.wave(Action::Announce, Which::All, &Placement::default())?;
+        let withdraw = encoder.wave(Action::Withdraw, Which::All, &Placement::default())?;
+        let done = || -> Result<[Option<f64>; 4]> {
+            let written = program(runner, announce, &wanted, limit)?;
+            let usage = Usage::of_all(&pids)?;
+            let memory = written.map(|_| usage.rss_mb);
+            if written.is_none() {
+                return Ok([None, memory, None, None]);
+            }
+            let removed = program(runner, withdraw, &gone(&wanted), limit)?;
+            Ok([written, memory, removed, Some(Usage::of_all(&pids)?.rss_mb)])
+        };
+        Ok(done())
+    })?
+}
+
+fn shape(run: &Run, full: u32, vteps: u32, vnis: u32) -> Shape {
+    Shape { routes: run.size(full, 1_000), vteps, vnis, seed: run.seed, ..Shape::default() }
+}
+
+/// 100,000 MAC/IP routes.
+pub fn hundred_thousand(run: &Run) -> Result<Figures> {
+    let [written, memory, removed, _] = programmed(run, shape(run, 100_000, 64, run.size(100, 4)))?;
+    Ok(vec![("vtep 100k", written), ("vtep 100k memory", memory), ("vtep 100k withdrawn", removed)])
+}
+
+/// 500,000 MAC/IP routes.
+pub fn half_a_million(run: &Run) -> Result<Figures> {
+    let [written, memory, removed, after] = programmed(run, shape(run, 500_000, 64, run.size(100, 4)))?;
+    Ok(vec![
+        ("vtep 500k", written),
+        ("vtep 500k memory", memory),
+        ("vtep 500k withdrawn", removed),
+        ("vtep memory after withdraw", after),
+    ])
+}
+
+/// One VTEP with 100,000 MACs goes: its routes are withdrawn.
+pub fn vtep_loss(run: &Run) -> Result<Figures> {
+    let [_, _, removed, _] = programmed(run, shape(run, 100_000, 1, run.size(100, 4)))?;
+    Ok(vec![("vtep loss", removed)])
+}
+
+/// All bridges go down and come up under 200,000 routes.
+pub fn bridge_flap(run: &Run) -> Result<Figures> {
+    let shape = shape(run, 200_000, 64, run.size(2_500, 10));
+    let namespace = Subject::room()?;
+    make_vnis(&namespace, shape.first_vni, 0..shape.vnis)?;
+    let subject = Subject::start(run, namespace.clone(), &daemon::vtep_config())?;
+    let (plan, limit) = (Plan::new(shape.clone()), run.limit);
+    let wanted = wanted(&subject.namespace, &plan)?;
+    let seconds = subject.load(run, shape, (1, 0), move |runner| {
+        let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
+        let done = || -> Result<Option<f64>> {
+            if program(runner, announce, &wanted, limit)?.is_none() {
+                return Ok(None);
+            }
+            namespace.ip("link set group 7 down")?;
+            let start = Instant::now();
+            namespace.ip("link set group 7 up")?;
+            // A bridge that goes down loses its neighbours; the daemon sees it when it comes up.
+            let right = Kernel::open()?.wait(&wanted, start + limit)?;
+            Ok(right.map(|right| right.duration_since(start).as_secs_f64()))
+        };
+        Ok(done())
+    })??;
+    Ok(vec![("bridge flap", seconds)])
+}
+
+/// A VNI of 1,000 routes appears at a leaf that holds a million routes of other VNIs, and goes.
+pub fn vni_added(run: &Run) -> Result<Figures> {
+    // The leaf serves the first VNI of a thousand only, and that one is made last.
+    let vnis = run.size(1_000, 10);
+    let shape =
+        Shape { routes: run.size(1_000_000, 10_000), vteps: 50, vnis, seed: run.seed, ..Shape::default() };
+    let namespace = Subject::room()?;
+    let subject = Subject::start(run, namespace.clone(), &daemon::vtep_config())?;
+    let (first_vni, routes, limit) = (shape.first_vni, (shape.routes / vnis) as usize, run.limit);
+    let plan = Plan::new(shape.clone());
+    let idle = run.size(3, 1);
+    let [added, removed] = subject.load(run, shape, (1, 0), move |runner| {
+        let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
+        let done = || -> Result<[Option<f64>; 2]> {
+            let (senders, _) = runner.groups();
+            for (index, octets) in announce.of_sender.into_iter().enumerate() {
+                senders.send(index, octets)?;
+            }
+            let start = Instant::now();
+            while senders.waiting() > 0 && start.elapsed() < limit {
+                senders.turn(Duration::from_millis(10))?;
+            }
+            // What the daemon has read, it works through.
+            std::thread::sleep(Duration::from_secs(idle.into()));
+            make_vnis(&namespace, first_vni, 0..1)?;
+            let start = Instant::now();
+            let wanted = Wanted { bridge: ifindex(&namespace, "br0")?, macs: routes, neighbours: routes };
+            let mut kernel = Kernel::open()?;
+            let right = kernel.wait(&[wanted], start + limit)?;
+            let added = right.map(|right| right.duration_since(start).as_secs_f64());
+            namespace.ip("link set vx0 nomaster")?;
+            let start = Instant::now();
+            let right = kernel.wait(&gone(&[wanted]), start + limit)?;
+            Ok([added, right.map(|right| right.duration_since(start).as_secs_f64())])
+        };
+        Ok(done())
+    })??;
+    Ok(vec![("VNI added", added), ("VNI removed", removed)])
+}
+
+/// 100,000 type-5 routes into a tenant's table. FRR has the tenant in its default VRF, as this needs no
+/// VRF device; Weft in a table of its own.
+pub fn prefixes(run: &Run) -> Result<Figures> {
+    let mix = Mix { ipv4: 0, prefix4: 1, ..Mix::IPV4 };
+    let shape = Shape {
+        routes: run.size(100_000, 1_000),
+        vteps: 64,
+        vnis: 1,
+        mix,
+        seed: run.seed,
+        ..Shape::default()
+    };
+    let namespace = Subject::room()?;
+    // The L3VNI on a bridge, as FRR wants it; Weft serves it as it is found.
+    namespace.ip_batch(&format!(
+        "link add brl3 type bridge\nlink set brl3 addrgenmode none\nlink set brl3 up\n\
+         link add vxl3 type vxlan id {FIRST_L3VNI} local {} dstport 4789 nolearning\n\
+         link set vxl3 addrgenmode none master brl3\nlink set vxl3 up\n",
+        daemon::SPEAKER
+    ))?;
+    let tenant = match run.kind {
+        Kind::Weft => format!("vrf red\n vni {FIRST_L3VNI}\nexit-vrf\nrouter bgp {ASN} vrf red\nexit\n"),
+        Kind::Frr => String::new(),
+    };
+    let mut speaker = Speaker::prepare(run.kind, &namespace, &(daemon::vtep_config() + &tenant))?
+        .with_zebra_lines(&format!("vni {FIRST_L3VNI}\n"));
+    speaker.launch()?;
+    let subject = Subject { speaker, namespace };
+    let pids = subject.speaker.pids();
+    let (plan, limit) = (Plan::new(shape.clone()), run.limit);
+    let wanted = shape.routes as usize;
+    let (kind, room) = (run.kind, subject.namespace.clone());
+    let figures = subject.load(run, shape, (1, 0), move |runner| {
+        let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
+        let done = || -> Result<[Option<f64>; 2]> {
+            let table = match kind {
+                Kind::Frr => MAIN,
+                Kind::Weft => tenant_table(&room)?,
+            };
+            let mut kernel = Kernel::open()?;
+            let before = kernel.routes(table)?;
+            let (senders, _) = runner.groups();
+            let start = Instant::now();
+            for (index, octets) in announce.of_sender.into_iter().enumerate() {
+                senders.send(index, octets)?;
+            }
+            while start.elapsed() < limit {
+                senders.turn(Duration::from_millis(5))?;
+                if senders.waiting() == 0 && kernel.routes(table)? >= before + wanted {
+                    let seconds = start.elapsed().as_secs_f64();
+                    return Ok([Some(seconds), Some(Usage::of_all(&pids)?.rss_mb)]);
+                }
+            }
+            Ok([None, None])
+        };
+        Ok(done())
+    })??;
+    let [seconds, memory] = figures;
+    Ok(vec![("type-5 100k", seconds), ("type-5 100k memory", memory)])
+}
+
+/// The table of the tenant, as its rule for the L3VNI's device names it.
+fn tenant_table(namespace: &Namespace) -> Result<u32> {
+    let (table, _) = crate::wait::wait_for("the tenant's table", Duration::from_secs(10), || {
+        Ok(crate::kernel::table_of(namespace, "brl3")?.ok_or_else(|| "no rule for brl3".to_owned()))
+    })?;
+    table.parse().map_err(|_| LabError::Unexpected(format!("table {table:?} has no number")))
+}
