@@ -2,27 +2,53 @@
 //! much happens any more. So a flood is not disturbed, what it left goes back within a second or two,
 //! and a daemon that is idle is not woken.
 
+use crate::{peer::SessionEvent, wire::NlriBlock};
 use std::time::{Duration, Instant};
+use weft_fib::FibEvent;
 
-/// Events that can have left something worth giving back.
-const MUCH: usize = 1000;
+/// Changes, about one a route, that can have left something worth giving back.
+pub(super) const MUCH: usize = 1000;
+/// Octets of NLRI that count as one.
+const ROUTE: usize = 32;
 /// How long it is to have been quiet.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Counts events until it is time.
+/// How many changes an event of a session stands for.
+pub(super) fn weight(event: &SessionEvent) -> usize {
+    match event {
+        SessionEvent::Update { update, .. } => {
+            let octets = |block: &NlriBlock| block.wire.len();
+            let blocks = update.reach.iter().chain(&update.unreach);
+            1 + blocks.map(octets).sum::<usize>() / ROUTE
+        }
+        // All its routes may go.
+        SessionEvent::Down { .. } => MUCH,
+        _ => 1,
+    }
+}
+
+/// How many changes an event of the kernel side stands for.
+pub(super) fn fib_weight(event: &FibEvent) -> usize {
+    match event {
+        FibEvent::Local(events) => events.len(),
+        _ => 1,
+    }
+}
+
+/// Counts changes until it is time.
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
-    events: usize,
-    /// When to look, and how many events there had been when that was set.
+    changes: usize,
+    /// When to look, and how many changes there had been when that was set.
     look: Option<(Instant, usize)>,
 }
 
 impl Quiet {
-    /// So many events have been dealt with.
-    pub(super) fn count(&mut self, events: usize, now: Instant) {
-        self.events += events;
-        if self.look.is_none() && self.events >= MUCH {
-            self.look = Some((now + QUIET, self.events));
+    /// So many changes have been made.
+    pub(super) fn count(&mut self, changes: usize, now: Instant) {
+        self.changes += changes;
+        if self.look.is_none() && self.changes >= MUCH {
+            self.look = Some((now + QUIET, self.changes));
         }
     }
 
@@ -37,8 +63,8 @@ impl Quiet {
         if now < at {
             return false;
         }
-        if self.events - before >= MUCH {
-            self.look = Some((now + QUIET, self.events));
+        if self.changes - before >= MUCH {
+            self.look = Some((now + QUIET, self.changes));
             return false;
         }
         *self = Self::default();

@@ -52,3 +52,23 @@ impl Forwarding {
         memory
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_that_empties_gives_its_memory_back_in_few_steps() {
+        let mut map: HashMap<u32, [u8; 32], FixedState> = (0..10_000).map(|key| (key, [0; 32])).collect();
+        let full = map.allocation_size();
+        let (mut steps, mut size) = (0, full);
+        for key in 0..10_000 {
+            map.remove(&key);
+            shrink(&mut map);
+            steps += usize::from(map.allocation_size() != size);
+            size = map.allocation_size();
+        }
+        assert!(size < full / 50, "{size} of {full} octets are left");
+        assert!((2..=6).contains(&steps), "{steps} steps: each halves at least twice");
+    }
+}

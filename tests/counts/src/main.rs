@@ -43,12 +43,18 @@ fn run(what: Option<&str>) -> Result<ExitCode, String> {
         print!("{}", accepted.render());
         return Ok(ExitCode::SUCCESS);
     }
-    let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = match std::fs::read_to_string(&file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(|error| format!("{}: {error}", file.display()))?,
+    };
     let accepted = Accepted::parse(&text).map_err(|error| format!("{}: {error}", file.display()))?;
     let (table, worse) = accepted.compare(&now);
     print!("{table}");
     if accepted.compiler != compiler {
-        println!("Accepted with {}, counted with {compiler}: not comparable.", accepted.compiler);
+        match accepted.compiler.as_str() {
+            "" => println!("Nothing is accepted yet: make counts-accept"),
+            other => println!("Accepted with {other}, counted with {compiler}: not comparable."),
+        }
         return Ok(ExitCode::SUCCESS);
     }
     for case in &worse {

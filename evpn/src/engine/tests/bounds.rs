@@ -78,6 +78,27 @@ fn sources_are_let_go_with_their_routes() {
     assert_eq!((shared.sources.len(), shared.holders.len()), (0, 0));
 }
 
+#[test]
+fn memory_is_counted_and_comes_back() {
+    let mut leaf = Leaf::new(1);
+    let empty = leaf.evpn.memory();
+    for number in 0..2000 {
+        let (mac, ip) = host(number);
+        leaf.update(&peer(2).mac_ip(mac, Some(ip)));
+    }
+    let full = leaf.evpn.memory();
+    assert_eq!((full.mac_vrfs[0].macs, full.mac_vrfs[0].addresses, full.sources), (2000, 2000, 1));
+    let each = (full.bytes() - empty.bytes()) / 2000;
+    assert!((104..=160).contains(&each), "{each} octets a route");
+    for number in 0..2000 {
+        let (mac, ip) = host(number);
+        leaf.withdraw(&peer(2).mac_ip(mac, Some(ip)));
+    }
+    let left = leaf.evpn.memory();
+    assert_eq!((left.mac_vrfs[0].macs, left.mac_vrfs[0].addresses), (0, 0));
+    assert!(left.bytes() < empty.bytes() + 20_000, "{left:?}, empty {empty:?}");
+}
+
 /// How many octets of memory the process has.
 pub(super) fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
