@@ -16,7 +16,7 @@ use crate::{
     rib::{ConstraintView, Listing, PathSource, PathView, Rib, Scope},
     wire::{Family, Membership, membership::TargetText},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::{collections::BTreeSet, net::IpAddr};
 
 const HEADING: &str = "    Origin AS  Route Target              From             AS Path\n";
@@ -126,16 +126,18 @@ impl State {
     }
 
     fn json(&self) -> Value {
-        let mut json = json!({ "established": self.up, "constrained": self.constraint.is_some() });
+        let mut json = Map::new();
+        json.insert("established".to_owned(), self.up.into());
+        json.insert("constrained".to_owned(), self.constraint.is_some().into());
         if let Some(view) = self.constraint {
-            json["all"] = view.all.into();
-            json["routeTargets"] = view.targets.into();
-            json["ranges"] = view.ranges.into();
+            json.insert("all".to_owned(), view.all.into());
+            json.insert("routeTargets".to_owned(), view.targets.into());
+            json.insert("ranges".to_owned(), view.ranges.into());
         }
         if let Some(seconds) = self.held {
-            json["heldSeconds"] = seconds.into();
+            json.insert("heldSeconds".to_owned(), seconds.into());
         }
-        json
+        json.into()
     }
 }
 
@@ -228,23 +230,22 @@ impl Row {
     }
 
     fn json(&self) -> Value {
-        let mut json = json!({
-            "routeTarget": self.target(),
-            "valid": self.path.eligible,
-            "bestpath": self.path.best,
-            "path": as_path(&self.path.attributes.as_path),
-        });
+        let mut json = Map::new();
+        json.insert("routeTarget".to_owned(), self.target().into());
+        json.insert("valid".to_owned(), self.path.eligible.into());
+        json.insert("bestpath".to_owned(), self.path.best.into());
+        json.insert("path".to_owned(), as_path(&self.path.attributes.as_path).into());
         if let Some(origin) = self.membership.origin() {
-            json["originAs"] = origin.into();
+            json.insert("originAs".to_owned(), origin.into());
         }
         if self.path.stale {
-            json["stale"] = true.into();
+            json.insert("stale".to_owned(), true.into());
         }
         match self.from {
-            Some(address) => json["peerId"] = address.to_string().into(),
-            None => json["selfOriginated"] = true.into(),
-        }
-        json
+            Some(address) => json.insert("peerId".to_owned(), address.to_string().into()),
+            None => json.insert("selfOriginated".to_owned(), true.into()),
+        };
+        json.into()
     }
 }
 
@@ -309,7 +310,7 @@ mod tests {
         let value: Value = serde_json::from_str(&out).unwrap();
         assert_eq!(
             value["memberships"][1],
-            json!({ "originAs": 65_000, "routeTarget": "65000:10", "valid": true, "bestpath": true,
+            serde_json::json!({ "originAs": 65_000, "routeTarget": "65000:10", "valid": true, "bestpath": true,
                     "path": "", "selfOriginated": true })
         );
         assert_eq!(value["memberships"][0]["routeTarget"], "all");

@@ -57,7 +57,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -67,7 +67,7 @@ impl Random {
 
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
+        self.number() % end.max(1)
     }
 }
 
@@ -78,7 +78,7 @@ pub fn hosts(seed: u64, shape: Shape) -> Vec<Host> {
     for vtep in 0..shape.vteps {
         for vni in 1..=shape.vnis {
             for number in 0..shape.hosts {
-                let drawn = random.next();
+                let drawn = random.number();
                 let [a, b, ..] = drawn.to_be_bytes();
                 let place = vtep * shape.hosts + number;
                 let [.., c, d, e] = place.to_be_bytes();

@@ -302,7 +302,7 @@ impl Draw {
     /// A number below `limit`; 0 if that is 0.
     pub fn below(&mut self, limit: u32) -> u32 {
         // The upper 32 bits of a product: as even as 64 bits can be for so small a limit.
-        let scaled = u128::from(self.bits()) * u128::from(limit) >> 64;
+        let scaled = (u128::from(self.bits()) * u128::from(limit)) >> 64;
         u32::try_from(scaled).unwrap_or(0)
     }
 

@@ -123,6 +123,7 @@ static VOCABULARY: &[(&str, &str)] = &[
     ("always-compare-med", "Compare MED of paths from different neighbor ASes"),
     ("any", "Any"),
     ("arp-cache", "Neighbors (ARP and ND), local and remote"),
+    ("as", "Of one AS"),
     ("as-path", "AS path attribute"),
     ("atomic-aggregate", "Mark the path as shortened"),
     ("auto", "The derived route target, beside those that are named"),

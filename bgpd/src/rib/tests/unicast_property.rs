@@ -527,7 +527,14 @@ fn a_path_that_was_never_the_best_hides_nobody_who_holds_the_route() {
     let set = || AttributeSet::default();
     let knobs = Knobs { import: 0, export: 0, soft: true, second_domain: false, default_originate: false };
     run.apply(Action::Knobs { peer: 1, knobs });
-    run.apply(Action::Import { prefix: 1, number: 0, set: set(), external: false, identifier: 0, second: false });
+    run.apply(Action::Import {
+        prefix: 1,
+        number: 0,
+        set: set(),
+        external: false,
+        identifier: 0,
+        second: false,
+    });
     run.check();
     run.apply(Action::WithdrawImport { prefix: 1, number: 0 });
     let looped = AttributeSet { as_path: path(&[ASN]), ..set() };
