@@ -17,26 +17,28 @@ fn addresses(test: u8, first: u8, count: u8) -> Vec<IpAddr> {
     (first..first + count).map(|last| Ipv4Addr::new(127, 9, test, last).into()).collect()
 }
 
-fn run(test: u8, shape: Shape, senders: u8, sinks: u8, phases: &[&str]) -> Vec<Outcome> {
+type Outcomes = Result<Vec<Outcome>, Box<dyn std::error::Error>>;
+
+fn run(test: u8, shape: Shape, senders: u8, sinks: u8, phases: &[&str]) -> Outcomes {
     let (senders, sinks) = (addresses(test, 1, senders), addresses(test, 100, sinks));
     let config = reflector_config(65_000, &senders, &sinks);
-    let reflector = Reflector::start(&weft_binary("weftd").unwrap(), &config).unwrap();
+    let reflector = Reflector::start(&weft_binary("weftd")?, &config)?;
     let target = Target {
         remote: reflector.address(),
         identity: Identity { asn: 65_000, hold: 90 },
         limit: Duration::from_secs(30),
     };
-    let sinks = Group::open(&sinks, target.clone()).unwrap();
-    let senders = Group::open(&senders, target).unwrap();
+    let sinks = Group::open(&sinks, target.clone())?;
+    let senders = Group::open(&senders, target)?;
     let limit = Duration::from_secs(60);
     let mut runner = Runner::new(Plan::new(shape), senders, sinks, vec![reflector.pid()], limit);
-    phases
-        .iter()
-        .flat_map(|phase| {
-            let phase: Phase = phase.parse().unwrap();
-            runner.run(phase).unwrap_or_else(|error| panic!("{phase}: {error}\n{}", reflector.log()))
-        })
-        .collect()
+    let mut outcomes = Vec::new();
+    for phase in phases {
+        let parsed: Phase = phase.parse()?;
+        let reached = runner.run(parsed).map_err(|error| format!("{phase}: {error}\n{}", reflector.log()))?;
+        outcomes.extend(reached);
+    }
+    Ok(outcomes)
 }
 
 #[test]
@@ -61,7 +63,7 @@ fn every_phase_ends_with_every_route_at_every_sink() {
         "sender-flap=1",
         "withdraw",
     ];
-    let outcomes = run(1, shape, 3, 2, &phases);
+    let outcomes = run(1, shape, 3, 2, &phases).unwrap();
     for outcome in &outcomes {
         assert!(outcome.seconds.is_some(), "{outcome:?}");
         assert_eq!(outcome.arrived, Arrived::Exactly, "{outcome:?}");
@@ -81,7 +83,7 @@ fn every_phase_ends_with_every_route_at_every_sink() {
 fn shapes_that_nobody_chose_arrive_as_they_were_sent() {
     for seed in 0..4 {
         let shape = Shape::random(seed, 5_000);
-        for outcome in run(2, shape.clone(), 2, 1, &["announce", "moves=5", "withdraw"]) {
+        for outcome in run(2, shape.clone(), 2, 1, &["announce", "moves=5", "withdraw"]).unwrap() {
             assert_eq!(outcome.arrived, Arrived::Exactly, "{shape:?}: {outcome:?}");
         }
     }

@@ -7,8 +7,8 @@ use crate::names::{bridge_name, vxlan_name};
 use crate::vrf::tenants;
 use proptest::prelude::*;
 use std::net::IpAddr;
+use weft_evpn::Vni;
 use weft_evpn::vrf::VrfForm;
-use weft_evpn::{MacAddr, Vni};
 
 const VTEP: &str = "10.0.0.1";
 

@@ -33,7 +33,7 @@ struct Options {
 fn main() {
     let options = Options::parse();
     if options.scale {
-        print!("{}\n", scale::table::markdown(&scale::Size::LARGE));
+        println!("{}", scale::table::markdown(&scale::Size::LARGE));
         match scale::constrained::table::markdown(&scale::constrained::Fabric::LARGE) {
             Ok(table) => print!("{table}"),
             Err(error) => println!("failed: {error}"),
