@@ -92,6 +92,8 @@ pub struct MacEntry {
     pub displaced: bool,
     /// The kernel refused to do both tables in one message: which of them it was shows when each has its own.
     pub apart: bool,
+    /// We deleted what the vxlan FDB had, and wrote ours in its place. Of the two only the deletion is heard.
+    pub replaced: bool,
     /// Entries with our mark that were found, not written, and that nobody has asked for yet.
     pub adopted: bool,
     /// In the work queue.

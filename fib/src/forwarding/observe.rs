@@ -96,9 +96,16 @@ impl Forwarding {
                 _ => VxlanFdb::Stray,
             }
         };
+        let device = table.devices.map(|devices| devices.vxlan);
         match self.tables.get_mut(&id).and_then(|table| table.macs.get_mut(mac)) {
             Some(entry) => {
                 entry.stale_vxlan = false;
+                if gone
+                    && std::mem::take(&mut entry.replaced)
+                    && let Some(vxlan) = device
+                {
+                    self.doubts.push(Query::VxlanEntry { vxlan, mac });
+                }
                 // Mostly the echo of what we wrote.
                 if entry.vxlan == new {
                     return;

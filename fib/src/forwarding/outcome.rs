@@ -59,7 +59,13 @@ impl Forwarding {
                 self.set_bridge(links, vni, mac, BridgeFdb::Absent);
                 self.set_vxlan(vni, mac, VxlanFdb::Absent);
             }
-            (&Op::VxlanDelete { mac, .. }, Key::Mac(vni, _)) => self.set_vxlan(vni, mac, VxlanFdb::Absent),
+            (&Op::VxlanDelete { mac, .. }, Key::Mac(vni, _)) => {
+                self.set_vxlan(vni, mac, VxlanFdb::Absent);
+                let entry = self.tables.get_mut(&vni).and_then(|table| table.macs.get_mut(mac));
+                if let Some(entry) = entry.filter(|entry| entry.wanted.is_some()) {
+                    entry.replaced = true;
+                }
+            }
             (&Op::BridgeSet { mac, .. }, Key::Mac(vni, _)) => {
                 let (sticky, fixed) = match self.bridge_of(key) {
                     BridgeFdb::Vxlan { sticky, fixed, .. } => (sticky, fixed),

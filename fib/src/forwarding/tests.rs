@@ -666,6 +666,25 @@ fn a_host_that_the_bridge_heard_just_before_our_write_leaves_no_entry_of_ours() 
 }
 
 #[test]
+fn an_entry_that_was_written_over_is_known_though_only_its_deletion_is_heard() {
+    for form in [TargetForm::Addresses, TargetForm::Nexthops] {
+        let mut world = World::new(form);
+        world.deaf = true;
+        world.attach();
+        world.forwarding.prune(vni());
+        world.wish(want_mac(3, Some(2)));
+        world.settle();
+        world.step(Step::Overwrite(0, 3));
+        world.settle();
+        world.check();
+        world.wish(want_mac(3, None));
+        world.settle();
+        world.check();
+        assert!(world.kernel.vxlan.is_empty(), "{:?}", world.kernel.vxlan);
+    }
+}
+
+#[test]
 fn a_kernel_that_refuses_nexthops_gets_addresses() {
     let mut world = attached();
     world.kernel.no_nexthops = true;

@@ -83,8 +83,9 @@ fn build() -> Result<Vec<PathBuf>, String> {
     let messages = output(&mut cargo)?;
     let programs = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
-        let is_bench = message["target"]["kind"].as_array()?.iter().any(|kind| kind == "bench");
-        message["executable"].as_str().filter(|_| is_bench).map(PathBuf::from)
+        let kinds = message.pointer("/target/kind")?.as_array()?;
+        let is_bench = kinds.iter().any(|kind| kind == "bench");
+        message.get("executable")?.as_str().filter(|_| is_bench).map(PathBuf::from)
     });
     Ok(programs.collect())
 }
