@@ -10,7 +10,8 @@ use crate::load::shape::Shape;
 /// One sender, many receivers.
 pub fn receivers(run: &Run) -> Result<Figures> {
     let sinks = run.size(480, 12);
-    let shape = Shape { routes: run.size(10_000, 1_000), vteps: 64, vnis: 100, seed: run.seed, ..Shape::default() };
+    let shape =
+        Shape { routes: run.size(10_000, 1_000), vteps: 64, vnis: 100, seed: run.seed, ..Shape::default() };
     let outcomes =
         Subject::reflector(run, 1, sinks)?.phases(run, shape, (1, sinks), vec![Phase::Announce])?;
     let announced = named(&outcomes, "announce");
@@ -24,7 +25,8 @@ pub fn receivers(run: &Run) -> Result<Figures> {
 /// Many senders, one receiver; one of the senders is lost and comes back.
 pub fn senders(run: &Run) -> Result<Figures> {
     let senders = run.size(100, 5);
-    let shape = Shape { routes: senders * run.size(10_000, 200), vteps: senders, seed: run.seed, ..Shape::default() };
+    let shape =
+        Shape { routes: senders * run.size(10_000, 200), vteps: senders, seed: run.seed, ..Shape::default() };
     let phases = vec![Phase::Announce, Phase::SenderFlap { sender: 0 }];
     let outcomes = Subject::reflector(run, senders, 1)?.phases(run, shape, (senders, 1), phases)?;
     let announced = named(&outcomes, "announce");

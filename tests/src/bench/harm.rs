@@ -36,7 +36,8 @@ pub fn unique_attributes(run: &Run) -> Result<Figures> {
 
 /// One route in each UPDATE.
 pub fn single_routes(run: &Run) -> Result<Figures> {
-    let shape = Shape { routes: run.size(1_000_000, 10_000), per_update: 1, seed: run.seed, ..Shape::default() };
+    let shape =
+        Shape { routes: run.size(1_000_000, 10_000), per_update: 1, seed: run.seed, ..Shape::default() };
     let outcomes = Subject::reflector(run, 1, 1)?.phases(run, shape, (1, 1), vec![Phase::Announce])?;
     let announced = named(&outcomes, "announce");
     Ok(vec![
@@ -110,7 +111,11 @@ fn awaited_moves(
         let seen = loop {
             sinks.turn(Duration::from_micros(200))?;
             senders.turn(Duration::ZERO)?;
-            let came = sinks.sessions_mut().take(1).flat_map(Session::take_trace).find(|(host, _)| *host == moved.host);
+            let came = sinks
+                .sessions_mut()
+                .take(1)
+                .flat_map(Session::take_trace)
+                .find(|(host, _)| *host == moved.host);
             if let Some((_, at)) = came {
                 break at;
             }

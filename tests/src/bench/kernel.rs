@@ -9,8 +9,9 @@ use weft_fib::netlink::socket::Connection;
 
 /// `NTF_EXT_LEARNED`: the mark of a control plane.
 const EXT_LEARNED: u8 = 0x10;
-/// A pause between two looks at a bridge that is not complete.
-const LOOK: Duration = Duration::from_millis(5);
+/// A pause between two looks at a bridge that is not complete: at least this, and so many times as long as the
+/// look, so that looking takes little of what is measured.
+const LOOK: (Duration, u32) = (Duration::from_millis(1), 4);
 
 /// What a bridge must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +60,8 @@ impl Kernel {
         let mut all = 0;
         for family in [libc::AF_INET, libc::AF_INET6] {
             let family = u8::try_from(family).unwrap_or(0);
-            all += self.count(Query::Neighbours { family, ifindex: Some(device) }, |entry| entry.has(EXT_LEARNED))?;
+            all += self
+                .count(Query::Neighbours { family, ifindex: Some(device) }, |entry| entry.has(EXT_LEARNED))?;
         }
         Ok(all)
     }
@@ -79,6 +81,7 @@ impl Kernel {
     pub fn wait(&mut self, wanted: &[Wanted], deadline: Instant) -> Result<Option<Instant>> {
         for one in wanted {
             loop {
+                let look = Instant::now();
                 let (macs, neighbours) = (self.macs(one.bridge)?, self.neighbours(one.bridge)?);
                 if (macs, neighbours) == (one.macs, one.neighbours) {
                     break;
@@ -86,7 +89,7 @@ impl Kernel {
                 if Instant::now() >= deadline {
                     return Ok(None);
                 }
-                std::thread::sleep(LOOK);
+                std::thread::sleep(LOOK.0.max(look.elapsed() * LOOK.1));
             }
         }
         Ok(Some(Instant::now()))

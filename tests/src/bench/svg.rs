@@ -59,11 +59,17 @@ fn draw(svg: &mut String, offset: f64, x_title: &str, panel: &Panel) {
     let points = || panel.lines.iter().flat_map(|line| line.points.iter());
     let (x_low, x_high) = decades(points().map(|point| point.0));
     let (y_low, y_high) = decades(points().map(|point| point.1));
-    let place = |value: f64, low: i32, high: i32| (value.max(1e-12).log10() - f64::from(low)) / f64::from(high - low);
+    let place =
+        |value: f64, low: i32, high: i32| (value.max(1e-12).log10() - f64::from(low)) / f64::from(high - low);
     let x = |value: f64| offset + LEFT + place(value, x_low, x_high) * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| HEIGHT - BOTTOM - place(value, y_low, y_high) * (HEIGHT - TOP - BOTTOM);
     // Writing to a String does not fail.
-    let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"18\" font-weight=\"bold\">{}</text>", offset + LEFT, escaped(&panel.title));
+    let _ = writeln!(
+        svg,
+        "<text x=\"{:.1}\" y=\"18\" font-weight=\"bold\">{}</text>",
+        offset + LEFT,
+        escaped(&panel.title)
+    );
     for decade in x_low..=x_high {
         let at = x(10f64.powi(decade));
         let _ = writeln!(
@@ -89,13 +95,29 @@ fn draw(svg: &mut String, offset: f64, x_title: &str, panel: &Panel) {
         );
     }
     let middle = offset + LEFT + (WIDTH - LEFT - RIGHT) / 2.0;
-    let _ = writeln!(svg, "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", HEIGHT - 10.0, escaped(x_title));
+    let _ = writeln!(
+        svg,
+        "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+        HEIGHT - 10.0,
+        escaped(x_title)
+    );
     for (index, line) in panel.lines.iter().enumerate() {
         let path: Vec<String> =
             line.points.iter().map(|&(px, py)| format!("{:.1},{:.1}", x(px), y(py))).collect();
-        let _ = writeln!(svg, "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>", path.join(" "), line.colour);
+        let _ = writeln!(
+            svg,
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>",
+            path.join(" "),
+            line.colour
+        );
         for &(px, py) in &line.points {
-            let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{}\"/>", x(px), y(py), line.colour);
+            let _ = writeln!(
+                svg,
+                "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{}\"/>",
+                x(px),
+                y(py),
+                line.colour
+            );
         }
         let _ = writeln!(
             svg,

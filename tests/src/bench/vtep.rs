@@ -1,11 +1,11 @@
 //! A daemon as VTEP: how long until the kernel holds what BGP says, and what the control plane has of memory.
 
-use super::daemon::{self, ASN, Subject, make_vnis};
+use super::daemon::{self, Subject, make_vnis};
 use super::kernel::{Kernel, Wanted};
 use super::{Figures, Run};
 use crate::error::{LabError, Result};
-use crate::load::encode::{Action, Encoder, Wave, Which};
-use crate::load::plan::{FIRST_L3VNI, Placement, Plan};
+use crate::load::encode::{Action, Encoder, Wave, Which, end_of_rib};
+use crate::load::plan::{FIRST_L3VNI, Placement, Plan, vtep_address};
 use crate::load::run::{Runner, serve};
 use crate::load::shape::{Mix, Shape};
 use crate::load::usage::Usage;
@@ -23,8 +23,7 @@ fn wanted(namespace: &Namespace, plan: &Plan) -> Result<Vec<Wanted>> {
     for vni in 0..plan.shape().vnis {
         let index = ifindex(namespace, &format!("br{vni}"))?;
         let of_vni = plan.groups().iter().filter(|group| group.vni == vni);
-        let hosts: usize =
-            of_vni.map(|group| plan.routes(group, &Placement::default()).count()).sum();
+        let hosts: usize = of_vni.map(|group| plan.routes(group, &Placement::default()).count()).sum();
         wanted.push(Wanted { bridge: index, macs: hosts, neighbours: hosts });
     }
     Ok(wanted)
@@ -32,9 +31,10 @@ fn wanted(namespace: &Namespace, plan: &Plan) -> Result<Vec<Wanted>> {
 
 fn ifindex(namespace: &Namespace, device: &str) -> Result<u32> {
     let text = namespace.ip(&format!("-o link show dev {device}"))?;
-    text.split(':').next().and_then(|index| index.trim().parse().ok()).ok_or_else(|| {
-        LabError::Unexpected(format!("no index of {device} in {text:?}"))
-    })
+    text.split(':')
+        .next()
+        .and_then(|index| index.trim().parse().ok())
+        .ok_or_else(|| LabError::Unexpected(format!("no index of {device} in {text:?}")))
 }
 
 fn gone(wanted: &[Wanted]) -> Vec<Wanted> {
@@ -145,12 +145,15 @@ pub fn bridge_flap(run: &Run) -> Result<Figures> {
 
 /// A VNI of 1,000 routes appears at a leaf that holds a million routes of other VNIs, and goes.
 pub fn vni_added(run: &Run) -> Result<Figures> {
-    // The leaf serves the first VNI of a thousand only, and that one is made last.
+    // The leaf serves the first VNI of a thousand only, and that one becomes complete last.
     let vnis = run.size(1_000, 10);
-    let shape = Shape { routes: run.size(1_000_000, 10_000), vteps: 50, vnis, seed: run.seed, ..Shape::default() };
+    let shape =
+        Shape { routes: run.size(1_000_000, 10_000), vteps: 50, vnis, seed: run.seed, ..Shape::default() };
     let namespace = Subject::room()?;
+    make_vnis(&namespace, shape.first_vni, 0..1)?;
+    namespace.ip("link set vx0 nomaster")?;
     let subject = Subject::start(run, namespace.clone(), &daemon::vtep_config())?;
-    let (first_vni, routes, limit) = (shape.first_vni, (shape.routes / vnis) as usize, run.limit);
+    let (routes, limit) = ((shape.routes / vnis) as usize, run.limit);
     let plan = Plan::new(shape.clone());
     let idle = run.size(3, 1);
     let [added, removed] = subject.load(run, shape, (1, 0), move |runner| {
@@ -166,10 +169,10 @@ pub fn vni_added(run: &Run) -> Result<Figures> {
             }
             // What the daemon has read, it works through.
             std::thread::sleep(Duration::from_secs(idle.into()));
-            make_vnis(&namespace, first_vni, 0..1)?;
-            let start = Instant::now();
             let wanted = Wanted { bridge: ifindex(&namespace, "br0")?, macs: routes, neighbours: routes };
             let mut kernel = Kernel::open()?;
+            namespace.ip("link set vx0 master br0")?;
+            let start = Instant::now();
             let right = kernel.wait(&[wanted], start + limit)?;
             let added = right.map(|right| right.duration_since(start).as_secs_f64());
             namespace.ip("link set vx0 nomaster")?;
@@ -182,25 +185,81 @@ pub fn vni_added(run: &Run) -> Result<Figures> {
     Ok(vec![("VNI added", added), ("VNI removed", removed)])
 }
 
+/// A MAC that no route has.
+const GHOST: &str = "02:de:ad:00:00:01";
+
+/// Killed and started again over half a million entries in the kernel: until an entry that nobody wants is gone,
+/// so all have been compared, and every other one is there.
+pub fn adoption(run: &Run) -> Result<Figures> {
+    // Each route is an entry of the bridge, one of the vxlan device and a neighbour.
+    let shape = shape(run, 170_000, 64, run.size(100, 4));
+    let namespace = Subject::room()?;
+    make_vnis(&namespace, shape.first_vni, 0..shape.vnis)?;
+    let mut subject = Subject::start(run, namespace.clone(), &daemon::vtep_config())?;
+    let (plan, limit) = (Plan::new(shape.clone()), run.limit);
+    let wanted = wanted(&subject.namespace, &plan)?;
+    let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
+    let (wave, entries) = (announce.clone(), wanted.clone());
+    let written = subject
+        .load(run, shape.clone(), (1, 0), move |runner| Ok(program(runner, wave, &entries, limit)))??;
+    if written.is_none() {
+        return Ok(vec![("adoption", None)]);
+    }
+    subject.speaker.kill();
+    for part in [format!("dst {} self", vtep_address(0)), "master".to_owned()] {
+        namespace.bridge(&format!("fdb add {GHOST} dev vx0 {part} extern_learn"))?;
+    }
+    let start = Instant::now();
+    subject.speaker.launch()?;
+    let right = subject.load(run, shape, (1, 0), move |runner| {
+        let done = || -> Result<Option<Instant>> {
+            let (senders, _) = runner.groups();
+            for (index, octets) in announce.of_sender.into_iter().enumerate() {
+                senders.send(index, octets)?;
+                senders.send(index, end_of_rib())?;
+            }
+            while senders.waiting() > 0 {
+                senders.turn(Duration::from_millis(5))?;
+            }
+            Kernel::open()?.wait(&wanted, start + limit)
+        };
+        Ok(done())
+    })??;
+    Ok(vec![("adoption", right.map(|right| right.duration_since(start).as_secs_f64()))])
+}
+
 /// 100,000 type-5 routes into a tenant's table. FRR has the tenant in its default VRF, as this needs no
 /// VRF device; Weft in a table of its own.
 pub fn prefixes(run: &Run) -> Result<Figures> {
     let mix = Mix { ipv4: 0, prefix4: 1, ..Mix::IPV4 };
-    let shape = Shape { routes: run.size(100_000, 1_000), vteps: 64, vnis: 1, mix, seed: run.seed, ..Shape::default() };
-    let namespace = Subject::room()?;
-    // The L3VNI on a bridge, as FRR wants it; Weft serves it as it is found.
-    namespace.ip_batch(&format!(
-        "link add brl3 type bridge\nlink set brl3 addrgenmode none\nlink set brl3 up\n\
-         link add vxl3 type vxlan id {FIRST_L3VNI} local {} dstport 4789 nolearning\n\
-         link set vxl3 addrgenmode none master brl3\nlink set vxl3 up\n",
-        daemon::SPEAKER
-    ))?;
-    let tenant = match run.kind {
-        Kind::Weft => format!("vrf red\n vni {FIRST_L3VNI}\nexit-vrf\nrouter bgp {ASN} vrf red\nexit\n"),
-        Kind::Frr => String::new(),
+    let shape = Shape {
+        routes: run.size(100_000, 1_000),
+        vteps: 64,
+        vnis: 1,
+        mix,
+        seed: run.seed,
+        ..Shape::default()
     };
-    let mut speaker = Speaker::prepare(run.kind, &namespace, &(daemon::vtep_config() + &tenant))?
-        .with_zebra_lines(&format!("vni {FIRST_L3VNI}\n"));
+    let namespace = Subject::room()?;
+    let config = match run.kind {
+        // Weft makes the L3VNI's device.
+        Kind::Weft => {
+            let vtep = daemon::SPEAKER;
+            format!("vtep source {vtep}\nvrf red\n vni {FIRST_L3VNI}\nexit-vrf\n{}", daemon::vtep_config())
+        }
+        // FRR wants it made, on a bridge.
+        Kind::Frr => {
+            namespace.ip_batch(&format!(
+                "link add brl3 type bridge\nlink set brl3 addrgenmode none\nlink set brl3 up\n\
+                 link add vxl3 type vxlan id {FIRST_L3VNI} local {} dstport 4789 nolearning\n\
+                 link set vxl3 addrgenmode none master brl3\nlink set vxl3 up\n",
+                daemon::SPEAKER
+            ))?;
+            daemon::vtep_config()
+        }
+    };
+    let mut speaker =
+        Speaker::prepare(run.kind, &namespace, &config)?.with_zebra_lines(&format!("vni {FIRST_L3VNI}\n"));
     speaker.launch()?;
     let subject = Subject { speaker, namespace };
     let pids = subject.speaker.pids();
@@ -236,10 +295,13 @@ pub fn prefixes(run: &Run) -> Result<Figures> {
     Ok(vec![("type-5 100k", seconds), ("type-5 100k memory", memory)])
 }
 
-/// The table of the tenant, as its rule for the L3VNI's device names it.
+/// The table of the tenant, as the rule for its L3VNI's device names it.
 fn tenant_table(namespace: &Namespace) -> Result<u32> {
     let (table, _) = crate::wait::wait_for("the tenant's table", Duration::from_secs(10), || {
-        Ok(crate::kernel::table_of(namespace, "brl3")?.ok_or_else(|| "no rule for brl3".to_owned()))
+        let Some(vxlan) = crate::kernel::vxlan_of(namespace, FIRST_L3VNI)? else {
+            return Ok(Err(format!("no vxlan device with VNI {FIRST_L3VNI}")));
+        };
+        Ok(crate::kernel::table_of(namespace, &vxlan)?.ok_or_else(|| format!("no rule for {vxlan}")))
     })?;
     table.parse().map_err(|_| LabError::Unexpected(format!("table {table:?} has no number")))
 }

@@ -66,7 +66,11 @@ pub fn is_update(kind: u8) -> bool {
 
 /// Counts the routes of one UPDATE, given whole. The numbers of the hosts whose type-2 routes are announced
 /// go to `hosts`, if given.
-pub fn count_update(message: &[u8], tally: &mut Tally, hosts: Option<&mut Vec<u32>>) -> Result<(), Malformed> {
+pub fn count_update(
+    message: &[u8],
+    tally: &mut Tally,
+    hosts: Option<&mut Vec<u32>>,
+) -> Result<(), Malformed> {
     tally.updates += 1;
     walk(message.get(HEADER..).unwrap_or_default(), tally, hosts).ok_or(Malformed::Update)
 }

@@ -74,8 +74,7 @@ impl FromStr for Phase {
     type Err = LoadError;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong =
-            |reason: String| LoadError::Option { option: "phase", value: text.to_owned(), reason };
+        let wrong = |reason: String| LoadError::Option { option: "phase", value: text.to_owned(), reason };
         let (word, argument) = match text.split_once('=') {
             Some((word, argument)) => (word, Some(argument)),
             None => (text, None),

@@ -12,9 +12,7 @@ use weft_bgpd::wire::AttributeSet;
 use weft_evpn::community::MacMobility;
 use weft_evpn::nlri::{EvpnRoute, InclusiveMulticast, IpPrefix, MacIp};
 use weft_evpn::pmsi::PmsiTunnel;
-use weft_evpn::{
-    Esi, EthernetTag, ExtendedCommunity, MacAddr, RouteDistinguisher, RouteTarget, Vni,
-};
+use weft_evpn::{Esi, EthernetTag, ExtendedCommunity, MacAddr, RouteDistinguisher, RouteTarget, Vni};
 
 /// Number of the first L3VNI: above all L2VNIs.
 pub const FIRST_L3VNI: u32 = 0x00c0_0000;
@@ -121,9 +119,7 @@ impl Plan {
             let share = u32::try_from(upto - given).unwrap_or(u32::MAX);
             given = upto;
             let mut counts = KINDS.map(|kind| (kind, 0));
-            for (kind, count) in
-                shape.mix.split(share).chain(shape.imet.then_some((Kind::Imet, 1)))
-            {
+            for (kind, count) in shape.mix.split(share).chain(shape.imet.then_some((Kind::Imet, 1))) {
                 if let Some(entry) = counts.iter_mut().find(|(of, _)| *of == kind) {
                     entry.1 = count;
                 }
@@ -235,8 +231,7 @@ impl Plan {
 
     fn route_distinguisher(&self, route: &Route) -> RouteDistinguisher {
         // MAC-VRFs have odd numbers, IP-VRFs even ones.
-        let number =
-            if route.kind.is_prefix() { 2 * self.tenant(route.vni) + 2 } else { 2 * route.vni + 1 };
+        let number = if route.kind.is_prefix() { 2 * self.tenant(route.vni) + 2 } else { 2 * route.vni + 1 };
         match u16::try_from(number) {
             Ok(number) => RouteDistinguisher::ipv4(vtep_address(route.vtep), number),
             // More than 16 bits of VNIs: the number has 32 of the bits, the VTEP the other 16.

@@ -29,7 +29,8 @@ impl Progress {
         }
         self.bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
         // The template is ours and has no fault; if it had, the default would do.
-        if let Ok(style) = ProgressStyle::with_template("{msg:18} {bar:40} {human_pos}/{human_len} {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("{msg:18} {bar:40} {human_pos}/{human_len} {elapsed}")
+        {
             self.bar.set_style(style);
         }
         self.bar.set_message(name.to_owned());

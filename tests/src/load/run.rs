@@ -115,12 +115,16 @@ impl Runner {
     fn wave(&mut self, name: String, action: Action, which: Which) -> Result<Outcome> {
         let wave = Encoder::new(&self.plan, self.senders.len()).wave(action, which, &self.placement)?;
         let (expected, updates, octets) = (Expected::of(&wave), wave.updates, wave.octets());
-        let outcome = self.measure(name, expected, Box::new(move |senders, done| {
-            for (index, bytes) in wave.of_sender.into_iter().enumerate() {
-                senders.send(index, bytes)?;
-            }
-            serve(senders, done)
-        }))?;
+        let outcome = self.measure(
+            name,
+            expected,
+            Box::new(move |senders, done| {
+                for (index, bytes) in wave.of_sender.into_iter().enumerate() {
+                    senders.send(index, bytes)?;
+                }
+                serve(senders, done)
+            }),
+        )?;
         Ok(Outcome { updates, octets, ..outcome })
     }
 
@@ -140,10 +144,14 @@ impl Runner {
         let mut encoder = Encoder::new(&self.plan, self.senders.len());
         let unreach = encoder.wave(Action::Withdraw, which, &self.placement)?.unreach;
         let expected = Expected { reach: 0, unreach, sum: None };
-        let gone = self.measure(format!("{name} gone"), expected, Box::new(move |senders, done| {
-            senders.close(sender);
-            serve(senders, done)
-        }))?;
+        let gone = self.measure(
+            format!("{name} gone"),
+            expected,
+            Box::new(move |senders, done| {
+                senders.close(sender);
+                serve(senders, done)
+            }),
+        )?;
         self.senders.establish()?;
         Ok(vec![gone, self.wave(format!("{name} back"), Action::Announce, which)?])
     }
@@ -308,7 +316,8 @@ impl Runner {
     fn sustained(&mut self, name: String, count: u32, rate: Option<u32>) -> Result<Outcome> {
         let moves = self.encode_moves("sustained", count)?;
         if rate.is_some() && count > self.plan.hosts() {
-            let reason = format!("{count} moves at a rate need as many hosts; there are {}", self.plan.hosts());
+            let reason =
+                format!("{count} moves at a rate need as many hosts; there are {}", self.plan.hosts());
             return Err(LoadError::Phase { phase: "sustained", reason });
         }
         let routes = moves.iter().map(|moved| moved.routes).sum();
@@ -323,21 +332,29 @@ impl Runner {
                     of_sender.extend_from_slice(bytes);
                 }
             }
-            let outcome = self.measure(name, expected, Box::new(move |senders, done| {
-                for (index, bytes) in whole.into_iter().enumerate() {
-                    senders.send(index, Bytes::from(bytes))?;
-                }
-                serve(senders, done)
-            }))?;
+            let outcome = self.measure(
+                name,
+                expected,
+                Box::new(move |senders, done| {
+                    for (index, bytes) in whole.into_iter().enumerate() {
+                        senders.send(index, Bytes::from(bytes))?;
+                    }
+                    serve(senders, done)
+                }),
+            )?;
             return Ok(Outcome { updates, octets, ..outcome });
         };
         self.sinks.sessions_mut().take(1).for_each(Session::trace);
         let sent: std::sync::Mutex<Vec<Instant>> = std::sync::Mutex::new(Vec::with_capacity(moves.len()));
-        let outcome = self.measure(name, expected, Box::new(|senders, done| {
-            let times = send_at_rate(senders, &moves, rate, done)?;
-            *sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = times;
-            serve(senders, done)
-        }))?;
+        let outcome = self.measure(
+            name,
+            expected,
+            Box::new(|senders, done| {
+                let times = send_at_rate(senders, &moves, rate, done)?;
+                *sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = times;
+                serve(senders, done)
+            }),
+        )?;
         let sent = sent.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let seen: HashMap<u32, Instant> =
             self.sinks.sessions_mut().take(1).flat_map(Session::take_trace).collect();

@@ -34,8 +34,7 @@ pub enum Kind {
 }
 
 /// Every kind, in the order in which a VTEP sends them.
-pub const KINDS: [Kind; 6] =
-    [Kind::Imet, Kind::Mac, Kind::Ipv4, Kind::Ipv6, Kind::Prefix4, Kind::Prefix6];
+pub const KINDS: [Kind; 6] = [Kind::Imet, Kind::Mac, Kind::Ipv4, Kind::Ipv6, Kind::Prefix4, Kind::Prefix6];
 
 impl Kind {
     /// The word for it in `--mix`.
@@ -263,7 +262,7 @@ impl fmt::Display for Shape {
         }
         write!(f, ") of {} VTEPs x {} VNIs", self.vteps, self.vnis)?;
         if self.symmetric || self.mix.prefix4 + self.mix.prefix6 > 0 {
-            write!(f, ", {} tenants", self.tenants)?;
+            write!(f, ", {} tenant{}", self.tenants, if self.tenants == 1 { "" } else { "s" })?;
         }
         if self.symmetric {
             f.write_str(", symmetric IRB")?;

@@ -68,7 +68,10 @@ impl Usage {
 /// CPU seconds that the calling thread has used, to a microsecond or so; 0 where the kernel does not count.
 pub fn thread_cpu_s() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split_whitespace().next().and_then(|nanos| nanos.parse::<f64>().ok()).map_or(0.0, |nanos| nanos / 1e9)
+    text.split_whitespace()
+        .next()
+        .and_then(|nanos| nanos.parse::<f64>().ok())
+        .map_or(0.0, |nanos| nanos / 1e9)
 }
 
 fn read(path: &PathBuf) -> Result<String> {
