@@ -19,8 +19,8 @@ pub fn shape(run: &Run) -> Shape {
 /// Announce, moves one by one, moves as fast as they go, withdraw.
 pub fn reflect(run: &Run) -> Result<Figures> {
     let subject = Subject::reflector(run, 1, 1)?;
-    // FRR takes 50 ms for each move.
-    let moves = Phase::Moves { count: run.size(1_000, 20) };
+    // FRR takes 50 ms for each half of a move.
+    let moves = Phase::Moves { count: run.size(400, 20) };
     let sustained = Phase::Sustained { count: run.size(20_000, 1_000), rate: None };
     let phases = vec![Phase::Announce, moves, sustained, Phase::Withdraw, Phase::Idle { time: SETTLE }];
     let outcomes = subject.phases(run, shape(run), (1, 1), phases)?;

@@ -19,7 +19,7 @@ pub const ROWS: &[Row] = &[
         name: "reflect",
         workload: "1,000,000 type-2 MAC/IP (IPv4) routes of 64 VTEPs x 100 VNIs, own next hop and RD for each VTEP, own RT for \
                    each VNI, as many in an UPDATE as fit, from one iBGP sender through a route reflector to one client; \
-                   then 1,000 hosts move one by one (a route of the next VTEP with MAC mobility, awaited; the old one \
+                   then 400 hosts move one by one (a route of the next VTEP with MAC mobility, awaited; the old one \
                    withdrawn, awaited), 20,000 without waiting; then all is withdrawn",
         measures: &[
             judged("reflect", Seconds, 0.6),

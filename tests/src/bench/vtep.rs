@@ -76,18 +76,15 @@ fn programmed(run: &Run, shape: Shape) -> Result<[Option<f64>; 4]> {
         let mut encoder = Encoder::new(&plan, 1);
         let announce = encoder.wave(Action::Announce, Which::All, &Placement::default())?;
         let withdraw = encoder.wave(Action::Withdraw, Which::All, &Placement::default())?;
-        let done = || -> Result<[Option<f64>; 4]> {
-            let written = program(runner, announce, &wanted, limit)?;
-            let usage = Usage::of_all(&pids)?;
-            let memory = written.map(|_| usage.rss_mb);
-            if written.is_none() {
-                return Ok([None, memory, None, None]);
-            }
-            let removed = program(runner, withdraw, &gone(&wanted), limit)?;
-            Ok([written, memory, removed, Some(Usage::of_all(&pids)?.rss_mb)])
-        };
-        Ok(done())
-    })?
+        let written = program(runner, announce, &wanted, limit)?;
+        let usage = Usage::of_all(&pids)?;
+        let memory = written.map(|_| usage.rss_mb);
+        if written.is_none() {
+            return Ok([None, memory, None, None]);
+        }
+        let removed = program(runner, withdraw, &gone(&wanted), limit)?;
+        Ok([written, memory, removed, Some(Usage::of_all(&pids)?.rss_mb)])
+    })
 }
 
 fn shape(run: &Run, full: u32, vteps: u32, vnis: u32) -> Shape {
@@ -127,19 +124,16 @@ pub fn bridge_flap(run: &Run) -> Result<Figures> {
     let wanted = wanted(&subject.namespace, &plan)?;
     let seconds = subject.load(run, shape, (1, 0), move |runner| {
         let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
-        let done = || -> Result<Option<f64>> {
-            if program(runner, announce, &wanted, limit)?.is_none() {
-                return Ok(None);
-            }
-            namespace.ip("link set group 7 down")?;
-            let start = Instant::now();
-            namespace.ip("link set group 7 up")?;
-            // A bridge that goes down loses its neighbours; the daemon sees it when it comes up.
-            let right = Kernel::open()?.wait(&wanted, start + limit)?;
-            Ok(right.map(|right| right.duration_since(start).as_secs_f64()))
-        };
-        Ok(done())
-    })??;
+        if program(runner, announce, &wanted, limit)?.is_none() {
+            return Ok(None);
+        }
+        namespace.ip("link set group 7 down")?;
+        let start = Instant::now();
+        namespace.ip("link set group 7 up")?;
+        // A bridge that goes down loses its neighbours; the daemon sees it when it comes up.
+        let right = Kernel::open()?.wait(&wanted, start + limit)?;
+        Ok(right.map(|right| right.duration_since(start).as_secs_f64()))
+    })?;
     Ok(vec![("bridge flap", seconds)])
 }
 
@@ -158,30 +152,27 @@ pub fn vni_added(run: &Run) -> Result<Figures> {
     let idle = run.size(3, 1);
     let [added, removed] = subject.load(run, shape, (1, 0), move |runner| {
         let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
-        let done = || -> Result<[Option<f64>; 2]> {
-            let (senders, _) = runner.groups();
-            for (index, octets) in announce.of_sender.into_iter().enumerate() {
-                senders.send(index, octets)?;
-            }
-            let start = Instant::now();
-            while senders.waiting() > 0 && start.elapsed() < limit {
-                senders.turn(Duration::from_millis(10))?;
-            }
-            // What the daemon has read, it works through.
-            std::thread::sleep(Duration::from_secs(idle.into()));
-            let wanted = Wanted { bridge: ifindex(&namespace, "br0")?, macs: routes, neighbours: routes };
-            let mut kernel = Kernel::open()?;
-            namespace.ip("link set vx0 master br0")?;
-            let start = Instant::now();
-            let right = kernel.wait(&[wanted], start + limit)?;
-            let added = right.map(|right| right.duration_since(start).as_secs_f64());
-            namespace.ip("link set vx0 nomaster")?;
-            let start = Instant::now();
-            let right = kernel.wait(&gone(&[wanted]), start + limit)?;
-            Ok([added, right.map(|right| right.duration_since(start).as_secs_f64())])
-        };
-        Ok(done())
-    })??;
+        let (senders, _) = runner.groups();
+        for (index, octets) in announce.of_sender.into_iter().enumerate() {
+            senders.send(index, octets)?;
+        }
+        let start = Instant::now();
+        while senders.waiting() > 0 && start.elapsed() < limit {
+            senders.turn(Duration::from_millis(10))?;
+        }
+        // What the daemon has read, it works through.
+        std::thread::sleep(Duration::from_secs(idle.into()));
+        let wanted = Wanted { bridge: ifindex(&namespace, "br0")?, macs: routes, neighbours: routes };
+        let mut kernel = Kernel::open()?;
+        namespace.ip("link set vx0 master br0")?;
+        let start = Instant::now();
+        let right = kernel.wait(&[wanted], start + limit)?;
+        let added = right.map(|right| right.duration_since(start).as_secs_f64());
+        namespace.ip("link set vx0 nomaster")?;
+        let start = Instant::now();
+        let right = kernel.wait(&gone(&[wanted]), start + limit)?;
+        Ok([added, right.map(|right| right.duration_since(start).as_secs_f64())])
+    })?;
     Ok(vec![("VNI added", added), ("VNI removed", removed)])
 }
 
@@ -200,8 +191,8 @@ pub fn adoption(run: &Run) -> Result<Figures> {
     let wanted = wanted(&subject.namespace, &plan)?;
     let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
     let (wave, entries) = (announce.clone(), wanted.clone());
-    let written = subject
-        .load(run, shape.clone(), (1, 0), move |runner| Ok(program(runner, wave, &entries, limit)))??;
+    let written =
+        subject.load(run, shape.clone(), (1, 0), move |runner| program(runner, wave, &entries, limit))?;
     if written.is_none() {
         return Ok(vec![("adoption", None)]);
     }
@@ -212,19 +203,16 @@ pub fn adoption(run: &Run) -> Result<Figures> {
     let start = Instant::now();
     subject.speaker.launch()?;
     let right = subject.load(run, shape, (1, 0), move |runner| {
-        let done = || -> Result<Option<Instant>> {
-            let (senders, _) = runner.groups();
-            for (index, octets) in announce.of_sender.into_iter().enumerate() {
-                senders.send(index, octets)?;
-                senders.send(index, end_of_rib())?;
-            }
-            while senders.waiting() > 0 {
-                senders.turn(Duration::from_millis(5))?;
-            }
-            Kernel::open()?.wait(&wanted, start + limit)
-        };
-        Ok(done())
-    })??;
+        let (senders, _) = runner.groups();
+        for (index, octets) in announce.of_sender.into_iter().enumerate() {
+            senders.send(index, octets)?;
+            senders.send(index, end_of_rib())?;
+        }
+        while senders.waiting() > 0 {
+            senders.turn(Duration::from_millis(5))?;
+        }
+        Kernel::open()?.wait(&wanted, start + limit)
+    })?;
     Ok(vec![("adoption", right.map(|right| right.duration_since(start).as_secs_f64()))])
 }
 
@@ -268,29 +256,26 @@ pub fn prefixes(run: &Run) -> Result<Figures> {
     let (kind, room) = (run.kind, subject.namespace.clone());
     let figures = subject.load(run, shape, (1, 0), move |runner| {
         let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
-        let done = || -> Result<[Option<f64>; 2]> {
-            let table = match kind {
-                Kind::Frr => MAIN,
-                Kind::Weft => tenant_table(&room)?,
-            };
-            let mut kernel = Kernel::open()?;
-            let before = kernel.routes(table)?;
-            let (senders, _) = runner.groups();
-            let start = Instant::now();
-            for (index, octets) in announce.of_sender.into_iter().enumerate() {
-                senders.send(index, octets)?;
-            }
-            while start.elapsed() < limit {
-                senders.turn(Duration::from_millis(5))?;
-                if senders.waiting() == 0 && kernel.routes(table)? >= before + wanted {
-                    let seconds = start.elapsed().as_secs_f64();
-                    return Ok([Some(seconds), Some(Usage::of_all(&pids)?.rss_mb)]);
-                }
-            }
-            Ok([None, None])
+        let table = match kind {
+            Kind::Frr => MAIN,
+            Kind::Weft => tenant_table(&room)?,
         };
-        Ok(done())
-    })??;
+        let mut kernel = Kernel::open()?;
+        let before = kernel.routes(table)?;
+        let (senders, _) = runner.groups();
+        let start = Instant::now();
+        for (index, octets) in announce.of_sender.into_iter().enumerate() {
+            senders.send(index, octets)?;
+        }
+        while start.elapsed() < limit {
+            senders.turn(Duration::from_millis(5))?;
+            if senders.waiting() == 0 && kernel.routes(table)? >= before + wanted {
+                let seconds = start.elapsed().as_secs_f64();
+                return Ok([Some(seconds), Some(Usage::of_all(&pids)?.rss_mb)]);
+            }
+        }
+        Ok([None, None])
+    })?;
     let [seconds, memory] = figures;
     Ok(vec![("type-5 100k", seconds), ("type-5 100k memory", memory)])
 }
