@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 20
 # The labs assert milliseconds; what else the machine does shall not be measured.
 FIRST := nice -n -15
 
-.PHONY: help build demo demo-sites test lint fuzz figures bench clean setup setup-build
+.PHONY: help build demo demo-sites test lint fuzz figures bench counts counts-accept clean setup setup-build setup-counts
 
 help:
 	@echo 'make build       release binaries: weftd and weft'
@@ -20,11 +20,16 @@ help:
 	@echo 'make lint        formatting, clippy with warnings denied, licences'
 	@echo 'make fuzz        each fuzz target for $(FUZZ_SECONDS) s (FUZZ_SECONDS=N)'
 	@echo 'make figures     the figures of the labs, Weft beside FRR (root)'
+	@echo 'make counts      instructions of the inner functions against the accepted numbers (valgrind)'
+	@echo 'make counts-accept  accepts what is counted now'
 	@echo 'make bench       benchmarks, Weft beside FRR and the budget; ROW=name for some, WHO=weft|frr (root)'
 	@echo 'make clean       removes what was built'
 
 setup-build:
 	@tests/setup.sh build
+
+setup-counts:
+	@tests/setup.sh counts
 
 setup:
 	@tests/setup.sh labs
@@ -73,6 +78,13 @@ fuzz: setup-build
 figures: setup
 	cargo build --release --locked --bin weftd --bin weft --bin weft-figures
 	@WEFT_BIN_DIR='$(TARGET)/release' $(FIRST) '$(TARGET)/release/weft-figures'
+
+# Names what got worse by more than 2 %. No timing: the machine may be busy. `cargo bench` times the same cases.
+counts: setup-counts
+	cargo run --locked -q -p weft-counts
+
+counts-accept: setup-counts
+	cargo run --locked -q -p weft-counts -- accept
 
 # Weft is built as people get it who build for speed: the profile bench-release.
 bench: setup

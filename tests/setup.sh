@@ -2,6 +2,7 @@
 # Installs what the labs need and is not there (Debian 12 or later, root): a compiler, iproute2,
 # ping, arping, FRR and GoBGP as peers. Starts no service and removes no package.
 #   setup.sh build    only what building needs
+#   setup.sh counts   and valgrind, for make counts
 #   setup.sh uml      only what tests/uml/run needs
 #   setup.sh labs     everything
 set -eu
@@ -11,6 +12,7 @@ want=
 need() { command -v "$1" >/dev/null 2>&1 || [ -x "$1" ] || want="$want $2"; }
 need cc gcc
 [ -e /usr/include/stdio.h ] || want="$want libc6-dev"
+[ "${1:-labs}" != counts ] || need valgrind valgrind
 if [ "${1:-labs}" = labs ]; then
   [ "$(id -u)" = 0 ] || { say "the labs make network namespaces: run this as root" >&2; exit 1; }
   need ip iproute2
@@ -22,7 +24,7 @@ if [ "${1:-labs}" = labs ]; then
   need gobgpd gobgpd
 fi
 # The kernel with VRF devices (tests/uml/run) is there for this processor only.
-if [ "${1:-labs}" != build ] && [ "$(uname -m)" = x86_64 ]; then
+if [ "${1:-labs}" != build ] && [ "${1:-labs}" != counts ] && [ "$(uname -m)" = x86_64 ]; then
   need linux.uml user-mode-linux
   need modprobe kmod
 fi

@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod core;
 pub mod fsm;
+pub mod heap;
 pub mod log;
 pub mod mgmt;
 pub mod peer;

@@ -281,7 +281,8 @@ pub struct PeerFamily {
     /// Our address towards the neighbour, where it is not that of the session: for routes of
     /// one address family over a session of the other.
     pub own_address: Option<IpAddr>,
-    /// `default-originate`: it is sent a default route of ours. Unicast families only.
+    /// `default-originate`: it is sent a default route of ours. Unicast families, and
+    /// the default membership in `RtFilter`.
     pub default_originate: bool,
 }
 
@@ -469,6 +470,16 @@ pub struct ListenRange {
     pub range: IpNet,
     /// What a neighbour from it is like; `address` and `origin` are filled in.
     pub template: PeerSettings,
+    /// `bgp listen limit` of its instance: callers at once, from all ranges of the IP-VRF.
+    pub limit: usize,
+}
+
+impl ListenRange {
+    /// The settings of a neighbour that has called from this address.
+    pub fn neighbour(&self, address: IpAddr) -> PeerSettings {
+        let origin = PeerOrigin::Dynamic { range: self.range };
+        PeerSettings { address, origin, ..self.template.clone() }
+    }
 }
 
 /// iBGP or eBGP.

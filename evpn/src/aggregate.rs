@@ -343,6 +343,12 @@ impl<T: Copy + Ord, A: Clone + Ord> Aggregates<T, A> {
         self.aggregates.iter().map(|(prefix, aggregate)| (*prefix, aggregate.summary_only))
     }
 
+    /// True if the prefix contributes to the aggregates that cover it.
+    pub fn contributes(&self, prefix: IpNet, target: T) -> bool {
+        let targets = self.contributors.get(&prefix).into_iter().flatten();
+        targets.into_iter().any(|(other, _)| *other == target)
+    }
+
     /// The contributors of an aggregate in a target, in order.
     pub fn contributors(&self, aggregate: IpNet, target: T) -> impl Iterator<Item = (IpNet, &A)> {
         more_specific(&self.contributors, aggregate).filter_map(move |(prefix, targets)| {

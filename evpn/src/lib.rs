@@ -18,6 +18,7 @@ pub mod nlri;
 pub mod pmsi;
 pub mod rd;
 pub mod route_target;
+pub mod table;
 mod text;
 pub mod vni;
 pub mod vrf;

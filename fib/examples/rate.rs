@@ -178,7 +178,8 @@ fn main() -> Result<(), Failure> {
     while !matches!(events.recv_timeout(std::time::Duration::from_secs(60)), Some(FibEvent::Ready { .. })) {}
     for (what, wanted) in [("written", true), ("deleted", false)] {
         let changes = changes(hosts, vnis, vteps, wanted);
-        let messages = u64::from(hosts) * 3;
+        // Both FDB entries in one message, and the neighbour.
+        let messages = u64::from(hosts) * 2;
         let writes = &fib.counters().writes;
         let before = writes.load(std::sync::atomic::Ordering::Relaxed);
         println!("resident before: {} MiB", resident());

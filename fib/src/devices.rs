@@ -1,9 +1,10 @@
-//! The devices that `bridge-domain` and `vrf` lines ask for: names, the difference between wanted and existing
+//! The devices that `bridge-domain` and `vrf` lines ask for: whose they are, the difference between wanted and existing
 //! devices (pure), and the messages that make it go away.
 //!
 //! Ownership is marked by the alias, `weft: bridge-domain NAME` or `weft: vrf NAME`; it survives a restart of the daemon. A device of
-//! the wanted name without it belongs to the operator and is left alone, except one that nobody has touched
-//! since it was made (switched off, joined to nothing): that is ours from a start that was cut short.
+//! the wanted name without it belongs to the operator and is left alone. The kernel takes no alias with the creation, but
+//! a group: a device is born into one of ours, which the mark takes off. One that has it still is ours from a start
+//! that was cut short.
 
 mod execute;
 mod plan;
@@ -13,12 +14,10 @@ pub mod tests;
 
 pub use execute::{DeviceKeeper, Situation};
 #[cfg(test)]
-pub use plan::{DeviceOp, plan};
+pub use plan::{DeviceOp, plan, possible};
 
 use crate::model::Link;
-use std::hash::BuildHasher;
-use std::net::IpAddr;
-use weft_evpn::{MacAddr, Vni, VrfName};
+use weft_evpn::VrfName;
 
 /// Aliases of ours start so.
 const MARK: &str = "weft: bridge-domain ";
@@ -26,14 +25,20 @@ const MARK: &str = "weft: bridge-domain ";
 const VRF_MARK: &str = "weft: vrf ";
 /// Separates the domain's name from the ports in a bridge's alias.
 const PORTS: &str = "; interfaces ";
-/// Longest interface name (`IFNAMSIZ` less the end).
-const MAX_NAME: usize = 15;
 /// Longest alias (`IFALIASZ` less the end).
 const MAX_ALIAS: usize = 255;
+
+/// Group (`IFLA_GROUP`) of a device between its making and its mark.
+pub const NEWBORN: u32 = u32::from_be_bytes(*b"weft");
 
 /// Whether Weft made this device.
 pub fn is_ours(link: &Link) -> bool {
     domain_of(link).is_some() || vrf_of(link).is_some()
+}
+
+/// Whether Weft made this device, and was stopped before it could mark it.
+pub fn is_newborn(link: &Link) -> bool {
+    link.group == NEWBORN && link.alias.is_none()
 }
 
 /// The bridge domain that the device was made for.
@@ -73,30 +78,4 @@ fn alias(domain: &str, ports: &[String]) -> String {
         separator = " ";
     }
     alias
-}
-
-/// The name of a domain's bridge: `br-` and the domain's name; longer ones end in four hexadecimal digits of a
-/// hash instead.
-pub fn bridge_name(domain: &str) -> String {
-    let plain = format!("br-{domain}");
-    if plain.len() <= MAX_NAME {
-        return plain;
-    }
-    let hash = foldhash::fast::FixedState::default().hash_one(domain) & 0xffff;
-    let mut short: String = plain.chars().filter(char::is_ascii).take(MAX_NAME - 5).collect();
-    short.push_str(&format!("-{hash:04x}"));
-    short
-}
-
-/// The name of a VNI's vxlan device.
-pub fn vxlan_name(vni: Vni) -> String {
-    format!("vx{vni}")
-}
-
-/// The MAC of a device that Weft makes: locally administered, the same after every restart, different at every
-/// VTEP. A bridge without a set MAC takes that of a port, and every change of it flushes its neighbours; that of an
-/// L3VNI's device is the router MAC, which other VTEPs hold.
-fn derived_mac(vni: Vni, vtep: Option<IpAddr>) -> MacAddr {
-    let [a, b, c, d, e, ..] = foldhash::fast::FixedState::default().hash_one((vni, vtep)).to_be_bytes();
-    MacAddr([0x02, a, b, c, d, e])
 }

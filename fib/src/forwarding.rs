@@ -5,11 +5,13 @@
 //! queue. `plan` turns keys into messages, `written` and `refused` take what became of them.
 
 mod binding;
+mod entries;
 mod flood;
 mod foreign;
 mod hops;
 pub mod key;
 mod mac;
+mod memory;
 mod neighbour;
 mod observe;
 mod outcome;
@@ -35,7 +37,7 @@ pub use routes_seen::RouteNews;
 pub use vtep::TargetForm;
 
 use crate::event::FibNotice;
-use crate::netlink::encode::Op;
+use crate::netlink::encode::{Op, Query};
 use hashbrown::HashMap;
 use hops::Hops;
 use key::VrfId;
@@ -43,7 +45,7 @@ use pace::{Pace, Repair};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
-use table::{Devices, NO_DEVICE, VniTable};
+use table::{Devices, NO_DEVICE, VniTable, Work};
 use vrf::Vrfs;
 use vtep::Vteps;
 use weft_evpn::forwarding::{ForwardingChange, RemoteNeighbour};
@@ -51,6 +53,9 @@ use weft_evpn::local::LocalEvent;
 use weft_evpn::{MacAddr, Vni};
 
 type FixedState = foldhash::fast::FixedState;
+
+/// Room for so many keys stays with an empty work queue.
+const KEPT_QUEUE: usize = 4096;
 
 /// What came out since it was last taken.
 #[derive(Debug, Default)]
@@ -95,6 +100,8 @@ pub struct Forwarding {
     proxying_changed: bool,
     /// Keys where an entry of the operator stands; the log was told.
     conflicts: BTreeSet<Key>,
+    /// See [`Forwarding::take_doubts`].
+    doubts: Vec<Query>,
     out: Output,
 }
 
@@ -120,6 +127,7 @@ impl Forwarding {
             disputes: BTreeSet::new(),
             told_disputes: BTreeSet::new(),
             conflicts: BTreeSet::new(),
+            doubts: Vec::new(),
             out: Output::default(),
         }
     }
@@ -127,6 +135,12 @@ impl Forwarding {
     /// Events, notices and counts since the last call.
     pub fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.out)
+    }
+
+    /// What must be asked for and observed: the bridge said of a MAC that we have put on the vxlan port that it is on a local
+    /// one. Our own entries are mostly not echoed, so whether ours or the bridge's is the later one is not known.
+    pub fn take_doubts(&mut self) -> Vec<Query> {
+        std::mem::take(&mut self.doubts)
     }
 
     /// Work waits that could be done now.
@@ -258,7 +272,7 @@ impl Forwarding {
 
     /// The local port where the bridge has this MAC.
     pub fn local_port(&self, vni: Vni, mac: MacAddr) -> Option<u32> {
-        match self.tables.get(&TableId::l2(vni))?.macs.get(&mac)?.bridge {
+        match self.tables.get(&TableId::l2(vni))?.macs.get(mac)?.bridge {
             mac::BridgeFdb::Port { port, .. } => Some(port),
             _ => None,
         }
@@ -352,18 +366,30 @@ impl Forwarding {
             mac::WantedMac { vtep, sticky }
         });
         let table = self.tables.entry(id).or_default();
-        let old = table.wish_mac(mac, wanted);
+        let (old, work) = table.wish_mac(mac, wanted, &self.vteps);
         if let Some(old) = old
             && self.vteps.unwant(old.vtep)
         {
             self.enqueue(Key::Vtep(old.vtep));
         }
-        self.wished(Key::Mac(id, mac));
+        self.take_up(Key::Mac(id, mac), work);
     }
 
     fn want_neighbour(&mut self, id: TableId, ip: IpAddr, wanted: Option<RemoteNeighbour>) {
-        self.tables.entry(id).or_default().wish_neighbour(ip, wanted);
-        self.wished(Key::Neighbour(id, ip));
+        let work = self.tables.entry(id).or_default().wish_neighbour(ip, wanted);
+        self.take_up(Key::Neighbour(id, ip), work);
+    }
+
+    fn take_up(&mut self, key: Key, work: Work) {
+        self.pace.forgive(key);
+        match work {
+            Work::New => self.queue.push_back(key),
+            Work::Waits => {}
+            Work::None => {
+                self.tell_conflict(key);
+                self.sweep(key);
+            }
+        }
     }
 
     fn want_flood(&mut self, id: TableId, vtep: IpAddr, wanted: bool) {
@@ -402,6 +428,12 @@ impl Forwarding {
         match key {
             Key::Route(vrf, prefix) => self.route_differs(vrf, prefix),
             Key::Hop(object) => !self.hops.ops(object).is_empty(),
+            Key::Mac(id, mac) => {
+                self.tables.get(&id).is_some_and(|table| table.mac_differs(mac, &self.vteps))
+            }
+            Key::Neighbour(id, ip) => {
+                self.tables.get(&id).is_some_and(|table| table.neighbour_op(ip).is_some())
+            }
             _ => !self.ops(key).is_empty(),
         }
     }
@@ -537,17 +569,19 @@ impl Forwarding {
                     continue;
                 }
                 Key::Mac(id, mac) => {
-                    let entry = self.tables.get_mut(&id).and_then(|table| table.take_mac(mac));
-                    let Some(entry) = entry.filter(|_| !self.pace.waits(key, now)) else { continue };
-                    if entry.vxlan_conflict() || entry.bridge_conflict() {
-                        self.tell_conflict(key);
+                    self.plan_mac(id, mac, now, plan);
+                    continue;
+                }
+                Key::Neighbour(id, ip) => {
+                    let op = self.tables.get_mut(&id).and_then(|table| table.take_neighbour(ip));
+                    if self.pace.waits(key, now) {
+                        continue;
                     }
-                    // An entry that points at a group comes after the group, in the same batch.
-                    if let Some(wanted) = entry.wanted {
-                        self.plan_vtep(wanted.vtep, now, plan);
+                    match op {
+                        Some(op) => plan.push((key, op)),
+                        None => self.sweep(key),
                     }
-                    let Some(table) = self.tables.get(&id) else { continue };
-                    table.entry_ops(mac, &entry, &self.vteps)
+                    continue;
                 }
                 _ => {
                     self.dequeue(key);
@@ -562,7 +596,10 @@ impl Forwarding {
             }
             plan.extend(ops.into_iter().map(|op| (key, op)));
         }
+        memory::shrink_queue(&mut self.queue);
         if self.queue.is_empty() {
+            // A load may have made it long.
+            self.queue.shrink_to(KEPT_QUEUE);
             self.look_at_retiring = false;
             if !self.retiring.is_empty() {
                 self.finish_retiring();
@@ -576,8 +613,32 @@ impl Forwarding {
         }
     }
 
+    fn plan_mac(&mut self, id: TableId, mac: MacAddr, now: Instant, plan: &mut Vec<(Key, Op)>) {
+        let key = Key::Mac(id, mac);
+        let entry = self.tables.get_mut(&id).and_then(|table| table.take_mac(mac));
+        let Some(entry) = entry.filter(|_| !self.pace.waits(key, now)) else { return };
+        if entry.vxlan_conflict() || entry.bridge_conflict() {
+            self.tell_conflict(key);
+        }
+        // An entry that points at a group comes after the group, in the same batch.
+        if let Some(wanted) = entry.wanted {
+            self.plan_vtep(wanted.vtep, now, plan);
+        }
+        let Some(table) = self.tables.get(&id) else { return };
+        let before = plan.len();
+        if let Some(context) = table.mac_context(entry.wanted, &self.vteps) {
+            entry.each_op(mac, &context, |op| plan.push((key, op)));
+        }
+        if plan.len() == before {
+            self.sweep(key);
+        }
+    }
+
     /// Appends what is to be done for a VTEP's objects, unless this batch has it already.
     fn plan_vtep(&mut self, vtep: VtepId, now: Instant, plan: &mut Vec<(Key, Op)>) {
+        if self.vteps.is_complete(vtep) {
+            return;
+        }
         let key = Key::Vtep(vtep);
         if self.vteps.is_squatted(vtep) {
             self.vteps.move_away(vtep);

@@ -10,6 +10,7 @@ use crate::config::{FibConfig, FibOptions};
 use crate::consistency::ConsistencyReport;
 use crate::error::FibError;
 use crate::event::{FibEvent, FibNotice};
+use crate::memory::FibMemory;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::collections::VecDeque;
 use std::fmt;
@@ -38,6 +39,8 @@ pub enum FibRequest {
     Converged,
     /// Read the kernel back and compare.
     Consistency(oneshot::Sender<ConsistencyReport>),
+    /// Tell what is held here and what it costs.
+    Memory(oneshot::Sender<FibMemory>),
     /// End the thread.
     Shutdown {
         /// Remove our entries and devices; false leaves the kernel forwarding.
@@ -75,6 +78,7 @@ pub(crate) struct Requests {
     pub(crate) forward: Vec<ForwardingChange>,
     pub(crate) converged: bool,
     pub(crate) consistency: Vec<oneshot::Sender<ConsistencyReport>>,
+    pub(crate) memory: Vec<oneshot::Sender<FibMemory>>,
     pub(crate) shutdown: Option<(bool, oneshot::Sender<()>)>,
     coalesce_at: usize,
 }
@@ -183,6 +187,17 @@ impl Shared {
         self.announce(outbox);
     }
 
+    /// Octets of the requests and events that wait.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        let requests = lock(&self.requests).forward.capacity() * size_of::<ForwardingChange>();
+        let outbox = lock(&self.outbox);
+        let locals = outbox.queue.iter().map(|event| match event {
+            FibEvent::Local(events) => events.capacity() * size_of::<LocalEvent>(),
+            _ => 0,
+        });
+        requests + outbox.queue.capacity() * size_of::<FibEvent>() + locals.sum::<usize>()
+    }
+
     fn announce(&self, outbox: MutexGuard<'_, Outbox>) {
         drop(outbox);
         self.readable.notify_one();
@@ -263,6 +278,7 @@ impl Fib {
             }
             FibRequest::Converged => requests.converged = true,
             FibRequest::Consistency(reply) => requests.consistency.push(reply),
+            FibRequest::Memory(reply) => requests.memory.push(reply),
             FibRequest::Shutdown { flush, done } => requests.shutdown = Some((flush, done)),
         });
     }

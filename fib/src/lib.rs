@@ -17,7 +17,6 @@
 //! Ownership: protocol `bgp` on routes, rules, nexthops and neighbours, `NTF_EXT_LEARNED` on FDB entries of devices that
 //! are served, an alias that starts with `weft: ` on devices. Nothing without the mark is changed or deleted.
 //!
-//! Does not do: VLAN-aware bundles, one vxlan device for many VNIs.
 //! Does not do: routes of the main table, one L2VNI on two bridges, tagged hosts' probes on bridges that keep VLANs apart.
 
 pub mod config;
@@ -27,9 +26,12 @@ pub mod error;
 pub mod event;
 mod forwarding;
 pub mod handle;
+mod memory;
 mod model;
+mod names;
 pub mod netlink;
 mod service;
+mod settings;
 pub mod snoop;
 mod vrf;
 
@@ -38,3 +40,5 @@ pub use consistency::{ConsistencyReport, Difference, EntryKind};
 pub use error::FibError;
 pub use event::{FibEvent, FibNotice};
 pub use handle::{Fib, FibCounters, FibEvents, FibRequest, start};
+pub use memory::FibMemory;
+pub use service::FLUSH_LIMIT;

@@ -6,17 +6,19 @@
 
 mod heard;
 mod kernel;
+mod links;
 mod lock;
 mod proxying;
+mod resync;
 mod routed;
 mod snooping;
 mod vrfs;
 
 use crate::config::{FibConfig, FibOptions};
 use crate::consistency::ConsistencyReport;
-use crate::devices::{DeviceKeeper, Situation};
+use crate::devices::DeviceKeeper;
 use crate::error::FibError;
-use crate::event::{FibEvent, FibNotice};
+use crate::event::FibEvent;
 use crate::forwarding::{FollowUp, Key, TargetForm};
 use crate::handle::{FibCounters, Shared};
 use crate::netlink::encode::{MAX_BATCH_MESSAGES, Op, Query, Tunnel};
@@ -27,6 +29,7 @@ use lock::NamespaceLock;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use proxying::Proxying;
+use resync::{CONSISTENCY_PATIENCE, is_passing};
 use routed::Routed;
 use snooping::Snooping;
 use std::collections::BTreeSet;
@@ -35,20 +38,14 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tracing::{debug, error, info};
+use tracing::{debug, error, warn};
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::LocalEvent;
 
 /// Default receive buffer of the monitor socket: some ten thousand notifications.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// An overrun while much is being written is answered when the writing is done, but not later than this.
-const RESYNC_PATIENCE: Duration = Duration::from_millis(500);
-/// Between two read-backs passes at least this time.
-const MIN_RESYNC_PAUSE: Duration = Duration::from_millis(20);
-/// A read-back for the operator waits so long for pending writes.
-const CONSISTENCY_PATIENCE: Duration = Duration::from_secs(1);
-/// How long a flush at shutdown may take.
-const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+/// How long the removal of entries may take at a flush; that of devices, which takes along what stands on them, follows.
+pub const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// Rounds in which devices, rules and addresses are removed at a flush.
 const FLUSH_ROUNDS: usize = 4;
 /// Messages planned at once, so that a key with several still fits the batch.
@@ -83,7 +80,6 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         devices: DeviceKeeper::default(),
         routed,
         plan: Vec::new(),
-        ops: Vec::new(),
         tunnels: Vec::new(),
         told: BTreeSet::new(),
         overrun: None,
@@ -124,7 +120,6 @@ struct Service {
     devices: DeviceKeeper,
     routed: Routed,
     plan: Vec<(Key, Op)>,
-    ops: Vec<Op>,
     /// Which of these are about a vxlan device for many VNIs.
     tunnels: Vec<Option<Tunnel>>,
     /// Notices about links that hold still, so that each is told once.
@@ -139,14 +134,6 @@ struct Service {
     /// The first convergence is over; counts once the first look at the kernel is done.
     converged: bool,
     _lock: NamespaceLock,
-}
-
-/// Whether the socket is good and only this call failed: memory or buffers were short, or no answer came.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error().map(Errno::from_raw),
-        Some(Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN | Errno::EINTR)
-    )
 }
 
 /// Whether the thread goes on.
@@ -209,6 +196,10 @@ impl Service {
                 self.overrun.get_or_insert(now);
             }
         }
+        for query in self.kernel.forwarding.take_doubts() {
+            let read = self.kernel.ask(&mut self.connection, query, now);
+            self.read_again_if_failed(read, now)?;
+        }
         for ifindex in std::mem::take(&mut self.kernel.ask_links) {
             let read = self.kernel.ask(&mut self.connection, Query::Link { ifindex }, now);
             self.read_again_if_failed(read, now)?;
@@ -238,7 +229,8 @@ impl Service {
                     }
                 }
                 ForwardingChange::Announce { vni, ip, mac } => {
-                    if let (Some(snooping), Some(served)) = (&self.snooping, self.kernel.served.get(&vni)) {
+                    if let (Some(snooping), Some(served)) = (&mut self.snooping, self.kernel.served.get(&vni))
+                    {
                         snooping.announce(vni, served, ip, mac);
                     }
                 }
@@ -254,6 +246,12 @@ impl Service {
         }
         self.converged |= requests.converged;
         self.reports.extend(requests.consistency.into_iter().map(|reply| (now, reply)));
+        for reply in requests.memory {
+            let mut memory = self.kernel.forwarding.memory();
+            memory.queue_bytes += self.shared.waiting_bytes() + self.plan.capacity() * size_of::<(Key, Op)>();
+            // Who asked may have gone.
+            let _ = reply.send(memory);
+        }
         if let Some((flush, done)) = requests.shutdown {
             if flush {
                 self.flush()?;
@@ -287,135 +285,6 @@ impl Service {
         }
     }
 
-    /// Devices of our own, VNIs that came or went, and the ports to listen on.
-    fn see_to_links(&mut self, now: Instant) -> Result<(), RequestError> {
-        let Some(config) = &self.config else { return Ok(()) };
-        let device_due = self.devices.next_due().is_some_and(|due| due <= now);
-        let marks_due = self.routed.marks.is_due(now);
-        if self.kernel.links_changed || device_due || marks_due {
-            let config = config.clone();
-            self.make(&config, now)?;
-        }
-        if self.kernel.links_changed {
-            let Some(config) = &self.config else { return Ok(()) };
-            let (events, mut notices) = self.routed.reconsider(&self.kernel.links, &self.kernel.routing);
-            for event in &events {
-                self.kernel.forwarding.say(event.clone());
-            }
-            let Routed { tenants, up, .. } = &self.routed;
-            let (others, read) =
-                self.kernel.reconsider(&mut self.connection, &config.serve, tenants, up, now);
-            notices.extend(others);
-            self.read_again_if_failed(read, now)?;
-            for event in &events {
-                match event {
-                    LocalEvent::VrfUp { vrf, devices } => self.kernel.attach_vrf(vrf, devices, now),
-                    LocalEvent::VrfDown { vrf } => self.kernel.detach_vrf(vrf),
-                    _ => {}
-                }
-            }
-            if let Some(snooping) = &mut self.snooping {
-                snooping.set_vnis(&self.kernel.links, &self.kernel.served);
-            }
-            let mut told = BTreeSet::new();
-            for notice in notices {
-                let words = notice.to_string();
-                if !self.told.contains(&words) {
-                    self.shared.notice(notice);
-                }
-                told.insert(words);
-            }
-            self.told = told;
-        }
-        self.see_to_vrfs(now)?;
-        if !self.ready {
-            self.ready = true;
-            let adopted = self.kernel.forwarding.adopted();
-            info!("kernel read: {} VNIs up, {adopted} entries adopted", self.kernel.served.len());
-            self.hand_over();
-            self.shared.emit(FibEvent::Ready { adopted });
-            self.kernel.announce();
-        }
-        // Not before all that may be pruned, and all that points at it, was seen.
-        if std::mem::take(&mut self.converged) {
-            self.kernel.converge();
-        }
-        Ok(())
-    }
-
-    /// Bridges that answer for others are set up for that before the first entry is written.
-    fn see_to_proxies(&mut self) {
-        if let Some(devices) = self.kernel.forwarding.take_proxying() {
-            let links = &self.kernel.links;
-            self.proxying.keep(&devices.into_iter().map(|device| (device, links.name(device))).collect());
-        }
-    }
-
-    /// Reads the tables of IP-VRFs that are new or that may have lost something.
-    fn see_to_vrfs(&mut self, now: Instant) -> Result<(), RequestError> {
-        let read = self.kernel.read_vrfs(&mut self.connection, now);
-        self.read_again_if_failed(read, now)
-    }
-
-    /// Makes devices, and what IP-VRFs need beside them, as the configuration wants it.
-    fn make(&mut self, config: &FibConfig, now: Instant) -> Result<(), RequestError> {
-        if self.kernel.routes_doubtful && !self.kernel.routing.routes.is_empty() {
-            let read = self.kernel.read_table_routes(&mut self.connection, now);
-            self.read_again_if_failed(read, now)?;
-        }
-        let mut notices = self.routed.prepare(config, &self.kernel.links, &self.kernel.routing, now);
-        let Routed { tenants, wanted, .. } = &self.routed;
-        let Kernel { links, routing, .. } = &self.kernel;
-        let situation = Situation { config, tenants, wanted, links, routing };
-        notices.extend(self.devices.keep(situation, &mut self.connection, now));
-        self.kernel.ask_links.extend(self.devices.take_marked());
-        for notice in notices {
-            self.shared.notice(notice);
-        }
-        Ok(())
-    }
-
-    /// Reads the kernel again after an overrun: when writing has paused, or after some patience, and not more than
-    /// a third of the time.
-    fn resync_if_needed(&mut self, now: Instant) -> Result<(), RequestError> {
-        let Some(since) = self.overrun else { return Ok(()) };
-        let busy =
-            self.kernel.forwarding.has_work() && now.saturating_duration_since(since) < RESYNC_PATIENCE;
-        if busy || self.resync_due().is_some_and(|due| due > now) {
-            return Ok(());
-        }
-        self.overrun = None;
-        FibCounters::add(&self.shared.counters.resyncs, 1);
-        self.shared.notice(FibNotice::Resync { reason: "notifications were lost" });
-        let read = self.kernel.read_all(&mut self.connection, now);
-        let end = Instant::now();
-        self.last_resync = Some((end, end.saturating_duration_since(now)));
-        self.read_again_if_failed(read, now)
-    }
-
-    fn resync_due(&self) -> Option<Instant> {
-        self.last_resync.map(|(end, took)| end + (took * 2).max(MIN_RESYNC_PAUSE))
-    }
-
-    /// A dump that could not be finished is no reason to end: everything is read again after a pause. Only a broken
-    /// socket is.
-    fn read_again_if_failed(
-        &mut self,
-        read: Result<(), RequestError>,
-        now: Instant,
-    ) -> Result<(), RequestError> {
-        match read {
-            Ok(()) => Ok(()),
-            Err(RequestError::Socket(error)) if !is_passing(&error) => Err(error.into()),
-            Err(error) => {
-                info!("the kernel could not be read: {error}; trying again");
-                self.overrun.get_or_insert(now);
-                self.last_resync.get_or_insert((now, Duration::ZERO));
-                Ok(())
-            }
-        }
-    }
-
     /// Plans and writes one batch, or a little more when keys with several messages did not fit.
     fn write(&mut self, now: Instant) -> Result<(), RequestError> {
         self.plan.clear();
@@ -423,17 +292,16 @@ impl Service {
         let mut plan = std::mem::take(&mut self.plan);
         let mut rest = plan.as_slice();
         while !rest.is_empty() {
-            self.ops.clear();
-            self.ops.extend(rest.iter().map(|(_, op)| op.clone()));
             let forwarding = &self.kernel.forwarding;
             self.tunnels.clear();
             if forwarding.has_tunnels() {
                 self.tunnels.extend(rest.iter().map(|(key, _)| forwarding.tunnel(*key)));
             }
-            let (count, written) = match self.connection.write_in(&self.ops, &self.tunnels) {
-                Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
-                other => other?,
-            };
+            let (count, written) =
+                match self.connection.write_in(rest.iter().map(|(_, op)| op), &self.tunnels) {
+                    Err(error) if is_passing(&error) => (rest.len(), Written::Unknown),
+                    other => other?,
+                };
             let (batch, later) = rest.split_at(count.min(rest.len()));
             rest = later;
             self.outcome(batch, written, now)?;
@@ -500,29 +368,6 @@ impl Service {
         }
     }
 
-    /// Reads back and compares, for the operator.
-    fn answer_reports(&mut self, now: Instant) -> Result<(), RequestError> {
-        let Some((since, _)) = self.reports.first() else { return Ok(()) };
-        let pending = self.kernel.forwarding.has_work();
-        if pending && now.saturating_duration_since(*since) < CONSISTENCY_PATIENCE {
-            return Ok(());
-        }
-        let mut report = ConsistencyReport::default();
-        if let Err(error) = self.kernel.read_all(&mut self.connection, now) {
-            report.error = Some(format!("the kernel could not be read: {error}"));
-        }
-        for vni in self.kernel.served.keys() {
-            self.kernel.forwarding.report(&self.kernel.links, *vni, &mut report);
-        }
-        self.kernel.forwarding.report_vrfs(&self.kernel.links, &mut report);
-        self.kernel.forwarding.report_nexthops(&mut report);
-        self.routed.report(&self.kernel.links, &self.kernel.routing, &mut report);
-        for (_, reply) in self.reports.drain(..) {
-            let _ = reply.send(report.clone());
-        }
-        Ok(())
-    }
-
     /// Removes all of ours: entries, nexthops, devices.
     fn flush(&mut self) -> Result<(), RequestError> {
         let until = Instant::now() + FLUSH_LIMIT;
@@ -540,6 +385,9 @@ impl Service {
                 Some(due) => std::thread::sleep(due.saturating_duration_since(now)),
                 None => break,
             }
+        }
+        if self.kernel.forwarding.has_work() {
+            warn!("entries are left in the kernel: there was no time to remove all");
         }
         self.devices.configured();
         // Some steps wait for others, which the kernel tells of at once.
@@ -559,7 +407,9 @@ impl Service {
     fn wait(&mut self) -> Result<(), RequestError> {
         let overrun = self.overrun.map(|since| self.resync_due().unwrap_or(since));
         let report = self.reports.first().map(|(since, _)| *since + CONSISTENCY_PATIENCE);
-        let made = [self.devices.next_due(), self.routed.marks.next_due()].into_iter().flatten().min();
+        let routed = &self.routed;
+        let made = [self.devices.next_due(), routed.marks.next_due(), routed.sysctls.next_due()];
+        let made = made.into_iter().flatten().min();
         let due =
             [self.kernel.next_due(), made, self.silence_due(), overrun, report].into_iter().flatten().min();
         let timeout = match due {

@@ -24,32 +24,3 @@ pub use plan::{Routing, VrfOp, plan};
 pub use serve::{ServedVrf, served};
 pub use tenant::{Tenants, tenants};
 pub use want::{Wanted, want};
-
-use std::hash::BuildHasher;
-
-/// Longest interface name (`IFNAMSIZ` less the end).
-const MAX_NAME: usize = 15;
-/// Tables that we number ourselves begin here.
-const FIRST_TABLE: u32 = 10_000;
-/// And there are so many.
-const TABLES: u32 = 1_000_000;
-
-/// The name of an IP-VRF's device: its own, or where that is too long its first characters and a hash.
-pub fn device_name(vrf: &str) -> String {
-    if vrf.len() <= MAX_NAME {
-        return vrf.to_owned();
-    }
-    let hash = foldhash::fast::FixedState::default().hash_one(vrf) & 0xffff;
-    let mut short: String = vrf.chars().filter(char::is_ascii).take(MAX_NAME - 5).collect();
-    short.push_str(&format!("-{hash:04x}"));
-    short
-}
-
-/// The table of an IP-VRF that has no number by configuration: of its name, so that it is the same after a restart
-/// and whatever else is configured.
-pub fn derived_table(vrf: &str) -> u32 {
-    // FNV-1a: the numbers must not change with a library's version.
-    let hash =
-        vrf.bytes().fold(0x811c_9dc5_u32, |hash, octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193));
-    FIRST_TABLE + hash % TABLES
-}

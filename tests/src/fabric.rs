@@ -392,11 +392,16 @@ pub fn leaf_config(number: u8, password: Option<&str>) -> String {
 
 /// The configuration of a reflector for `leaves` leaves.
 pub fn reflector_config(leaves: u8, password: Option<&str>) -> String {
+    let peers: Vec<IpAddr> = (1..=leaves).map(vtep).collect();
+    reflector_config_of(REFLECTOR, &peers, password)
+}
+
+/// The configuration of a reflector at this address for these clients.
+pub(crate) fn reflector_config_of(own: IpAddr, peers: &[IpAddr], password: Option<&str>) -> String {
     let mut sessions = String::new();
     let mut family = String::new();
-    for number in 1..=leaves {
-        let peer = vtep(number).to_string();
-        sessions += &session(&peer, &REFLECTOR.to_string(), password);
+    for peer in peers {
+        sessions += &session(&peer.to_string(), &own.to_string(), password);
         let _ = write!(family, "  neighbor {peer} activate\n  neighbor {peer} route-reflector-client\n");
     }
     format!(

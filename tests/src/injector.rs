@@ -2,7 +2,9 @@
 //! keeps every message that it gets. It judges nothing, so it can send what no real speaker
 //! would: malformed messages, route types and attributes that nobody knows.
 //!
-//! It has no code in common with Weft's codec.
+//! It has no code in common with Weft's codec. `routes` writes EVPN routes for it.
+
+pub mod routes;
 
 use crate::error::{LabError, Result};
 use crate::netns::Namespace;

@@ -301,11 +301,13 @@ pub fn holdings(namespace: &Namespace) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for row in rows(&namespace.ip("-j -d addr show")?, "devices")? {
         let name = row["ifname"].as_str().unwrap_or_default();
+        let kind = row["linkinfo"]["info_kind"].as_str().unwrap_or("-");
+        // The kernel gives a vxlan device a MAC by chance; on a bridge nobody uses it.
+        let by_chance = kind == "vxlan" && row["master"].is_string();
         all.push(format!(
-            "device {name} {} master {} mac {}",
-            row["linkinfo"]["info_kind"].as_str().unwrap_or("-"),
+            "device {name} {kind} master {} mac {}",
             row["master"].as_str().unwrap_or("-"),
-            row["address"].as_str().unwrap_or_default()
+            row["address"].as_str().filter(|_| !by_chance).unwrap_or_default()
         ));
         for address in row["addr_info"].as_array().into_iter().flatten() {
             all.push(format!(

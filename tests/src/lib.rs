@@ -3,14 +3,17 @@
 //!
 //! `netns`, `ping`, `packet`, `kernel`, `process` and `owner` are the bench; `speaker` starts
 //! Weft or FRR from one configuration; `fabric` is the L2 fabric on devices that the operator
-//! made; `clab` reads a containerlab file and makes the same nodes; `scenario` holds what is
-//! done in them, as functions of the kind of daemon.
+//! made, `routed` fabrics with tenants; `clab` reads a containerlab file and makes the same nodes;
+//! `scenario` holds what is done in them, as functions of the kind of daemon; `figures` takes
+//! their figures; `scale` counts what networks too large for a machine hold.
 
 pub mod bench;
 pub mod clab;
 pub mod demo;
 pub mod error;
 pub mod fabric;
+pub mod figures;
+pub mod flood;
 pub mod fuzz;
 pub mod gobgp;
 pub mod injector;

@@ -296,6 +296,11 @@ impl Speaker {
         self.daemons.iter().map(|daemon| daemon.log_tail(15)).collect()
     }
 
+    /// All that it has said since it was started last, and what is left of before.
+    pub fn whole_log(&self) -> String {
+        self.daemons.iter().map(|daemon| daemon.log_tail(usize::MAX)).collect()
+    }
+
     fn explain(&self, error: LabError) -> LabError {
         LabError::Unexpected(format!("{error}\n{}", self.logs()))
     }

@@ -26,6 +26,10 @@ pub enum ExecCommand {
     ShowBgpEvpnVni { vni: Option<Vni>, json: bool },
     /// `show bgp l2vpn evpn neighbors X advertised-routes|routes|received-routes [json]`
     ShowBgpEvpnNeighborRoutes { peer: IpAddr, table: NeighborTable, json: bool },
+    /// `show bgp rtfilter [unicast] [json]`
+    ShowBgpRtFilter { json: bool },
+    /// `show bgp rtfilter [unicast] neighbors X [json]`
+    ShowBgpRtFilterNeighbor { peer: IpAddr, json: bool },
     /// `show evpn [json]`
     ShowEvpn { json: bool },
     /// `show evpn vni [N|detail] [json]`: `vni` of `None` lists all, at length with `detail`.

@@ -17,7 +17,9 @@ pub enum Mode {
     RouterVrf(String),
     /// `address-family l2vpn evpn`
     Evpn,
-    /// The same of an IP-VRF.
+    /// `address-family rtfilter unicast`
+    RtFilter,
+    /// The same as `Evpn`, of an IP-VRF.
     VrfEvpn,
     /// `address-family ipv4|ipv6 unicast` outside of an IP-VRF, where nothing can be said.
     Unicast,
@@ -47,6 +49,8 @@ pub enum ModeKind {
     /// See `Mode`.
     Evpn,
     /// See `Mode`.
+    RtFilter,
+    /// See `Mode`.
     VrfEvpn,
     /// See `Mode`.
     Unicast,
@@ -71,6 +75,7 @@ impl Mode {
             Self::Configure => ModeKind::Configure,
             Self::Router | Self::RouterVrf(_) => ModeKind::Router,
             Self::Evpn => ModeKind::Evpn,
+            Self::RtFilter => ModeKind::RtFilter,
             Self::VrfEvpn => ModeKind::VrfEvpn,
             Self::Unicast => ModeKind::Unicast,
             Self::VrfIpv4 => ModeKind::VrfIpv4,
@@ -85,11 +90,12 @@ impl Mode {
 
 impl ModeKind {
     /// Every kind.
-    pub const ALL: [ModeKind; 12] = [
+    pub const ALL: [ModeKind; 13] = [
         Self::Exec,
         Self::Configure,
         Self::Router,
         Self::Evpn,
+        Self::RtFilter,
         Self::VrfEvpn,
         Self::Unicast,
         Self::VrfIpv4,
@@ -106,7 +112,7 @@ impl ModeKind {
             Self::Exec => "",
             Self::Configure => "(config)",
             Self::Router => "(config-router)",
-            Self::Evpn | Self::VrfEvpn | Self::Unicast | Self::VrfIpv4 | Self::VrfIpv6 => {
+            Self::Evpn | Self::RtFilter | Self::VrfEvpn | Self::Unicast | Self::VrfIpv4 | Self::VrfIpv6 => {
                 "(config-router-af)"
             }
             Self::Vni => "(config-router-af-vni)",
@@ -141,8 +147,16 @@ impl ModeKind {
                 configure::COMMANDS,
                 configure::evpn::COMMANDS,
                 configure::neighbor_family::COMMANDS,
+                configure::neighbor_family::FILTER_COMMANDS,
                 configure::neighbor_family::EVPN_COMMANDS,
                 configure::foreign::EVPN,
+            ],
+            Self::RtFilter => vec![
+                configure::COMMANDS,
+                configure::neighbor_family::COMMANDS,
+                configure::neighbor_family::DEFAULT_COMMANDS,
+                configure::rt_filter::COMMANDS,
+                configure::foreign::RT_FILTER,
             ],
             Self::VrfEvpn => {
                 vec![
@@ -158,7 +172,9 @@ impl ModeKind {
                 configure::unicast::COMMANDS,
                 configure::unicast::IPV4_COMMANDS,
                 configure::neighbor_family::COMMANDS,
+                configure::neighbor_family::FILTER_COMMANDS,
                 configure::neighbor_family::UNICAST_COMMANDS,
+                configure::neighbor_family::DEFAULT_COMMANDS,
                 configure::foreign::VRF_UNICAST,
             ],
             Self::VrfIpv6 => vec![
@@ -166,7 +182,9 @@ impl ModeKind {
                 configure::unicast::COMMANDS,
                 configure::unicast::IPV6_COMMANDS,
                 configure::neighbor_family::COMMANDS,
+                configure::neighbor_family::FILTER_COMMANDS,
                 configure::neighbor_family::UNICAST_COMMANDS,
+                configure::neighbor_family::DEFAULT_COMMANDS,
                 configure::foreign::VRF_UNICAST,
             ],
             Self::Vni => {

@@ -61,6 +61,16 @@ pub static COMMANDS: &[Command] = &[
             })
         },
     ),
+    Command::exec("show bgp rtfilter [unicast] [json]", |args| {
+        Ok(ExecCommand::ShowBgpRtFilter { json: args.has("json") })
+    }),
+    Command::exec("show bgp rtfilter [unicast] summary [<established|failed>] [json]", |args| {
+        let (family, sessions) = (Some(Family::RtFilter), session_filter(args));
+        Ok(ExecCommand::ShowBgpSummary { family, sessions, json: args.has("json") })
+    }),
+    Command::exec("show bgp rtfilter [unicast] neighbors <A.B.C.D|X:X::X:X>$peer [json]", |args| {
+        Ok(ExecCommand::ShowBgpRtFilterNeighbor { peer: args.need("peer")?, json: args.has("json") })
+    }),
     Command::exec(
         "show [ip] bgp vrf <all|IFNAME$vrf> [<ipv4|ipv6>$afi [unicast]] summary [<established|failed>] [json]",
         |args| {

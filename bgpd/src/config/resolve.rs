@@ -88,6 +88,7 @@ fn inherit(own: &NeighborSettings, group: &NeighborSettings) -> NeighborSettings
         graceful_restart: own.graceful_restart.or(group.graceful_restart),
         domain: own.domain.clone().or_else(|| group.domain.clone()),
         l2vpn_evpn: inherit_family(&own.l2vpn_evpn, &group.l2vpn_evpn),
+        rtfilter: inherit_family(&own.rtfilter, &group.rtfilter),
         ipv4_unicast: inherit_family(&own.ipv4_unicast, &group.ipv4_unicast),
         ipv6_unicast: inherit_family(&own.ipv6_unicast, &group.ipv6_unicast),
     }

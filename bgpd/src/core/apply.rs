@@ -5,7 +5,7 @@ use super::{Core, settings};
 use crate::{
     command::ExecError,
     config::{Bgp, Config},
-    peer::{Administrative, Cease, PeerId, PeerSettings, SessionCommand},
+    peer::{Administrative, Cease, ListenRange, PeerId, PeerOrigin, PeerSettings, SessionCommand},
     policy::Policies,
     rib::{Rib, RibPeer, RibSettings},
     vrf::VrfSettings,
@@ -25,7 +25,7 @@ use weft_fib::FibRequest;
 /// What a configuration asks of each part; making it is the part of applying that can fail.
 struct Plan {
     peers: settings::PeersByKey,
-    ranges: Vec<crate::peer::ListenRange>,
+    ranges: Vec<ListenRange>,
     evpn: EvpnConfig,
     rib: Option<RibSettings>,
     vrfs: BTreeMap<VrfName, VrfSettings>,
@@ -65,12 +65,14 @@ impl Core {
             // with empty tables. Where there was none, there is nothing to say, and nothing may be
             // taken from the kernel that an earlier run has left for us.
             if self.config.bgp.is_some() {
-                let nobody = Config { bgp: None, ..self.config.clone() };
+                // CE neighbours hear it, too: the tables that they are in begin anew.
+                let nobody = Config { bgp: None, bgp_vrfs: BTreeMap::new(), ..self.config.clone() };
                 let farewell = self.plan(&nobody).map_err(|error| ExecError(error.to_string()))?;
                 self.carry_out(nobody, farewell, now);
                 self.settle(now);
             }
             self.rib = Rib::new(plan.rib.clone().unwrap_or_else(no_bgp), now);
+            self.memberships = super::Memberships::default();
         }
         self.carry_out(config, plan, now);
         Ok(())
@@ -79,6 +81,7 @@ impl Core {
     /// The part that cannot fail.
     fn carry_out(&mut self, config: Config, plan: Plan, now: Instant) {
         self.config = config;
+        self.memberships.look_again();
         self.policies = plan.policies;
         let ask = self.rib.set_settings(plan.rib.unwrap_or_else(no_bgp));
         for peer in ask {
@@ -87,7 +90,7 @@ impl Core {
         self.apply_vrfs(plan.vrfs, now);
         if self.sessions_started {
             self.apply_peers(plan.peers);
-            self.sessions.set_listen_ranges(plan.ranges, self.listen_limit());
+            self.apply_listen_ranges(plan.ranges);
         }
         if self.evpn.config().domain != plan.evpn.domain {
             // In another domain everything is advertised to others: first it is taken back.
@@ -117,11 +120,7 @@ impl Core {
     fn apply_peers(&mut self, mut wanted: settings::PeersByKey) {
         for (key, id) in self.peers.configured() {
             match wanted.remove(&key) {
-                None => {
-                    self.sessions.remove(id, Cease::PeerDeconfigured);
-                    self.rib_of_mut(id).remove_peer(id);
-                    self.peers.remove(id);
-                }
+                None => self.forget_peer(id),
                 Some(settings) => self.reconfigure(id, settings),
             }
         }
@@ -130,6 +129,41 @@ impl Core {
             self.peers.insert(id, settings.clone());
             self.sessions.add(id, settings);
             self.command(id, SessionCommand::Start);
+        }
+    }
+
+    fn forget_peer(&mut self, id: PeerId) {
+        self.sessions.remove(id, Cease::PeerDeconfigured);
+        self.rib_of_mut(id).remove_peer(id);
+        self.peers.remove(id);
+    }
+
+    /// Who has called from a listen range is what its range says now, or goes with it.
+    fn apply_listen_ranges(&mut self, ranges: Vec<ListenRange>) {
+        self.sessions.set_listen_ranges(ranges.clone());
+        self.ranges = ranges;
+        let callers = self.peers.iter().filter(|peer| peer.settings.origin != PeerOrigin::Configured);
+        for id in callers.map(|peer| peer.id).collect::<Vec<_>>() {
+            self.apply_caller(id);
+        }
+    }
+
+    /// The same for one of them.
+    pub(super) fn apply_caller(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get(id) else { return };
+        let (vrf, address) = (peer.vrf(), peer.settings.address);
+        let of_range = |range: &&ListenRange| {
+            let name = range.template.vrf.as_ref().map(|binding| &binding.name);
+            name == vrf && range.range.contains(&address)
+        };
+        let range = self.ranges.iter().filter(of_range).max_by_key(|range| range.range.prefix_len());
+        match range.filter(|range| peer.settings.origin == PeerOrigin::Dynamic { range: range.range }) {
+            None => self.forget_peer(id),
+            Some(range) => {
+                let interface = peer.settings.interface.clone();
+                let settings = PeerSettings { interface, ..range.neighbour(address) };
+                self.reconfigure(id, settings);
+            }
         }
     }
 
@@ -151,6 +185,9 @@ impl Core {
     /// Asks a neighbour for all its routes again, if it can be asked.
     pub(super) fn ask_again(&self, id: PeerId, family: Family) {
         let Some(live) = self.peers.get(id).and_then(|peer| peer.live.as_ref()) else { return };
+        if !live.negotiated.families.contains(&family) {
+            return;
+        }
         if !live.negotiated.route_refresh {
             info!(
                 "{}: does not offer route refresh; its routes are judged anew when it sends them",
@@ -187,7 +224,7 @@ impl Core {
             self.command(id, SessionCommand::Reconfigure(Box::new(settings.clone())));
         }
         if let Ok(ranges) = settings::listen_ranges(&self.config, &self.facts, &self.policies) {
-            self.sessions.set_listen_ranges(ranges, self.listen_limit());
+            self.apply_listen_ranges(ranges);
         }
     }
 
@@ -199,21 +236,25 @@ impl Core {
         if self.facts.restarting
             && let Some(bgp) = &self.config.bgp
         {
-            let wait = bgp.graceful_restart.select_defer_time.unwrap_or(super::SELECT_DEFER_SECONDS);
-            let until = now + Duration::from_secs(u64::from(wait));
+            let until = |wait: Option<u16>| {
+                now + Duration::from_secs(u64::from(wait.unwrap_or(super::SELECT_DEFER_SECONDS)))
+            };
+            let wait = bgp.graceful_restart.select_defer_time;
             self.apply_peers(plan.peers);
-            self.rib.start_deferred(self.graceful_neighbours(None), until);
+            self.rib.start_deferred(self.graceful_neighbours(None), until(wait));
             let names: Vec<VrfName> = self.vrfs.keys().cloned().collect();
             for name in names {
                 let neighbours = self.graceful_neighbours(Some(&name));
+                let own = self.config.bgp_vrfs.get(name.as_str());
+                let wait = own.map_or(wait, |bgp| bgp.graceful_restart.select_defer_time);
                 if let Some(vrf) = self.vrfs.get_mut(&name) {
-                    vrf.table.rib_mut().start_deferred(neighbours, until);
+                    vrf.table.rib_mut().start_deferred(neighbours, until(wait));
                 }
             }
         } else {
             self.apply_peers(plan.peers);
         }
-        self.sessions.set_listen_ranges(plan.ranges, self.listen_limit());
+        self.apply_listen_ranges(plan.ranges);
         self.sessions.accept();
     }
 }

@@ -50,6 +50,8 @@ impl Core {
             SessionEvent::NewDynamicPeer { peer, settings } => {
                 info!("{} connected from a listen range", settings.address);
                 self.peers.insert(peer, *settings);
+                // Its range may have changed while it called.
+                self.apply_caller(peer);
             }
             SessionEvent::DynamicPeerGone { peer } => {
                 self.rib_of_mut(peer).remove_peer(peer);
@@ -72,7 +74,7 @@ impl Core {
         if !self.peers.is_live(id, session) {
             return;
         }
-        if reason.retain && self.logs_neighbours() {
+        if reason.retain && self.logs_neighbour(id) {
             info!("{}: its routes are kept for graceful restart", self.name(id));
         }
         let Some(peer) = self.peers.get_mut(id) else { return };

@@ -17,16 +17,21 @@ mod backend;
 mod events;
 mod facts;
 mod handle;
+mod memberships;
 mod peers;
+mod quiet;
 mod restart;
 mod run;
 mod settings;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod vrfs;
 
 pub use backend::Backend;
 pub use facts::read as system_facts;
 pub use handle::{CoreGone, CoreHandle};
+pub use memberships::Memberships;
 pub use peers::{Live, Peer, Peers};
 pub use restart::RunMarker;
 pub use run::{Parts, spawn};
@@ -36,22 +41,22 @@ pub use vrfs::{Vrf, Vrfs};
 use crate::{
     config::Config,
     log::Log,
-    peer::{Cease, PeerId, SessionCommand},
+    peer::{Cease, ListenRange, PeerId, SessionCommand},
     policy::Policies,
     rib::Rib,
     session::Sessions,
 };
 use std::time::{Duration, Instant};
 use weft_evpn::{Evpn, engine::Output};
-use weft_fib::{Fib, FibRequest};
+use weft_fib::{FLUSH_LIMIT, Fib, FibRequest};
 
 /// How long End-of-RIB waits for neighbours after a restart, unless `bgp graceful-restart
 /// select-defer-time` says otherwise. FRR's value.
 const SELECT_DEFER_SECONDS: u16 = 360;
 /// How long the sessions wait for the kernel side's first dump.
 const KERNEL_WAIT: Duration = Duration::from_secs(5);
-/// How long the end waits for the sessions' goodbyes and the kernel's clearing.
-const END_WAIT: Duration = Duration::from_secs(5);
+/// How long the end waits for the kernel's clearing: devices go after entries have had their time.
+const END_WAIT: Duration = FLUSH_LIMIT.saturating_mul(2);
 /// How long the kernel forwards on after the goodbyes, so that the others have other ways before
 /// ours is gone.
 const PARTING: Duration = Duration::from_millis(300);
@@ -66,6 +71,9 @@ pub struct Core {
     evpn: Evpn,
     vrfs: Vrfs,
     policies: Policies,
+    memberships: Memberships,
+    /// Who may call without being configured.
+    ranges: Vec<ListenRange>,
     peers: Peers,
     sessions: Sessions,
     fib: Option<Fib>,
@@ -78,6 +86,7 @@ pub struct Core {
     sessions_started: bool,
     converged: bool,
     started: Instant,
+    quiet: quiet::Quiet,
 }
 
 impl Core {
@@ -99,6 +108,8 @@ impl Core {
             evpn: Evpn::new(),
             vrfs: Vrfs::default(),
             policies: Policies::default(),
+            memberships: Memberships::default(),
+            ranges: Vec::new(),
             peers: Peers::default(),
             sessions,
             fib,
@@ -109,6 +120,7 @@ impl Core {
             sessions_started: false,
             converged: false,
             started: now,
+            quiet: quiet::Quiet::default(),
         }
     }
 
@@ -184,7 +196,7 @@ impl Core {
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let restarts = self.peers.iter().filter_map(|peer| peer.held_down?.until);
-        [self.rib.next_deadline(), self.evpn.next_deadline(), self.kernel_wait]
+        [self.rib.next_deadline(), self.evpn.next_deadline(), self.kernel_wait, self.quiet.next_deadline()]
             .into_iter()
             .flatten()
             .chain(restarts)
@@ -203,6 +215,9 @@ impl Core {
             if vrf.table.next_deadline().is_some_and(|deadline| deadline <= now) {
                 vrf.table.on_deadline(now);
             }
+        }
+        if self.quiet.is_time(now) {
+            give_memory_back();
         }
         if self.kernel_wait.is_some_and(|deadline| deadline <= now) {
             tracing::warn!("the kernel's tables are not read yet; sessions start without them");
@@ -265,11 +280,19 @@ impl Core {
         }
     }
 
-    fn logs_neighbours(&self) -> bool {
-        self.config.bgp.as_ref().is_none_or(|bgp| bgp.log_neighbor_changes)
+    /// `bgp log-neighbor-changes`, likewise.
+    fn logs_neighbour(&self, id: PeerId) -> bool {
+        match self.peers.get(id).and_then(Peer::vrf) {
+            Some(vrf) => self.config.bgp_vrfs.get(vrf.as_str()).is_none_or(|bgp| bgp.log_neighbor_changes),
+            None => self.config.bgp.as_ref().is_none_or(|bgp| bgp.log_neighbor_changes),
+        }
     }
+}
 
-    fn listen_limit(&self) -> usize {
-        self.config.bgp.as_ref().and_then(|bgp| bgp.listen_limit).map_or(100, usize::from)
+/// On a thread of its own, so that the core waits only if it allocates meanwhile.
+fn give_memory_back() {
+    let started = std::thread::Builder::new().name("weft-trim".to_owned()).spawn(crate::heap::trim);
+    if let Err(error) = started {
+        tracing::debug!("free memory stays with the daemon: no thread: {error}");
     }
 }

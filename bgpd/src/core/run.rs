@@ -4,6 +4,7 @@
 use super::{
     Core,
     handle::{CoreHandle, Request, channel},
+    quiet,
 };
 use crate::peer::SessionEvent;
 use std::{io, thread, time::Instant};
@@ -60,11 +61,14 @@ async fn run(parts: Parts, mut requests: mpsc::Receiver<Request>) {
         let deadline = if more { Some(Instant::now()) } else { core.next_deadline() };
         tokio::select! {
             Some(event) = session_events.recv() => {
+                let mut changes = quiet::weight(&event);
                 core.session_event(event, Instant::now());
                 for _ in 1..SHARE {
                     let Ok(event) = session_events.try_recv() else { break };
+                    changes += quiet::weight(&event);
                     core.session_event(event, Instant::now());
                 }
+                core.quiet.count(changes, Instant::now());
             }
             event = fib_event(&mut fib_events) => {
                 let Some(event) = event else {
@@ -72,11 +76,14 @@ async fn run(parts: Parts, mut requests: mpsc::Receiver<Request>) {
                     warn!("the kernel side has ended");
                     continue;
                 };
+                let mut changes = quiet::fib_weight(&event);
                 core.fib_event(event, Instant::now());
                 for _ in 1..SHARE {
                     let Some(event) = fib_events.as_mut().and_then(FibEvents::try_recv) else { break };
+                    changes += quiet::fib_weight(&event);
                     core.fib_event(event, Instant::now());
                 }
+                core.quiet.count(changes, Instant::now());
             }
             Some(request) = requests.recv() => match request {
                 Request::Ask(question) => question(&core, Instant::now()),
@@ -84,6 +91,7 @@ async fn run(parts: Parts, mut requests: mpsc::Receiver<Request>) {
                 Request::Apply(config, reply) => {
                     // Who asked may have gone; the configuration is applied all the same.
                     let _ = reply.send(core.apply(*config, Instant::now()));
+                    core.quiet.count(quiet::MUCH, Instant::now());
                 }
                 Request::Shutdown => break,
             },

@@ -16,6 +16,7 @@ use crate::{
     },
     policy::Policies,
     rib::BestpathSettings,
+    session::DEFAULT_LISTEN_LIMIT,
     wire::Family,
 };
 use std::{
@@ -25,6 +26,10 @@ use std::{
 };
 use weft_evpn::{DomainId, RouteTarget, RouteTargetMatch, Vni, VrfName, engine};
 use weft_fib::{BridgeDomain, FibConfig, Serve, Vrf};
+
+/// The memberships that a neighbour may have without `maximum-prefix`: two route targets for each of 65,533
+/// tenants, and some.
+const MEMBERSHIPS: u32 = 150_000;
 
 /// What the system says, where the configuration leaves something open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +128,8 @@ impl<F> Instance<'_, F> {
             let mut template = self.peer(range.range.addr(), &range.settings)?;
             template.peer_group = Some(range.peer_group);
             template.origin = PeerOrigin::Dynamic { range: range.range };
-            Some(ListenRange { range: range.range, template })
+            let limit = self.bgp.listen_limit.map_or(DEFAULT_LISTEN_LIMIT, usize::from);
+            Some(ListenRange { range: range.range, template, limit })
         })
     }
 
@@ -159,14 +165,18 @@ impl<F> Instance<'_, F> {
         let domain = domain_of(config, settings);
         for (name, lines) in [
             (Family::L2vpnEvpn, &settings.l2vpn_evpn),
+            (Family::RtFilter, &settings.rtfilter),
             (Family::Ipv4Unicast, &settings.ipv4_unicast),
             (Family::Ipv6Unicast, &settings.ipv6_unicast),
         ] {
             // Unicast is a tenant's, EVPN is the underlay's.
-            let offered = (name == Family::L2vpnEvpn) == self.vrf.is_none();
+            let offered = name.is_unicast() == self.vrf.is_some();
             if offered && lines.activate == Some(true) {
                 peer.families.insert(name, family(lines, domain, policies));
             }
+        }
+        if let Some(rtfilter) = peer.families.get_mut(&Family::RtFilter) {
+            as_evpn(rtfilter, &settings.l2vpn_evpn);
         }
         peer.capabilities = CapabilitySwitches {
             fqdn: !settings.suppress_fqdn,
@@ -192,11 +202,7 @@ fn timers(settings: &NeighborSettings) -> Timers {
 fn family(family: &config::NeighborFamily, domain: DomainId, policies: &Policies) -> PeerFamily {
     PeerFamily {
         route_reflector_client: family.route_reflector_client,
-        allowas_in: match family.allowas_in {
-            None => AllowAsIn::default(),
-            Some(config::AllowAsIn::Times(times)) => AllowAsIn::Times(times),
-            Some(config::AllowAsIn::Origin) => AllowAsIn::Origin,
-        },
+        allowas_in: allowas_in(family.allowas_in),
         maximum_prefix: family.maximum_prefix.as_ref().map(|maximum| MaximumPrefix {
             limit: maximum.limit,
             threshold: maximum.threshold.unwrap_or(75),
@@ -215,6 +221,29 @@ fn family(family: &config::NeighborFamily, domain: DomainId, policies: &Policies
         next_hop_self: family.next_hop_self.is_some(),
         own_address: None,
         default_originate: family.default_originate,
+    }
+}
+
+/// Memberships go the ways that the EVPN routes come back by, whether or not it is said a second time: one
+/// that went fewer would leave routes behind. And nobody may ask for so much that the memory goes.
+fn as_evpn(rtfilter: &mut PeerFamily, evpn: &config::NeighborFamily) {
+    rtfilter.route_reflector_client |= evpn.route_reflector_client;
+    if rtfilter.allowas_in == AllowAsIn::default() {
+        rtfilter.allowas_in = allowas_in(evpn.allowas_in);
+    }
+    rtfilter.maximum_prefix.get_or_insert(MaximumPrefix {
+        limit: MEMBERSHIPS,
+        threshold: 75,
+        warning_only: false,
+        restart: None,
+    });
+}
+
+fn allowas_in(configured: Option<config::AllowAsIn>) -> AllowAsIn {
+    match configured {
+        None => AllowAsIn::default(),
+        Some(config::AllowAsIn::Times(times)) => AllowAsIn::Times(times),
+        Some(config::AllowAsIn::Origin) => AllowAsIn::Origin,
     }
 }
 

@@ -32,6 +32,7 @@ impl Core {
         }
         self.evpn_outputs(now);
         self.settle_vrfs(now);
+        self.settle_memberships(now);
         let more_to_send = self.transmit(now);
         // Not before EVPN has heard of every best path, or the kernel side would prune what is
         // still wanted.

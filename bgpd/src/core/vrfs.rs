@@ -4,7 +4,7 @@
 
 use super::Core;
 use crate::{
-    peer::{PeerId, PeerKind, PeerSettings, SessionCommand, VrfBinding},
+    peer::{PeerId, PeerKind, PeerOrigin, PeerSettings, SessionCommand, VrfBinding},
     rib::{PathSource, Rib},
     vrf::{EvpnPath, VrfOutput, VrfSettings, VrfTable},
     wire::Family,
@@ -97,16 +97,17 @@ impl Core {
 
     /// Neighbours in an IP-VRF get the device that they are reached by now.
     fn rebind_peers(&mut self, name: &VrfName) {
-        let Ok(wanted) = self.wanted_peers(&self.config, &self.policies) else { return };
-        for (key, id) in self.peers.configured() {
-            if key.vrf.as_ref() != Some(name) {
+        let is_in =
+            |peer: &&super::Peer| peer.vrf() == Some(name) && peer.settings.origin == PeerOrigin::Configured;
+        let inside: Vec<(PeerId, PeerSettings)> =
+            self.peers.iter().filter(is_in).map(|peer| (peer.id, peer.settings.clone())).collect();
+        for (id, mut settings) in inside {
+            self.bind(&mut settings);
+            let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.settings != settings) else {
                 continue;
-            }
-            let (Some(settings), Some(peer)) = (wanted.get(&key), self.peers.get_mut(id)) else { continue };
-            if peer.settings != *settings {
-                peer.settings = settings.clone();
-                self.command(id, SessionCommand::Reconfigure(Box::new(settings.clone())));
-            }
+            };
+            peer.settings = settings.clone();
+            self.command(id, SessionCommand::Reconfigure(Box::new(settings)));
         }
     }
 

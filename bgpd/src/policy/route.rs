@@ -34,6 +34,7 @@ impl Route {
     pub fn read(family: Family, nlri: &[u8]) -> Self {
         match family {
             Family::L2vpnEvpn => Self::read_evpn(nlri),
+            Family::RtFilter => Self::default(),
             Family::Ipv4Unicast | Family::Ipv6Unicast => {
                 Self { prefix: unicast::parse(family, nlri).ok(), evpn: None }
             }

@@ -96,7 +96,7 @@ impl Rib {
                 }
             };
             if is_ignored(block.family, &key) {
-                tracing::debug!(family = %block.family, peer = %id, "a prefix that nothing is routed by is ignored");
+                tracing::debug!(family = %block.family, peer = %id, "a route that says nothing is ignored");
                 continue;
             }
             let Judged { attributes, refused } = judge.judge(&mut self.shared, nlri);

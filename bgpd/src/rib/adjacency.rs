@@ -75,6 +75,7 @@ impl Rib {
             state.up = true;
             state.slow_until = state.slow_until.filter(|until| *until > now);
         }
+        self.review_memberships();
         for table in &mut self.tables {
             let named =
                 restart.iter().find(|(family, _)| *family == table.family).map(|(_, preserved)| *preserved);
@@ -96,7 +97,7 @@ impl Rib {
                 table.revisit(&mut self.shared, slot);
             }
             if named.is_some() {
-                table.join(&mut self.shared, slot, &mut self.next_group);
+                table.join(&mut self.shared, slot, &mut self.next_group, now);
             }
             let waited_for = named.flatten().is_some() && !selects_late;
             if !waited_for {
@@ -156,6 +157,7 @@ impl Rib {
         if let Some(slot) = self.shared.peers.slot(peer) {
             self.down(slot, None);
             self.shared.peers.remove(slot);
+            self.review_memberships();
         }
         for table in &self.tables {
             self.shared.forgo(peer, table.family);
@@ -169,6 +171,7 @@ impl Rib {
         let slot = self.established(peer)?;
         let Some(state) = self.shared.peers.get_mut(slot) else { return Ok(Vec::new()) };
         let old = std::mem::replace(&mut state.settings, Arc::new(settings.clone()));
+        self.review_memberships();
         let mut ask = Vec::new();
         for at in 0..self.tables.len() {
             let Some(table) = self.tables.get_mut(at) else { continue };

@@ -6,13 +6,17 @@
 use super::{
     Shared,
     attributes::AttributeId,
-    destination::{Best, PeerSlot},
+    decision::{Candidate, select},
+    destination::{Best, Path, PeerSlot},
     export::{GroupKey, Speaker, finish, may_send, outbound, prepared},
     loc_rib::Table,
     octets::NO_OCTETS,
     policy::Verdict,
 };
+use crate::peer::PeerKind;
 use crate::wire::{AttributeSet, Family};
+use hashbrown::HashMap;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// The destination of the default route while some group originates it.
@@ -28,6 +32,7 @@ fn default_key(family: Family) -> &'static [u8] {
     match family {
         Family::Ipv4Unicast => &[0; 5],
         Family::Ipv6Unicast => &[0; 17],
+        Family::RtFilter => &[0; 13],
         Family::L2vpnEvpn => &[],
     }
 }
@@ -195,6 +200,57 @@ impl Table {
         }
     }
 
+    /// Whose path the members of a subgroup are told of: the best one. Of memberships an iBGP peer that is
+    /// no client is told a client's where the best one is such a peer's (RFC 4684 §3.2 ii): it
+    /// must know of our clients, and knows of the other itself.
+    fn told_path(&self, shared: &Shared, key: &GroupKey, id: u32) -> Option<Best> {
+        let best = self.routes.best(id);
+        if self.family != Family::RtFilter || key.client || key.kind != PeerKind::Internal {
+            return best;
+        }
+        let client = |source| match shared.origin(self.family, source, NO_OCTETS).from {
+            super::Origination::Internal { client, .. } => Some(client),
+            _ => None,
+        };
+        if client(best?.source) != Some(false) {
+            return best;
+        }
+        let paths: SmallVec<[&Path; 4]> = self
+            .routes
+            .paths(id)
+            .filter(|path| path.eligible() && client(path.source) == Some(true))
+            .collect();
+        let candidates: SmallVec<[Candidate<'_>; 4]> =
+            paths.iter().map(|path| self.candidate(shared, id, path)).collect();
+        let chosen = select(&candidates, &shared.settings.bestpath).and_then(|at| paths.get(at));
+        chosen.map_or(best, |path| {
+            let Path { source, path_id, attributes, rest, .. } = **path;
+            Some(Best { source, path_id, attributes, rest })
+        })
+    }
+
+    /// Who, if a member, is not told of a destination that the others hold, because it is the source.
+    pub(super) fn untold(&self, shared: &Shared, key: &GroupKey, id: u32) -> PeerSlot {
+        if key.returns_to_source() || self.originates_default(key, id) {
+            return PeerSlot::NONE;
+        }
+        match self.family {
+            Family::RtFilter => self.told_path(shared, key, id).map_or(PeerSlot::NONE, |told| told.source),
+            _ => self.routes.last_source(id),
+        }
+    }
+
+    /// `told_path` of each of these where it may be another than the best one; else nothing.
+    pub(super) fn reflected(&self, shared: &Shared, at: usize, ids: &[u32]) -> HashMap<u32, Best> {
+        match self.subgroup(at) {
+            Some(subgroup) if self.family == Family::RtFilter => {
+                let told = |&id: &u32| Some((id, self.told_path(shared, &subgroup.key, id)?));
+                ids.iter().filter_map(told).collect()
+            }
+            _ => HashMap::new(),
+        }
+    }
+
     /// The attributes with which the members of a subgroup are told of a destination; for
     /// shows, so nothing is interned.
     pub(super) fn advertised_attributes(
@@ -207,7 +263,7 @@ impl Table {
         if self.originates_default(key, id) {
             return Some(outbound(&speaker, key, super::Origination::Local, &Arc::default()));
         }
-        let best = self.routes.best(id)?;
+        let best = self.told_path(shared, key, id)?;
         let origin = shared.origin(self.family, best.source, best.rest);
         let set = shared.attributes.get(best.attributes);
         if !may_send(&speaker, key, origin, set) {

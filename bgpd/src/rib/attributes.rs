@@ -23,6 +23,13 @@ impl AttributeId {
 struct Entry {
     set: Option<Arc<AttributeSet>>,
     references: u32,
+    /// Of the set, so that a growing index need not look at all sets again.
+    hash: u32,
+}
+
+/// A hash in the form that the index wants: its upper and lower bits tell entries apart.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The sets in use.
@@ -46,18 +53,20 @@ impl AttributeInterner {
 
     /// The id of an equal set, with one more reference.
     pub(super) fn intern(&mut self, set: &Arc<AttributeSet>) -> AttributeId {
-        let hash = self.hasher.hash_one(&**set);
+        let hash = self.hasher.hash_one(&**set) as u32;
         let entries = &self.entries;
         let equal = |&id: &u32| {
-            entries.get(id).set.as_ref().is_some_and(|other| Arc::ptr_eq(other, set) || **other == **set)
+            let entry = entries.get(id);
+            let same = |other: &Arc<AttributeSet>| Arc::ptr_eq(other, set) || **other == **set;
+            entry.hash == hash && entry.set.as_ref().is_some_and(same)
         };
-        if let Some(&id) = self.index.find(hash, equal) {
+        if let Some(&id) = self.index.find(spread(hash), equal) {
             self.retain(AttributeId(id));
             return AttributeId(id);
         }
-        let id = self.entries.insert(Entry { set: Some(Arc::clone(set)), references: 1 });
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.index.insert_unique(hash, id, |&id| stored_hash(entries, hasher, id));
+        let id = self.entries.insert(Entry { set: Some(Arc::clone(set)), references: 1, hash });
+        let entries = &self.entries;
+        self.index.insert_unique(spread(hash), id, |&id| spread(entries.get(id).hash));
         AttributeId(id)
     }
 
@@ -74,16 +83,13 @@ impl AttributeInterner {
         if entry.references > 0 {
             return;
         }
-        if let Some(set) = &entry.set {
-            let hash = self.hasher.hash_one(&**set);
-            if let Ok(found) = self.index.find_entry(hash, |&other| other == id.0) {
-                found.remove();
-            }
+        if let Ok(found) = self.index.find_entry(spread(entry.hash), |&other| other == id.0) {
+            found.remove();
         }
         self.entries.remove(id.0);
-        let (entries, hasher) = (&self.entries, &self.hasher);
+        let entries = &self.entries;
         if self.index.capacity() > 64 && self.index.len() < self.index.capacity() / 4 {
-            self.index.shrink_to(self.index.len() * 2, |&id| stored_hash(entries, hasher, id));
+            self.index.shrink_to(self.index.len() * 2, |&id| spread(entries.get(id).hash));
         }
     }
 
@@ -101,12 +107,8 @@ impl AttributeInterner {
     pub(super) fn bytes(&self) -> usize {
         let sets: usize =
             self.index.iter().filter_map(|&id| self.entries.get(id).set.as_deref()).map(set_bytes).sum();
-        self.entries.bytes() + self.index.capacity() * 5 + sets
+        self.entries.bytes() + self.index.allocation_size() + sets
     }
-}
-
-fn stored_hash(entries: &Slab<Entry, 8>, hasher: &RandomState, id: u32) -> u64 {
-    entries.get(id).set.as_deref().map_or(0, |set| hasher.hash_one(set))
 }
 
 /// What one set costs on the heap.

@@ -52,17 +52,22 @@ impl Change {
 
 /// Prefixes of an IP-VRF are not looked for by route targets: they have been imported.
 pub(super) fn indexed(family: Family, import: bool) -> bool {
-    import && !family.is_unicast()
+    import && family == Family::L2vpnEvpn
+}
+
+/// Nobody imports memberships.
+pub(super) fn noted(family: Family, import: bool) -> bool {
+    import && family != Family::RtFilter
 }
 
 impl Table {
     /// Begins or ends to note changes and to index route targets.
     pub(super) fn set_import(&mut self, shared: &mut Shared, import: bool) {
-        if import == self.changes.is_some() {
+        if noted(self.family, import) == self.changes.is_some() {
             return;
         }
         if !import {
-            self.rt_index = None;
+            self.rt_index.take_if(|_| self.constrain.is_none());
             // Tombstones may have waited for EVPN only.
             for id in self.changes.take().iter().flat_map(IdSet::iter) {
                 self.try_free(shared, id);
@@ -70,6 +75,14 @@ impl Table {
             return;
         }
         if indexed(self.family, import) {
+            self.index_targets(shared);
+        }
+        self.changes = Some(IdSet::default());
+    }
+
+    /// Begins to index route targets, if it is not done already.
+    pub(super) fn index_targets(&mut self, shared: &Shared) {
+        if self.rt_index.is_none() {
             let mut index = RtIndex::default();
             for id in self.routes.occupied().iter() {
                 if let Some(best) = self.routes.best(id) {
@@ -78,7 +91,6 @@ impl Table {
             }
             self.rt_index = Some(index);
         }
-        self.changes = Some(IdSet::default());
     }
 
     /// A path for those who import.

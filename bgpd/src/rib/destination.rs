@@ -140,6 +140,26 @@ impl Path {
     pub(super) fn is(&self, source: PeerSlot, path_id: u32) -> bool {
         self.exists() && self.source == source && self.path_id == path_id
     }
+
+    /// Of the first path: true if a path of this source and identifier will be the only one.
+    pub(super) fn makes_room_for(&self, source: PeerSlot, path_id: u32) -> bool {
+        !self.exists() || self.next == NO_PATH && self.is(source, path_id)
+    }
+
+    /// Of the first path: the best one.
+    pub(super) fn best(&self) -> Option<Best> {
+        (self.exists() && self.flags.has(PathFlags::BEST)).then_some(Best {
+            source: self.source,
+            path_id: self.path_id,
+            attributes: self.attributes,
+            rest: self.rest,
+        })
+    }
+
+    /// Of the first path: whose path the best one is, or was when this became a tombstone.
+    pub(super) fn last_source(&self) -> PeerSlot {
+        if self.exists() && !self.flags.has(PathFlags::BEST) { PeerSlot::NONE } else { self.source }
+    }
 }
 
 /// Octets of a tail that need no box.
@@ -161,6 +181,8 @@ fn head_length(family: Family) -> usize {
         Family::L2vpnEvpn => 14,
         Family::Ipv4Unicast => 0,
         Family::Ipv6Unicast => 6,
+        // The origin AS.
+        Family::RtFilter => 4,
     }
 }
 
@@ -339,10 +361,17 @@ impl DestinationTable {
 
     /// The whole key.
     pub(super) fn key(&self, id: u32) -> NlriKey {
-        let entry = self.entries.get(id);
-        let mut key = NlriKey::from_slice(&self.heads.get(entry.head).octets);
-        key.extend_from_slice(Self::tail(&self.long_tails, entry));
+        let mut key = NlriKey::new();
+        self.read_key(id, &mut key);
         key
+    }
+
+    /// The same into memory that is used again.
+    pub(super) fn read_key(&self, id: u32, key: &mut NlriKey) {
+        let entry = self.entries.get(id);
+        key.clear();
+        key.extend_from_slice(&self.heads.get(entry.head).octets);
+        key.extend_from_slice(Self::tail(&self.long_tails, entry));
     }
 
     /// The shared front of the key: its id and its octets.
@@ -428,6 +457,8 @@ impl DestinationTable {
             self.paths -= 1;
             if entry.path.next == NO_PATH {
                 let gone = Path { rest: NO_OCTETS, ..entry.path };
+                // Of a path that was not the best, nobody was told.
+                entry.path.source = entry.path.last_source();
                 entry.path.attributes = AttributeId::NONE;
                 entry.path.flags = PathFlags::default();
                 return Some(gone);
@@ -475,19 +506,12 @@ impl DestinationTable {
 
     /// The best path.
     pub(super) fn best(&self, id: u32) -> Option<Best> {
-        let first = self.first(id);
-        (first.exists() && first.flags.has(PathFlags::BEST)).then_some(Best {
-            source: first.source,
-            path_id: first.path_id,
-            attributes: first.attributes,
-            rest: first.rest,
-        })
+        self.first(id).best()
     }
 
     /// Whose path the best one is, or was when the destination became a tombstone.
     pub(super) fn last_source(&self, id: u32) -> PeerSlot {
-        let first = self.first(id);
-        if first.exists() && !first.flags.has(PathFlags::BEST) { PeerSlot::NONE } else { first.source }
+        self.first(id).last_source()
     }
 
     /// Destinations, tombstones among them.
@@ -500,24 +524,25 @@ impl DestinationTable {
         self.paths
     }
 
-    /// Octets allocated.
+    /// Octets of destinations and paths.
     pub(super) fn bytes(&self) -> usize {
         let tails: usize = if self.long_tails.len() == 0 {
             0
         } else {
             self.long_tails.len() as usize * 32 + self.long_tails.bytes()
         };
-        self.entries.bytes()
-            + tails
-            + self.further.bytes()
-            + self.heads.bytes()
+        self.entries.bytes() + tails + self.further.bytes() + self.occupied.bytes()
+    }
+
+    /// Octets of the index by key: the fronts of keys, and the tables of what begins with each.
+    pub(super) fn key_bytes(&self) -> usize {
+        self.heads.bytes()
             + self.heads_by_octets.allocation_size()
             + self
                 .heads_by_octets
                 .iter()
                 .map(|&id| self.heads.get(id).routes.allocation_size())
                 .sum::<usize>()
-            + self.occupied.bytes()
     }
 }
 
@@ -579,8 +604,13 @@ mod tests {
             assert!(table.take_path(id, PeerSlot(source), path_id).is_none());
         }
         assert!(table.has_one_path(id));
+        table.set_best(id, Some(0));
         assert!(table.take_path(id, PeerSlot(3), 0).is_some());
         assert_eq!((table.paths(id).count(), table.last_source(id)), (0, PeerSlot(3)));
+        // A path that was never the best leaves nobody's tombstone.
+        table.put_path(id, path(2, 0));
+        assert!(table.take_path(id, PeerSlot(2), 0).is_some());
+        assert_eq!((table.paths(id).count(), table.last_source(id)), (0, PeerSlot::NONE));
         assert_eq!((table.further.len(), table.path_count()), (0, 0));
     }
 }

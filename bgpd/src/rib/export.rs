@@ -49,8 +49,10 @@ pub struct GroupKey {
     pub policy: Option<PolicyRef>,
     /// Routes of this domain alone are sent.
     pub domain: DomainId,
-    /// A default route of ours is sent.
+    /// A default route of ours is sent; in `RtFilter` the default membership.
     pub default_originate: bool,
+    /// The peer says which of the routes it asks for (RFC 4684).
+    pub constrained: bool,
     /// What stands in the next hop.
     pub next_hop: NextHopRule,
 }
@@ -73,7 +75,7 @@ impl GroupKey {
             enhanced_refresh: _,
             restarting: _,
             stale_path_time: _,
-            families: _,
+            families,
         } = peer;
         let RibPeerFamily {
             family,
@@ -112,9 +114,17 @@ impl GroupKey {
             policy_out: *policy_out,
             policy: policy_export.clone(),
             domain: *domain,
-            default_originate: *default_originate && *policy_out && family.is_unicast(),
+            default_originate: *default_originate && *policy_out && *family != Family::L2vpnEvpn,
+            constrained: *family == Family::L2vpnEvpn
+                && families.iter().any(|row| row.family == Family::RtFilter),
             next_hop: *next_hop,
         }
+    }
+
+    /// A peer is told of its own routes, too: memberships, to clients. It would take one with its
+    /// own ORIGINATOR_ID for a loop, so ours stands there (RFC 4684 §3.2 i).
+    pub(super) fn returns_to_source(&self) -> bool {
+        self.family == Family::RtFilter && self.client
     }
 
     /// What the encoder must know.
@@ -158,6 +168,8 @@ pub struct Origin {
 /// What of ours the rules need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Speaker {
+    /// Our BGP identifier.
+    pub router_id: Ipv4Addr,
     /// CLUSTER_ID.
     pub cluster_id: Ipv4Addr,
     /// The LOCAL_PREF of routes without one.
@@ -180,7 +192,10 @@ pub fn may_send(speaker: &Speaker, key: &GroupKey, origin: Origin, attributes: &
             .iter()
             .any(|&community| matches!(community, NO_EXPORT | NO_EXPORT_SUBCONFED)),
         PeerKind::Internal => match origin.from {
-            Origination::Internal { client, .. } if client && key.client => speaker.client_to_client,
+            // What a client asks for the others must know, or we could not pass it on to anybody.
+            Origination::Internal { client, .. } if client && key.client => {
+                speaker.client_to_client || key.family == Family::RtFilter
+            }
             Origination::Internal { client, .. } => client || key.client,
             Origination::Local | Origination::External | Origination::Import => true,
         },
@@ -224,6 +239,9 @@ pub(super) fn prepared(
     match key.kind {
         PeerKind::Internal => {
             if let Origination::Internal { router_id, .. } = from {
+                if key.returns_to_source() {
+                    set.originator_id = Some(speaker.router_id);
+                }
                 set.originator_id.get_or_insert(router_id);
                 set.cluster_list.insert(0, speaker.cluster_id);
             } else {

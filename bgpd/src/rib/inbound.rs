@@ -11,7 +11,7 @@ use super::{
     policy::{PolicyRef, Verdict},
 };
 use crate::peer::{AllowAsIn, PeerKind};
-use crate::wire::{AttributeSet, Family, NlriBlock, unicast};
+use crate::wire::{AttributeSet, Family, NlriBlock, membership, unicast};
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 /// An address that no neighbour can be reached by, or one of our own.
@@ -77,13 +77,20 @@ pub(super) fn inbound<'a>(
     Cow::Owned(Arc::new(own))
 }
 
-/// True for a key that no packet is routed by: RFC 4271 §6.3 has such a prefix ignored.
+/// True for a key that no packet is routed by: RFC 4271 §6.3 has such a prefix ignored; and for a
+/// membership that says nothing (RFC 4684 §4).
 pub(super) fn is_ignored(family: Family, key: &[u8]) -> bool {
-    family.is_unicast()
-        && unicast::prefix_of(key).is_some_and(|prefix| match prefix.network() {
+    let unicast = || {
+        unicast::prefix_of(key).is_some_and(|prefix| match prefix.network() {
             IpAddr::V4(address) => address.is_multicast(),
             IpAddr::V6(address) => address.is_multicast() || address.is_unicast_link_local(),
         })
+    };
+    match family {
+        Family::L2vpnEvpn => false,
+        Family::Ipv4Unicast | Family::Ipv6Unicast => unicast(),
+        Family::RtFilter => membership::is_meaningless(key),
+    }
 }
 
 /// What the import policy says of routes with one set of attributes, asked as seldom as it

@@ -56,7 +56,7 @@ fn head_order(family: Family, head: &[u8]) -> (&[u8], &[u8], &[u8]) {
             head.get(9..).unwrap_or_default(),
         ),
         // Keys are address and length, and so already in the order of prefixes.
-        Family::Ipv4Unicast | Family::Ipv6Unicast => (head, &[], &[]),
+        Family::Ipv4Unicast | Family::Ipv6Unicast | Family::RtFilter => (head, &[], &[]),
     }
 }
 

@@ -7,7 +7,8 @@ use super::{
     PathSource, Shared,
     advertise::DefaultRoute,
     attributes::AttributeId,
-    changes::indexed,
+    changes::{indexed, noted},
+    constrain::Constrain,
     decision::{Candidate, select},
     destination::{Best, DestinationTable, Path, PathFlags, PeerSlot},
     export::{Origin, Origination},
@@ -22,7 +23,7 @@ use super::{
 use crate::peer::PeerKind;
 use crate::wire::Family;
 use smallvec::SmallVec;
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 /// The route type of MAC/IP routes, whose selection has rules of its own.
 const MAC_IP: u8 = 2;
@@ -30,8 +31,14 @@ const MAC_IP: u8 = 2;
 /// How a destination looked before something was done to it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Before {
-    best: Option<Best>,
-    source: PeerSlot,
+    pub(super) best: Option<Best>,
+    pub(super) source: PeerSlot,
+}
+
+impl Before {
+    fn of(first: &Path) -> Self {
+        Self { best: first.best(), source: first.last_source() }
+    }
 }
 
 /// A path as it comes in.
@@ -63,6 +70,10 @@ pub(super) struct Table {
     pub(super) changes: Option<IdSet>,
     pub(super) changes_cursor: u32,
     pub(super) rt_index: Option<RtIndex>,
+    /// While a neighbour says which of the routes it asks for.
+    pub(super) constrain: Option<Box<Constrain>>,
+    /// Of `RtFilter` alone: neighbours whose paths have changed.
+    pub(super) touched: Option<BTreeSet<PeerSlot>>,
     /// Grows with each change of a best path: FRR's table version.
     pub(super) version: u64,
     /// Destinations with a best path.
@@ -77,16 +88,18 @@ impl Table {
             routes: DestinationTable::new(family),
             subgroups: Vec::new(),
             default_route: None,
-            changes: settings.import.then(IdSet::default),
+            changes: noted(family, settings.import).then(IdSet::default),
             changes_cursor: 0,
             rt_index: indexed(family, settings.import).then(RtIndex::default),
+            constrain: None,
+            touched: (family == Family::RtFilter).then(BTreeSet::new),
             version: 0,
             best_count: 0,
         }
     }
 
     pub(super) fn before(&self, id: u32) -> Before {
-        Before { best: self.routes.best(id), source: self.routes.last_source(id) }
+        Before::of(self.routes.first(id))
     }
 
     /// Adds or replaces a path. True if the source had no such path before.
@@ -95,7 +108,12 @@ impl Table {
         let refused = arrival.refused | self.no_way(shared, source, attributes);
         let id = self.routes.find_or_insert(arrival.key);
         let rest = shared.rests.intern(arrival.rest);
-        let old = self.routes.find_path(id, source, path_id).copied();
+        let first = *self.routes.first(id);
+        let alone = first.makes_room_for(source, path_id);
+        let old = match alone {
+            true => first.exists().then_some(first),
+            false => self.routes.find_path(id, source, path_id).copied(),
+        };
         shared.keep_original(self.place, source, (id, path_id), arrival.original);
         if let Some(old) = old
             && (old.attributes, old.rest) == (attributes, rest)
@@ -104,10 +122,14 @@ impl Table {
             self.judge(shared, id, source, path_id, refused, PathFlags::STALE | PathFlags::REFRESHING);
             return false;
         }
-        let before = self.before(id);
+        let before = Before::of(&first);
+        self.touch(source);
         shared.attributes.retain(attributes);
         let mut path = Path::new(source, path_id, attributes, rest);
         (path.since, path.flags) = (now, PathFlags(refused));
+        if alone && refused == 0 {
+            path.flags.set(PathFlags::BEST);
+        }
         let replaced = self.routes.put_path(id, path);
         if let Some(peer) = shared.peers.table_mut(source, self.place) {
             peer.routes.insert(id);
@@ -115,7 +137,11 @@ impl Table {
             peer.accepted += u32::from(refused == 0);
             peer.accepted -= u32::from(old.is_some_and(|old| old.eligible()));
         }
-        self.reselect(shared, id, before);
+        // Of one path there is nothing to select.
+        match alone {
+            true => self.selected(shared, id, before, path.best()),
+            false => self.reselect(shared, id, before),
+        }
         if replaced.exists() {
             shared.attributes.release(replaced.attributes);
         }
@@ -152,6 +178,7 @@ impl Table {
                 peer.accepted += u32::from(was != 0 && is == 0);
                 peer.accepted -= u32::from(was == 0 && is != 0);
             }
+            self.touch(source);
             self.reselect(shared, id, before);
         }
     }
@@ -177,6 +204,7 @@ impl Table {
             }
         });
         let Some(old) = old else { return };
+        self.touch(path.source);
         shared.attributes.retain(attributes);
         if let Some(peer) = shared.peers.table_mut(path.source, self.place) {
             peer.accepted += u32::from(refused == 0);
@@ -196,6 +224,7 @@ impl Table {
     pub(super) fn remove_path(&mut self, shared: &mut Shared, id: u32, source: PeerSlot, path_id: u32) {
         let before = self.before(id);
         let Some(gone) = self.routes.take_path(id, source, path_id) else { return };
+        self.touch(source);
         shared.keep_original(self.place, source, (id, path_id), None);
         let others = self.routes.paths(id).any(|path| path.source == source);
         if let Some(peer) = shared.peers.table_mut(source, self.place) {
@@ -211,6 +240,13 @@ impl Table {
             shared.rests.release(gone.rest);
         }
         self.try_free(shared, id);
+    }
+
+    /// What a neighbour asks for may be something else now.
+    fn touch(&mut self, source: PeerSlot) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(source);
+        }
     }
 
     /// Takes out those of a peer's paths that have one of these flags (0: all).
@@ -263,26 +299,31 @@ impl Table {
 
     /// Runs the decision (RFC 4271 §9.1.2) and tells those who must hear of a change.
     pub(super) fn reselect(&mut self, shared: &Shared, id: u32, before: Before) {
-        let best = if self.routes.has_one_path(id) {
-            self.routes.first(id).eligible().then_some(0)
-        } else {
-            self.select(shared, id)
-        };
-        self.routes.set_best(id, best);
+        if self.routes.first(id).exists() {
+            let best = match self.routes.has_one_path(id) {
+                true => self.routes.first(id).eligible().then_some(0),
+                false => self.select(shared, id),
+            };
+            self.routes.set_best(id, best);
+        }
+        self.selected(shared, id, before, self.routes.best(id));
+    }
+
+    /// The decision has been made: those who must hear of it are told.
+    fn selected(&mut self, shared: &Shared, id: u32, before: Before, after: Option<Best>) {
         // With `maximum-paths`, others than the best count, too.
         if self.family.is_unicast()
             && let Some(changes) = &mut self.changes
         {
             changes.insert(id);
         }
-        let after = self.routes.best(id);
         if before.best != after {
             self.best_changed(shared, id, before, after);
-        } else if self.family.is_unicast()
-            && let Some(changes) = &mut self.changes
-        {
-            // A path beside the best one may count, too (`maximum-paths`).
-            changes.insert(id);
+        } else if self.family == Family::RtFilter {
+            // A client's path may be told in place of the best one (`told_path`).
+            for subgroup in self.subgroups.iter_mut().flatten() {
+                subgroup.pending.insert(id);
+            }
         }
     }
 
@@ -337,10 +378,12 @@ impl Table {
         // the one last sent, the new source may hold what was sent, and the old one does not.
         let other_source = before.source != self.routes.last_source(id);
         for subgroup in self.subgroups.iter_mut().flatten() {
-            subgroup.pending.insert(id);
-            if other_source && subgroup.sent.contains(id) {
-                subgroup.moved.insert(id);
+            if subgroup.constraint.is_none() {
+                subgroup.look_again(id, other_source);
             }
+        }
+        if self.constrain.is_some() {
+            self.tell_constrained(shared, id, before, after);
         }
     }
 

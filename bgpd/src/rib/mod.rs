@@ -14,6 +14,8 @@
 //! bounded by the number of destinations however slow a reader is, and a route that changes
 //! a hundred times meanwhile is sent once.
 //!
+//! EVPN routes go to a peer that says what it asks for as far as it asks (`constrain`).
+//!
 //! What others know beside neighbours' routes comes in by `import`; `policy` is the hook for
 //! route maps, in and out; a route of one domain goes to the peers of that domain alone.
 //!
@@ -30,6 +32,7 @@ mod adjacency;
 mod advertise;
 mod attributes;
 mod changes;
+mod constrain;
 mod decision;
 mod destination;
 mod export;
@@ -54,6 +57,7 @@ mod view;
 
 pub use adj_in::{ClearIn, UpdateVerdict};
 pub use changes::{BestPath, Change};
+pub use constrain::ConstraintView;
 pub use decision::{BestpathSettings, Candidate, LOCAL_WEIGHT, Reason, compare, reason, select};
 pub use destination::PathSource;
 pub use export::{GroupKey, Origin, Origination, Speaker, may_send, outbound};

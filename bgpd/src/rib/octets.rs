@@ -99,9 +99,13 @@ impl OctetInterner {
         self.entries.len()
     }
 
-    /// Octets allocated; strings beyond 16 octets are not counted.
+    /// Octets allocated.
     pub(super) fn bytes(&self) -> usize {
-        self.entries.bytes() + self.index.capacity() * 5
+        let octets = |&id: &u32| {
+            let octets = &self.entries.get(id).octets;
+            if octets.spilled() { octets.capacity() } else { 0 }
+        };
+        self.entries.bytes() + self.index.allocation_size() + self.index.iter().map(octets).sum::<usize>()
     }
 }
 

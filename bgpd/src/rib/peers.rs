@@ -111,7 +111,10 @@ impl RibPeer {
     /// `bgp ebgp-requires-policy`: with it eBGP exchanges routes only in directions that have a
     /// policy (RFC 8212).
     pub fn new(settings: &PeerSettings, negotiated: &Negotiated, ebgp_requires_policy: bool) -> Self {
-        let allowed = negotiated.kind == PeerKind::Internal || !ebgp_requires_policy;
+        let allowed = |family| {
+            // What a membership lets through, the policies of EVPN judge.
+            family == Family::RtFilter || negotiated.kind == PeerKind::Internal || !ebgp_requires_policy
+        };
         let restart = negotiated.graceful_restart.as_ref();
         let families = negotiated
             .families
@@ -119,8 +122,8 @@ impl RibPeer {
             .map(|&family| (family, settings.families.get(&family).cloned().unwrap_or_default()))
             .map(|(family, configured)| RibPeerFamily {
                 family,
-                policy_in: allowed || configured.policy_import.is_some(),
-                policy_out: allowed || configured.policy_export.is_some(),
+                policy_in: allowed(family) || configured.policy_import.is_some(),
+                policy_out: allowed(family) || configured.policy_export.is_some(),
                 policy_import: configured.policy_import.clone(),
                 policy_export: configured.policy_export.clone(),
                 domain: configured.domain,
@@ -155,12 +158,14 @@ impl RibPeer {
     }
 }
 
-/// RFC 4271 §5.1.3; EVPN keeps the VTEP across the border (RFC 8365 §5.1.3).
+/// RFC 4684 §3.2 for memberships; RFC 4271 §5.1.3; EVPN keeps the VTEP across the border (RFC 8365 §5.1.3).
 fn next_hop_rule(family: Family, configured: &PeerFamily, negotiated: &Negotiated) -> NextHopRule {
     let own = configured.own_address.unwrap_or(negotiated.endpoints.local.ip().to_canonical());
-    match (configured.next_hop_self, family.is_unicast()) {
+    let own_beyond = negotiated.kind == PeerKind::External
+        || (family == Family::RtFilter && configured.route_reflector_client);
+    match (configured.next_hop_self, family != Family::L2vpnEvpn) {
         (true, _) => NextHopRule::Own(own),
-        (false, true) if negotiated.kind == PeerKind::External => NextHopRule::Own(own),
+        (false, true) if own_beyond => NextHopRule::Own(own),
         (false, true) => NextHopRule::OwnIfNone(own),
         (false, false) => NextHopRule::Unchanged,
     }
@@ -205,6 +210,8 @@ pub(super) struct Peer {
     pub(super) blocked: Option<Instant>,
     /// What its session did not take.
     pub(super) held: VecDeque<Bytes>,
+    /// It is asked for everything, on behalf of others (`constrain`).
+    pub(super) asks_all: bool,
     /// It was too slow for its update group: it stays alone until then.
     pub(super) slow_until: Option<Instant>,
 }
@@ -218,6 +225,7 @@ impl Peer {
             tables: FAMILIES.iter().map(|_| PeerTable::default()).collect(),
             blocked: None,
             held: VecDeque::new(),
+            asks_all: false,
             slow_until: None,
         }
     }

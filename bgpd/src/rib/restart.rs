@@ -19,6 +19,7 @@
 use super::{
     Rib, RibError, Shared,
     destination::{PathFlags, PeerSlot},
+    loc_rib::Table,
     place,
 };
 use crate::peer::PeerId;
@@ -30,9 +31,17 @@ use std::{collections::BTreeSet, time::Instant};
 pub(super) struct Deferral {
     until: Instant,
     awaited: BTreeSet<(PeerId, Family)>,
+    /// That of memberships, too.
+    memberships: bool,
 }
 
 impl Shared {
+    /// Our End-of-RIB for the family is deferred. The others send their EVPN routes when they have our
+    /// memberships, so that of `RtFilter` waits for theirs alone.
+    pub(super) fn defers(&self, family: Family) -> bool {
+        self.deferral.as_ref().is_some_and(|deferral| family != Family::RtFilter || deferral.memberships)
+    }
+
     /// This neighbour's End-of-RIB is not waited for (any longer).
     pub(super) fn forgo(&mut self, peer: PeerId, family: Family) {
         if let Some(deferral) = &mut self.deferral {
@@ -41,11 +50,24 @@ impl Shared {
     }
 }
 
+impl Table {
+    /// The End-of-RIB comes after all that has been selected until now.
+    fn end_deferral(&mut self) {
+        for subgroup in self.subgroups.iter_mut().flatten() {
+            if let Some(dump) = &mut subgroup.dump {
+                dump.passed = false;
+                subgroup.cursor = 0;
+            }
+        }
+    }
+}
+
 impl Rib {
     /// We have restarted: defers our End-of-RIB until all these neighbours have sent theirs, or
     /// until this time. Without neighbours nothing is deferred.
     pub fn start_deferred(&mut self, awaited: impl IntoIterator<Item = (PeerId, Family)>, until: Instant) {
-        self.shared.deferral = Some(Deferral { until, awaited: awaited.into_iter().collect() });
+        self.shared.deferral =
+            Some(Deferral { until, awaited: awaited.into_iter().collect(), memberships: true });
         self.end_deferral_if_complete();
     }
 
@@ -68,6 +90,9 @@ impl Rib {
         if state.stale_until.take().is_some() {
             table.sweep(&mut self.shared, slot, PathFlags::STALE);
         }
+        if let Some(touched) = &mut table.touched {
+            touched.insert(slot);
+        }
         self.shared.forgo(peer, family);
         self.end_deferral_if_complete();
         Ok(())
@@ -77,19 +102,20 @@ impl Rib {
         if self.shared.deferral.as_ref().is_some_and(|deferral| deferral.awaited.is_empty()) {
             self.end_deferral();
         }
+        if let Some(deferral) = &mut self.shared.deferral
+            && deferral.memberships
+            && !deferral.awaited.iter().any(|(_, family)| *family == Family::RtFilter)
+        {
+            deferral.memberships = false;
+            if let Some(table) = self.tables.get_mut(place(Family::RtFilter)) {
+                table.end_deferral();
+            }
+        }
     }
 
     fn end_deferral(&mut self) {
         self.shared.deferral = None;
-        for table in &mut self.tables {
-            // The End-of-RIB comes after all that has been selected until now.
-            for subgroup in table.subgroups.iter_mut().flatten() {
-                if let Some(dump) = &mut subgroup.dump {
-                    dump.passed = false;
-                    subgroup.cursor = 0;
-                }
-            }
-        }
+        self.tables.iter_mut().for_each(Table::end_deferral);
     }
 
     /// When `on_deadline` has something to do.
@@ -97,7 +123,11 @@ impl Rib {
         let tables = self.shared.peers.iter().flat_map(|(_, peer)| &peer.tables);
         tables
             .flat_map(|state| [state.stale_until, state.refresh_until])
-            .chain([self.shared.deferral.as_ref().map(|deferral| deferral.until), self.slow_peer_deadline()])
+            .chain([
+                self.shared.deferral.as_ref().map(|deferral| deferral.until),
+                self.slow_peer_deadline(),
+                self.hold_deadline(),
+            ])
             .flatten()
             .min()
     }
@@ -132,6 +162,7 @@ impl Rib {
                 table.sweep(&mut self.shared, slot, flag);
             }
         }
+        self.end_holds(now);
         self.split_slow_peers(now);
     }
 }

@@ -2,7 +2,8 @@
 //! an import costs what it touches and not what the table holds.
 //!
 //! `*:N` imports go through a second index by the local part. Costs 9 octets per route and
-//! route target; kept only where something imports.
+//! route target; kept only where something imports, or where neighbours say what they ask for
+//! (`constrain`). For these the ES-Import route target is one, too (RFC 7432 §7.6).
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
@@ -12,15 +13,19 @@ use weft_evpn::{ExtendedCommunity, RouteTarget, RouteTargetMatch};
 /// The index.
 #[derive(Debug, Default)]
 pub(super) struct RtIndex {
-    routes: HashMap<RouteTarget, HashSet<u32, RandomState>, RandomState>,
+    routes: HashMap<ExtendedCommunity, HashSet<u32, RandomState>, RandomState>,
     by_local_part: HashMap<u32, SmallVec<[RouteTarget; 2]>, RandomState>,
 }
 
-type Targets = SmallVec<[RouteTarget; 4]>;
+type Targets = SmallVec<[ExtendedCommunity; 4]>;
+
+/// The community if it is a route target, ES-Import among them.
+pub(super) fn target_of(community: ExtendedCommunity) -> Option<ExtendedCommunity> {
+    matches!(community.0, [0x00..=0x02 | 0x06, 0x02, ..]).then_some(community)
+}
 
 fn targets(communities: &[ExtendedCommunity]) -> Targets {
-    let mut targets: Targets =
-        communities.iter().filter_map(|&community| RouteTarget::from_community(community)).collect();
+    let mut targets: Targets = communities.iter().filter_map(|&community| target_of(community)).collect();
     targets.sort_unstable();
     targets.dedup();
     targets
@@ -36,14 +41,16 @@ impl RtIndex {
         }
         for target in new.iter().filter(|target| !old.contains(target)) {
             let routes = self.routes.entry(*target).or_default();
-            if routes.is_empty() {
-                self.by_local_part.entry(target.local_part()).or_default().push(*target);
+            if routes.is_empty()
+                && let Some(target) = RouteTarget::from_community(*target)
+            {
+                self.by_local_part.entry(target.local_part()).or_default().push(target);
             }
             routes.insert(id);
         }
     }
 
-    fn remove(&mut self, target: RouteTarget, id: u32) {
+    fn remove(&mut self, target: ExtendedCommunity, id: u32) {
         let Some(routes) = self.routes.get_mut(&target) else { return };
         routes.remove(&id);
         if !routes.is_empty() {
@@ -53,6 +60,7 @@ impl RtIndex {
             return;
         }
         self.routes.remove(&target);
+        let Some(target) = RouteTarget::from_community(target) else { return };
         if let Some(same) = self.by_local_part.get_mut(&target.local_part()) {
             same.retain(|other| *other != target);
             if same.is_empty() {
@@ -61,15 +69,25 @@ impl RtIndex {
         }
     }
 
+    /// The destinations with this route target.
+    pub(super) fn of(&self, target: ExtendedCommunity) -> impl Iterator<Item = u32> + '_ {
+        self.routes.get(&target).into_iter().flatten().copied()
+    }
+
+    /// The destinations with route targets of which this holds; walks the targets there are.
+    pub(super) fn within(&self, is: impl Fn(ExtendedCommunity) -> bool) -> impl Iterator<Item = u32> {
+        self.routes.iter().filter(move |(target, _)| is(**target)).flat_map(|(_, ids)| ids.iter().copied())
+    }
+
     /// The destinations that any of these matches, each once, in the order of ids.
     pub(super) fn matching(&self, matches: &[RouteTargetMatch]) -> Vec<u32> {
         let mut ids = Vec::new();
         for wanted in matches {
             match wanted {
-                RouteTargetMatch::Exact(target) => ids.extend(self.routes.get(target).into_iter().flatten()),
+                RouteTargetMatch::Exact(target) => ids.extend(self.of(target.community())),
                 RouteTargetMatch::AnyAs(number) => {
                     for target in self.by_local_part.get(number).into_iter().flatten() {
-                        ids.extend(self.routes.get(target).into_iter().flatten());
+                        ids.extend(self.of(target.community()));
                     }
                 }
             }

@@ -43,6 +43,7 @@ impl RibSettings {
 
     pub(super) fn speaker(&self) -> Speaker {
         Speaker {
+            router_id: self.router_id,
             cluster_id: self.cluster_id,
             default_local_pref: self.default_local_pref,
             client_to_client: self.client_to_client,

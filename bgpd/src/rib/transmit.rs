@@ -14,10 +14,11 @@ use super::{
     update_group::{Marker, Subgroup},
 };
 use crate::peer::PeerId;
-use crate::wire::{EncodedAttributes, Message, RouteRefresh, refresh::RefreshKind};
+use crate::wire::{EncodedAttributes, Family, Message, RouteRefresh, refresh::RefreshKind};
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
+use weft_evpn::nlri::NlriKey;
 
 /// Destinations in a batch.
 const BATCH: usize = 4096;
@@ -49,6 +50,8 @@ enum To {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     ids: Vec<u32>,
+    /// Those that nobody holds or is told of.
+    silent: Vec<u32>,
     withdrawals: Vec<(To, u32)>,
     announcements: Vec<(To, AttributeId, PeerSlot, u32)>,
     attributes: EncodedAttributes,
@@ -56,9 +59,20 @@ pub(super) struct Scratch {
     interned: Vec<AttributeId>,
 }
 
+impl Scratch {
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.ids.capacity() * size_of::<u32>()
+            + self.withdrawals.capacity() * size_of::<(To, u32)>()
+            + self.announcements.capacity() * size_of::<(To, AttributeId, PeerSlot, u32)>()
+            + self.interned.capacity() * size_of::<AttributeId>()
+    }
+}
+
 impl Rib {
     /// The next messages to hand to sessions; `None` when nothing is left to do now.
     pub fn next_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        self.settle_memberships(now);
         loop {
             while let Some(mut transmit) = self.ready.pop_front() {
                 let Transmit { peers, bytes } = &mut transmit;
@@ -117,9 +131,9 @@ impl Rib {
 
     /// The next subgroup that has something to send and can, after the last one.
     fn next_work(&mut self) -> Option<(usize, usize)> {
-        let deferred = self.shared.deferral.is_some();
+        let shared = &self.shared;
         let works = |&(_, subgroup): &(_, &Option<Subgroup>)| {
-            subgroup.as_ref().is_some_and(|subgroup| subgroup.blocked == 0 && subgroup.has_work(deferred))
+            subgroup.as_ref().is_some_and(|subgroup| subgroup.blocked == 0 && subgroup.has_work(shared))
         };
         let all = || {
             self.tables.iter().enumerate().flat_map(|(table, rows)| {
@@ -173,13 +187,18 @@ impl Table {
     /// Takes a batch of pending destinations and decides what each member is told of them.
     /// True if each destination that was there when the dump began has been visited.
     fn judge_batch(&mut self, shared: &mut Shared, at: usize, scratch: &mut Scratch) -> bool {
-        let Scratch { ids, withdrawals, announcements, interned, .. } = scratch;
+        let Scratch { ids, silent, withdrawals, announcements, interned, .. } = scratch;
         ids.clear();
+        silent.clear();
         withdrawals.clear();
         announcements.clear();
-        let (family, routes, place) = (self.family, &self.routes, self.place);
         let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return true };
         let complete = subgroup.pending.take(&mut subgroup.cursor, BATCH, ids);
+        let instead = self.reflected(shared, at, ids);
+        let (family, routes, place) = (self.family, &self.routes, self.place);
+        let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return true };
+        let wanted = subgroup.constraint.as_ref().map(|constraint| Arc::clone(&constraint.wanted));
+        let returns = subgroup.key.returns_to_source();
         let mut advertiser = Advertiser::new(shared, &subgroup.key, self.default_route);
         let join = family.row().join;
         for &id in ids.iter() {
@@ -188,13 +207,18 @@ impl Table {
             let nlri = |shared: &Shared, wire: &mut Vec<u8>| {
                 join(&routes.key(id), shared.rest(routes.first(id)), wire);
             };
-            let told = advertiser.tell(shared, &subgroup.key, id, routes.best(id), nlri, interned);
+            let best = if instead.is_empty() { routes.best(id) } else { instead.get(&id).copied() };
+            let told = advertiser.tell(shared, &subgroup.key, id, best, nlri, interned);
+            let told = told.filter(|told| {
+                let communities = || shared.attributes.get(told.attributes).ext_communities.as_slice();
+                wanted.as_ref().is_none_or(|wanted| wanted.admits(communities()))
+            });
             let is_member = |slot: PeerSlot| {
                 shared.peers.table(slot, place).is_some_and(|state| state.subgroup == Some(at))
             };
             match told {
                 Some(Told { attributes, source }) => {
-                    let to = if is_member(source) { To::AllBut(source) } else { To::All };
+                    let to = if is_member(source) && !returns { To::AllBut(source) } else { To::All };
                     if moved && let To::AllBut(source) = to {
                         withdrawals.push((To::Only(source), id));
                     }
@@ -202,11 +226,13 @@ impl Table {
                 }
                 None if !sent => {
                     subgroup.moved.remove(id);
+                    silent.push(id);
                 }
                 None => {
                     // The source of what was sent does not hold it.
                     let source = routes.last_source(id);
-                    let to = if !moved && is_member(source) { To::AllBut(source) } else { To::All };
+                    let may_hold = moved || family == Family::RtFilter || !is_member(source);
+                    let to = if may_hold { To::All } else { To::AllBut(source) };
                     withdrawals.push((to, id));
                 }
             }
@@ -226,6 +252,7 @@ impl Table {
         scratch: &Scratch,
         batch: &mut Batch<'_>,
     ) {
+        let mut key = NlriKey::new();
         for run in scratch.withdrawals.chunk_by(|a, b| a.0 == b.0) {
             let Some(&(to, _)) = run.first() else { continue };
             let (family, routes) = (self.family, &self.routes);
@@ -243,8 +270,9 @@ impl Table {
                 let mut packer = subgroup.encoder.withdraw(family, &mut batch.out);
                 let (now, later) = rest.split_at(rest.len().min(ROUTES_BETWEEN_FLUSHES));
                 for &(_, id) in now {
+                    routes.read_key(id, &mut key);
                     // A withdrawal has no attributes and always fits.
-                    let _ = packer.push(PATH_ID, &routes.key(id), shared.rest(routes.first(id)));
+                    let _ = packer.push(PATH_ID, &key, shared.rest(routes.first(id)));
                     if !matches!(to, To::Only(_)) {
                         subgroup.sent.remove(id);
                         subgroup.moved.remove(id);
@@ -257,7 +285,7 @@ impl Table {
                 self.try_free(shared, id);
             }
         }
-        for &id in &scratch.ids {
+        for &id in &scratch.silent {
             self.try_free(shared, id);
         }
     }
@@ -275,6 +303,7 @@ impl Table {
         let (family, routes) = (self.family, &self.routes);
         let Some(subgroup) = self.subgroups.get_mut(at).and_then(Option::as_mut) else { return false };
         let mut left = false;
+        let mut key = NlriKey::new();
         for run in announcements.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
             let Some(&(to, attributes, source, first)) = run.first() else { continue };
             if batch.octets > BATCH_OCTETS {
@@ -304,7 +333,8 @@ impl Table {
                     Ok(mut packer) => {
                         for &(_, _, _, id) in now {
                             let nlri_rest = shared.rest(routes.first(id));
-                            if packer.push(PATH_ID, &routes.key(id), nlri_rest).is_ok() {
+                            routes.read_key(id, &mut key);
+                            if packer.push(PATH_ID, &key, nlri_rest).is_ok() {
                                 subgroup.sent.insert(id);
                                 subgroup.moved.remove(id);
                             } else {
@@ -331,7 +361,7 @@ impl Table {
     }
 
     fn end_dump(&mut self, shared: &Shared, at: usize, complete: bool, batch: &mut Batch<'_>) {
-        let (family, deferred) = (self.family, shared.deferral.is_some());
+        let (family, deferred) = (self.family, shared.defers(self.family));
         let Some(subgroup) = self.subgroup_mut(at) else { return };
         let Some(mut dump) = subgroup.dump.take() else { return };
         dump.passed |= complete;

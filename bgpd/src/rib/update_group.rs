@@ -13,7 +13,15 @@
 //! source stays the same, nothing is owed to it; when it changed since the last time (`moved`),
 //! the new source is withdrawn what it may hold, and the rest is told the new route.
 
-use super::{Rib, Shared, destination::PeerSlot, export::GroupKey, id_set::IdSet, loc_rib::Table, place};
+use super::{
+    Rib, Shared,
+    constrain::{Constraint, same},
+    destination::PeerSlot,
+    export::GroupKey,
+    id_set::IdSet,
+    loc_rib::Table,
+    place,
+};
 use crate::peer::PeerId;
 use crate::wire::{Family, UpdateEncoder};
 use smallvec::SmallVec;
@@ -62,6 +70,8 @@ pub(super) struct Subgroup {
     pub(super) dump: Option<Dump>,
     /// Members whose sessions take no more.
     pub(super) blocked: usize,
+    /// What the members have asked for, if they say it.
+    pub(super) constraint: Option<Constraint>,
     pub(super) encoder: UpdateEncoder,
 }
 
@@ -78,12 +88,27 @@ impl Subgroup {
             cursor: 0,
             dump: None,
             blocked: 0,
+            constraint: None,
         }
     }
 
     /// There is something to encode.
-    pub(super) fn has_work(&self, deferred: bool) -> bool {
-        !self.pending.is_empty() || self.dump.as_ref().is_some_and(|dump| !dump.passed || !deferred)
+    pub(super) fn has_work(&self, shared: &Shared) -> bool {
+        let held = self.constraint.as_ref().is_some_and(|constraint| constraint.held_until.is_some());
+        !held && (!self.pending.is_empty() || self.has_dump(shared))
+    }
+
+    /// Something of a dump is to come.
+    fn has_dump(&self, shared: &Shared) -> bool {
+        self.dump.as_ref().is_some_and(|dump| !dump.passed || !shared.defers(self.key.family))
+    }
+
+    /// The best path of a destination is another; from another source than before, or not.
+    pub(super) fn look_again(&mut self, id: u32, other_source: bool) {
+        self.pending.insert(id);
+        if other_source && self.sent.contains(id) {
+            self.moved.insert(id);
+        }
     }
 
     /// Nothing of the initial dump has gone out. (The dump of a refresh may look the same, but
@@ -129,9 +154,10 @@ impl Table {
     }
 
     /// Puts a peer that has just come up where it is sent everything.
-    pub(super) fn join(&mut self, shared: &mut Shared, slot: PeerSlot, next_group: &mut u64) {
+    pub(super) fn join(&mut self, shared: &mut Shared, slot: PeerSlot, next_group: &mut u64, now: Instant) {
         let Some(key) = group_key(shared, slot, self.family) else { return };
-        let alone = shared.peers.get(slot).is_some_and(|peer| peer.slow_until.is_some());
+        // What it asks for is not known yet.
+        let alone = key.constrained || shared.peers.get(slot).is_some_and(|peer| peer.slow_until.is_some());
         let fresh = self.subgroups.iter().position(|subgroup| {
             subgroup.as_ref().is_some_and(|other| other.key == key && other.is_fresh() && other.blocked == 0)
         });
@@ -139,10 +165,15 @@ impl Table {
             Some(at) => at,
             None => {
                 let mut subgroup = Subgroup::new(key.clone(), self.group_number(&key, next_group));
-                subgroup.pending = self.routes.occupied().clone();
+                match key.constrained {
+                    true => subgroup.constraint = Some(Constraint::held(now)),
+                    false => subgroup.pending = self.routes.occupied().clone(),
+                }
                 subgroup.dump =
                     Some(Dump { ends: SmallVec::from_slice(&[Marker::EndOfRib]), ..Dump::default() });
-                self.add_subgroup(subgroup)
+                let at = self.add_subgroup(subgroup);
+                self.watch(at);
+                at
             }
         };
         self.enter(shared, slot, at);
@@ -176,6 +207,7 @@ impl Table {
         if subgroup.members.is_empty()
             && let Some(gone) = self.subgroups.get_mut(at).and_then(Option::take)
         {
+            self.unwatch(at, &gone);
             for id in gone.sent.iter() {
                 self.try_free(shared, id);
             }
@@ -195,9 +227,11 @@ impl Table {
             moved: subgroup.moved.clone(),
             cursor: subgroup.cursor,
             dump: subgroup.dump.clone(),
+            constraint: subgroup.constraint.clone(),
             ..Subgroup::new(subgroup.key.clone(), subgroup.group)
         };
         let to = self.add_subgroup(copy);
+        self.watch(to);
         for &slot in leaving {
             self.leave(shared, slot);
             self.enter(shared, slot, to);
@@ -209,7 +243,7 @@ impl Table {
     pub(super) fn send_again(&mut self, shared: &mut Shared, slot: PeerSlot, marked: bool) {
         let Some(at) = shared.peers.table(slot, self.place).and_then(|state| state.subgroup) else { return };
         let Some(to) = self.split(shared, at, &[slot]) else { return };
-        let all = self.routes.occupied().clone();
+        let Some(all) = self.subgroup(to).map(|subgroup| self.reach_of(subgroup)) else { return };
         let Some(subgroup) = self.subgroup_mut(to) else { return };
         subgroup.pending.union_with(&all);
         subgroup.cursor = 0;
@@ -230,7 +264,8 @@ impl Table {
     pub(super) fn rekey(&mut self, shared: &mut Shared, slot: PeerSlot, next_group: &mut u64) {
         let Some(key) = group_key(shared, slot, self.family) else { return self.leave(shared, slot) };
         let Some(at) = shared.peers.table(slot, self.place).and_then(|state| state.subgroup) else {
-            return self.join(shared, slot, next_group);
+            let long_ago = shared.epoch;
+            return self.join(shared, slot, next_group, long_ago);
         };
         if self.subgroup(at).is_none_or(|subgroup| subgroup.key == key) {
             return;
@@ -238,11 +273,14 @@ impl Table {
         let Some(to) = self.split(shared, at, &[slot]) else { return };
         let number = self.group_number(&key, next_group);
         let all = self.routes.occupied().clone();
+        // It is found by its key, too.
+        self.take_out(to);
         let Some(subgroup) = self.subgroup_mut(to) else { return };
         subgroup.encoder = UpdateEncoder::new(key.encode_context());
         let another_default = subgroup.key.default_originate != key.default_originate;
         (subgroup.key, subgroup.group) = (key, number);
         subgroup.pending.union_with(&all);
+        self.watch(to);
         if another_default {
             // The change is noted while the route is kept.
             self.default_route_changes(to);
@@ -262,11 +300,13 @@ impl Table {
             let fits = other != at
                 && candidate.key == subgroup.key
                 && candidate.dump.is_none()
+                && same(candidate.constraint.as_ref(), subgroup.constraint.as_ref())
                 && joinable(shared, candidate, now);
             fits.then_some(other)
         });
         let Some(other) = other else { return };
         let Some(joining) = self.subgroups.get_mut(at).and_then(Option::take) else { return };
+        self.unwatch(at, &joining);
         for &slot in &joining.members {
             if let Some(peer) = shared.peers.get_mut(slot) {
                 peer.slow_until = None;
@@ -295,7 +335,9 @@ fn joinable(shared: &Shared, subgroup: &Subgroup, now: Instant) -> bool {
 
 fn group_key(shared: &Shared, slot: PeerSlot, family: Family) -> Option<GroupKey> {
     let peer = shared.peers.get(slot)?;
-    Some(GroupKey::of(&peer.settings, peer.settings.family(family)?))
+    let mut key = GroupKey::of(&peer.settings, peer.settings.family(family)?);
+    key.default_originate |= family == Family::RtFilter && peer.asks_all;
+    Some(key)
 }
 
 impl Rib {
@@ -331,14 +373,13 @@ impl Rib {
 
     /// When a subgroup with work has waited long enough for its slowest member.
     pub(super) fn slow_peer_deadline(&self) -> Option<Instant> {
-        let deferred = self.shared.deferral.is_some();
         self.tables
             .iter()
             .flat_map(|table| table.subgroups.iter().flatten())
             .filter(|subgroup| {
                 subgroup.blocked > 0
                     && subgroup.blocked < subgroup.members.len()
-                    && subgroup.has_work(deferred)
+                    && subgroup.has_work(&self.shared)
             })
             .flat_map(|subgroup| &subgroup.members)
             .filter_map(|&slot| Some(self.shared.peers.get(slot)?.blocked? + SLOW_PEER_GRACE))

@@ -141,6 +141,8 @@ pub struct TableUse {
     pub paths: u32,
     /// Octets of destinations and paths.
     pub bytes: usize,
+    /// Octets of the index by NLRI key.
+    pub key_bytes: usize,
     /// Octets of the route target index.
     pub index_bytes: usize,
     /// Octets of the sets: Adj-RIB-In of peers, sent, pending, changes.
@@ -164,13 +166,26 @@ pub struct MemoryUse {
     pub rest_bytes: usize,
     /// Octets encoded and not handed out or not taken.
     pub waiting_bytes: usize,
+    /// Octets of the update groups' encoders, of what neighbours sent before a policy changed it,
+    /// and of memory that is used again from batch to batch.
+    pub work_bytes: usize,
 }
 
 impl MemoryUse {
     /// All octets.
     pub fn total(&self) -> usize {
-        let tables = self.tables.iter().map(|table| table.bytes + table.index_bytes + table.set_bytes);
-        tables.sum::<usize>() + self.attribute_bytes + self.rest_bytes + self.waiting_bytes
+        self.tables.iter().map(TableUse::total).sum::<usize>()
+            + self.attribute_bytes
+            + self.rest_bytes
+            + self.waiting_bytes
+            + self.work_bytes
+    }
+}
+
+impl TableUse {
+    /// All octets.
+    pub fn total(&self) -> usize {
+        self.bytes + self.key_bytes + self.index_bytes + self.set_bytes
     }
 }
 
@@ -246,9 +261,7 @@ impl Table {
     /// What a peer has been told of a destination, as it was sent.
     pub(super) fn advertised_view(&self, shared: &Shared, id: u32, slot: PeerSlot) -> Option<RouteView> {
         let subgroup = self.subgroup(shared.peers.table(slot, self.place)?.subgroup?)?;
-        let best = self.routes.best(id);
-        let own = best.is_some_and(|best| best.source == slot) && !self.originates_default(&subgroup.key, id);
-        if own || !subgroup.sent.contains(id) {
+        if self.untold(shared, &subgroup.key, id) == slot || !subgroup.sent.contains(id) {
             return None;
         }
         let attributes = self.advertised_attributes(shared, &subgroup.key, id)?;
@@ -283,15 +296,14 @@ impl Rib {
     /// The neighbours that have been told of the destination.
     pub fn advertised_to(&self, family: Family, id: DestinationId) -> Vec<PeerId> {
         let Some(table) = self.tables.get(place(family)) else { return Vec::new() };
-        let source = table.routes.last_source(id.0);
         let mut peers: Vec<PeerId> = table
             .subgroups
             .iter()
             .flatten()
             .filter(|subgroup| subgroup.sent.contains(id.0))
             .flat_map(|subgroup| {
-                let all = table.originates_default(&subgroup.key, id.0);
-                subgroup.members.iter().filter(move |slot| all || **slot != source)
+                let untold = table.untold(&self.shared, &subgroup.key, id.0);
+                subgroup.members.iter().filter(move |slot| **slot != untold)
             })
             .filter_map(|&slot| self.shared.peers.get(slot)?.id)
             .collect();
@@ -308,9 +320,7 @@ impl Rib {
             let subgroup = state.subgroup.and_then(|at| table.subgroup(at));
             let own = subgroup.map_or(0, |subgroup| {
                 let is_own = |&id: &u32| {
-                    subgroup.sent.contains(id)
-                        && table.routes.last_source(id) == slot
-                        && !table.originates_default(&subgroup.key, id)
+                    subgroup.sent.contains(id) && table.untold(&self.shared, &subgroup.key, id) == slot
                 };
                 state.routes.iter().filter(is_own).count() as u32
             });
@@ -391,7 +401,9 @@ impl Rib {
             best: table.best_count,
             paths: table.routes.path_count(),
             bytes: table.routes.bytes(),
-            index_bytes: table.rt_index.as_ref().map_or(0, |index| index.bytes()),
+            key_bytes: table.routes.key_bytes(),
+            index_bytes: table.rt_index.as_ref().map_or(0, |index| index.bytes())
+                + table.constrain.as_ref().map_or(0, |index| index.bytes()),
             set_bytes: sent + adj_in + table.changes.as_ref().map_or(0, |changes| changes.bytes()),
             version: table.version,
         }
@@ -407,7 +419,13 @@ impl Rib {
         // One buffer may wait for many: it is counted once for each, which is too much.
         let held: usize =
             self.shared.peers.iter().flat_map(|(_, peer)| &peer.held).map(|bytes| bytes.len()).sum();
+        let subgroups = self.tables.iter().flat_map(|table| table.subgroups.iter().flatten());
+        let encoders: usize =
+            subgroups.map(|subgroup| size_of_val(subgroup) + subgroup.encoder.bytes()).sum();
+        let tables = self.shared.peers.iter().flat_map(|(_, peer)| &peer.tables);
+        let originals: usize = tables.map(|state| state.originals.allocation_size()).sum();
         MemoryUse {
+            work_bytes: encoders + originals + self.scratch.bytes(),
             tables: self.tables.iter().map(|table| self.use_of(table)).collect(),
             attribute_sets: self.shared.attributes.len(),
             attribute_bytes: self.shared.attributes.bytes(),

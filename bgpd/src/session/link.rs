@@ -110,6 +110,11 @@ impl Link {
         }
     }
 
+    /// Octets of its buffers.
+    pub fn bytes(&self) -> usize {
+        self.buffer.capacity() + self.writer.octets()
+    }
+
     /// True if octets have been read that were not looked at.
     pub fn has_unread(&self) -> bool {
         !self.buffer.is_empty()

@@ -181,10 +181,9 @@ impl Sessions {
         }
     }
 
-    /// Sets `bgp listen range` of all IP-VRFs and of none, and `bgp listen limit`, which holds
-    /// for each. Neighbours that are there stay.
-    pub fn set_listen_ranges(&self, ranges: Vec<ListenRange>, limit: usize) {
-        self.shared.registry().set_listen_ranges(ranges, limit);
+    /// Sets `bgp listen range` of all IP-VRFs and of none. Neighbours that are there stay.
+    pub fn set_listen_ranges(&self, ranges: Vec<ListenRange>) {
+        self.shared.registry().set_listen_ranges(ranges);
     }
 
     /// How a neighbour's session stands.

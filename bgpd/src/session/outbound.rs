@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use tokio::sync::mpsc;
 
@@ -25,6 +25,8 @@ pub struct Full;
 pub struct SessionSender {
     queue: mpsc::Sender<Bytes>,
     refused: Arc<AtomicBool>,
+    /// Octets in the queue.
+    octets: Arc<AtomicUsize>,
 }
 
 /// The session's end.
@@ -32,18 +34,32 @@ pub struct SessionSender {
 pub(crate) struct SessionQueue {
     queue: mpsc::Receiver<Bytes>,
     refused: Arc<AtomicBool>,
+    octets: Arc<AtomicUsize>,
 }
 
 /// A queue for one session. Public so that the core can be tested without sockets.
 pub(crate) fn channel() -> (SessionSender, SessionQueue) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let refused = Arc::new(AtomicBool::new(false));
-    (SessionSender { queue: sender, refused: refused.clone() }, SessionQueue { queue: receiver, refused })
+    let octets = Arc::new(AtomicUsize::new(0));
+    (
+        SessionSender { queue: sender, refused: refused.clone(), octets: octets.clone() },
+        SessionQueue { queue: receiver, refused, octets },
+    )
 }
 
 impl SessionSender {
     /// Queues whole encoded messages, in order. Never blocks.
     pub fn try_send(&self, messages: Bytes) -> Result<(), Full> {
+        // Counted before the session can take it out.
+        let length = messages.len();
+        self.octets.fetch_add(length, Ordering::Relaxed);
+        self.offer(messages).inspect_err(|_| {
+            self.octets.fetch_sub(length, Ordering::Relaxed);
+        })
+    }
+
+    fn offer(&self, messages: Bytes) -> Result<(), Full> {
         let messages = match self.queue.try_send(messages) {
             Ok(()) => return Ok(()),
             Err(mpsc::error::TrySendError::Full(messages)) => messages,
@@ -66,14 +82,24 @@ impl SessionQueue {
     /// The next buffer; pends for ever once the core has dropped its end.
     pub(crate) async fn next(&mut self) -> Bytes {
         match self.queue.recv().await {
-            Some(messages) => messages,
+            Some(messages) => self.taken(messages),
             None => std::future::pending().await,
         }
     }
 
     /// The next buffer if there is one now.
     pub(crate) fn try_next(&mut self) -> Option<Bytes> {
-        self.queue.try_recv().ok()
+        self.queue.try_recv().ok().map(|messages| self.taken(messages))
+    }
+
+    fn taken(&self, messages: Bytes) -> Bytes {
+        self.octets.fetch_sub(messages.len(), Ordering::Relaxed);
+        messages
+    }
+
+    /// Octets waiting, for the shows.
+    pub(crate) fn octets(&self) -> usize {
+        self.octets.load(Ordering::Relaxed)
     }
 
     /// True once after a refusal, when the queue is at most half full again: time to say
@@ -100,6 +126,7 @@ mod tests {
         }
         assert!(!queue.drained(), "nothing was refused yet");
         assert_eq!(sender.try_send(Bytes::from_static(b"y")), Err(Full));
+        assert_eq!(queue.octets(), QUEUE, "what is refused is not in it");
         for _ in 0..QUEUE / 2 - 1 {
             queue.try_next();
             assert!(!queue.drained());
@@ -107,7 +134,7 @@ mod tests {
         queue.try_next();
         assert!(queue.drained());
         assert!(!queue.drained());
-        assert_eq!(queue.waiting(), QUEUE / 2);
+        assert_eq!((queue.waiting(), queue.octets()), (QUEUE / 2, QUEUE / 2));
     }
 
     #[test]

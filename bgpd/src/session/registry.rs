@@ -3,7 +3,7 @@
 //! in step with the neighbours. What a neighbour says is not looked at here.
 
 use super::{
-    DEFAULT_LISTEN_LIMIT, Shared,
+    Shared,
     devices::VrfListeners,
     dial,
     link::Link,
@@ -86,7 +86,6 @@ pub(super) struct Registry {
     pub peers: HashMap<PeerId, Entry>,
     by_address: HashMap<Key, PeerId>,
     ranges: Vec<ListenRange>,
-    listen_limit: usize,
     dynamic: u32,
     /// The listeners without a device.
     pub general: Vec<Listener>,
@@ -104,7 +103,6 @@ impl Registry {
             peers: HashMap::new(),
             by_address: HashMap::new(),
             ranges: Vec::new(),
-            listen_limit: DEFAULT_LISTEN_LIMIT,
             dynamic: 0,
             general,
             vrfs: BTreeMap::new(),
@@ -172,7 +170,7 @@ impl Registry {
         self.by_address.insert(key, peer);
     }
 
-    pub fn set_listen_ranges(&mut self, ranges: Vec<ListenRange>, limit: usize) {
+    pub fn set_listen_ranges(&mut self, ranges: Vec<ListenRange>) {
         // Keys that stay are not touched: without its key a range would be open for a moment.
         let key = |range: &ListenRange| {
             let password = range.template.password.clone()?;
@@ -190,7 +188,6 @@ impl Registry {
             self.set_key(vrf.as_ref(), *range, Some(password), "listen range");
         }
         self.ranges = ranges;
-        self.listen_limit = limit;
     }
 
     /// The passwords that a listener of this IP-VRF must have.
@@ -326,11 +323,10 @@ impl Shared {
     fn make_dynamic(self: &Arc<Self>, registry: &mut Registry, key: &Key) -> Result<(), &'static str> {
         let found =
             registry.range_of(key).ok_or("no neighbor has this address, and no listen range holds it")?;
-        let origin = PeerOrigin::Dynamic { range: found.range };
-        let mut settings = PeerSettings { address: key.address, origin, ..found.template.clone() };
+        let mut settings = found.neighbour(key.address);
         settings.interface.clone_from(&key.interface);
         let beside = registry.peers.values().filter(|entry| entry.dynamic && entry.key.vrf == key.vrf);
-        if beside.count() >= registry.listen_limit {
+        if beside.count() >= found.limit {
             return Err("the listen limit is reached");
         }
         info!("neighbor {}: new, from listen range {}", settings.key(), found.range);

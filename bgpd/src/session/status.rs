@@ -57,8 +57,13 @@ pub struct PeerStatus {
     pub received: MessageCounts,
     /// Messages sent since the neighbour is configured.
     pub sent: MessageCounts,
+    /// UPDATEs received in which something was wrong that did not end the session (RFC 7606).
+    pub malformed_updates: u64,
     /// Buffers that wait in the session's queue.
     pub out_queue: u64,
+    /// Octets of its buffers: received and not read yet, and waiting to be written. A buffer that
+    /// waits for several neighbours counts at each.
+    pub buffered: u64,
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +105,9 @@ struct Changing {
 pub(super) struct StatusCell {
     received: Counters,
     sent: Counters,
+    malformed_updates: AtomicU64,
     out_queue: AtomicU64,
+    buffered: AtomicU64,
     changing: Mutex<Changing>,
 }
 
@@ -109,7 +116,9 @@ impl StatusCell {
         Self {
             received: Counters::default(),
             sent: Counters::default(),
+            malformed_updates: AtomicU64::new(0),
             out_queue: AtomicU64::new(0),
+            buffered: AtomicU64::new(0),
             changing: Mutex::new(Changing {
                 state: FsmState::Idle,
                 since: now,
@@ -139,7 +148,9 @@ impl StatusCell {
             last_failure: changing.last_failure.clone(),
             received: self.received.counts(),
             sent: self.sent.counts(),
+            malformed_updates: self.malformed_updates.load(Relaxed),
             out_queue: self.out_queue.load(Relaxed),
+            buffered: self.buffered.load(Relaxed),
         }
     }
 
@@ -149,6 +160,10 @@ impl StatusCell {
 
     pub fn set_out_queue(&self, waiting: usize) {
         self.out_queue.store(u64::try_from(waiting).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub fn set_buffered(&self, octets: usize) {
+        self.buffered.store(u64::try_from(octets).unwrap_or(u64::MAX), Relaxed);
     }
 
     pub fn established(&self, negotiated: Arc<Negotiated>, now: Instant) {
@@ -179,6 +194,10 @@ impl StatusCell {
 
     pub fn count_received(&self, number: u8) {
         self.received.count(number);
+    }
+
+    pub fn count_malformed_update(&self) {
+        self.malformed_updates.fetch_add(1, Relaxed);
     }
 
     /// Counts whole encoded messages.

@@ -379,6 +379,9 @@ impl PeerTask {
         let Some(link) = self.link(id) else { return };
         match link.decoder.decode_update(frame) {
             Ok(decoded) => {
+                if !decoded.issues.is_empty() {
+                    self.status.count_malformed_update();
+                }
                 if !decoded.issues.is_empty()
                     && let Some(suppressed) = self.limit.take(now)
                 {
@@ -471,6 +474,7 @@ impl PeerTask {
                     moved = true;
                 }
                 self.status.set_out_queue(session.queue.waiting());
+                self.status.set_buffered(session.queue.octets() + link.bytes());
                 if session.queue.drained() {
                     let (peer, session) = (self.peer, session.id);
                     self.emit(SessionEvent::Drained { peer, session });
@@ -588,6 +592,7 @@ impl PeerTask {
         let kept = if reason.retain { " (its routes are kept for its restart)" } else { "" };
         info!("neighbor {}: session down: {}{kept}", self.name(), reason.text);
         self.status.set_out_queue(0);
+        self.status.set_buffered(0);
         self.status.down(reason.clone(), now);
         self.emit(SessionEvent::Down { peer: self.peer, session: session.id, reason });
     }

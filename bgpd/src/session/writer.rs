@@ -26,6 +26,11 @@ impl Writer {
         self.octets < ROOM
     }
 
+    /// Octets that wait.
+    pub fn octets(&self) -> usize {
+        self.octets
+    }
+
     /// True if nothing waits.
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()

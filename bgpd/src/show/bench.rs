@@ -177,6 +177,15 @@ impl Bench {
         id
     }
 
+    /// Neighbour 10.255.0.n is up, and exchanges memberships.
+    pub fn up_asking(&mut self, n: u8) -> PeerId {
+        let id = self.up(n, ASN, |_| {});
+        let mut peer = self.rib.peer(id).unwrap().clone();
+        peer.families.push(RibPeerFamily::new(Family::RtFilter));
+        self.rib.peer_up(id, peer, self.now).unwrap();
+        id
+    }
+
     pub fn receive(&mut self, from: PeerId, attributes: AttributeSet, routes: &[EvpnRoute]) {
         let wire: Vec<u8> = routes.iter().flat_map(EvpnRoute::to_wire).collect();
         let block = NlriBlock::new(Family::L2vpnEvpn, wire);

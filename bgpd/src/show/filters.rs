@@ -71,6 +71,7 @@ impl Lines {
         let Some(settings) = self.settings(peer) else { return Filters::default() };
         let lines: &NeighborFamily = match family {
             Family::L2vpnEvpn => &settings.l2vpn_evpn,
+            Family::RtFilter => &settings.rtfilter,
             Family::Ipv4Unicast => &settings.ipv4_unicast,
             Family::Ipv6Unicast => &settings.ipv6_unicast,
         };

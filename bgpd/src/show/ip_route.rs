@@ -9,6 +9,7 @@ mod collect;
 use super::{
     instance::{Instance, select},
     json::{JsonStream, document},
+    one::{self, Found},
     page::{PAGE, Pages, stream_of},
     tables::Tables,
     text::{Clock, uptime},
@@ -23,7 +24,7 @@ use crate::{
 };
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
-use std::{net::IpAddr, time::Instant, vec};
+use std::{net::IpAddr, time::Instant};
 use weft_evpn::vrf::{LocalRouteKind, VrfDevices};
 
 /// Where a route of the table comes from.
@@ -138,7 +139,7 @@ pub(super) fn show(
         (_, Some(name)) if instances.is_empty() => {
             Err(ExecError(format!("VRF {name} has no table that Weft keeps")))
         }
-        (Some(query), named) => one(core, &instances, named.is_none(), family, query, json, out),
+        (Some(query), named) => one(core, instances, named.is_none(), query, json, out),
         (None, named) => tables(core, &instances, named.is_none(), family, json, out),
     }
 }
@@ -157,7 +158,7 @@ fn tables(
     }
     for (at, instance) in instances.iter().enumerate() {
         let of = instance.clone();
-        let (place, devices, prefixes) = core.ask(move |core, now| begin(core, &of, family, now))??;
+        let (place, devices) = core.ask(move |core, _| begin(core, &of))?;
         match &mut stream {
             Some(stream) if all => stream.begin_object(&place.name),
             Some(_) => {}
@@ -166,14 +167,8 @@ fn tables(
                 out.text(&format!("{blank}VRF {}:\n", place.name))?;
             }
         }
-        let pages = RoutePages {
-            place,
-            devices,
-            prefixes: prefixes.into_iter(),
-            page: Vec::new(),
-            clock: None,
-            json: stream,
-        };
+        let pages =
+            RoutePages { place, devices, family, behind: None, page: Vec::new(), clock: None, json: stream };
         stream = stream_of(core, instance, pages, out)?.json;
         if let (Some(stream), true) = (&mut stream, all) {
             stream.end();
@@ -185,60 +180,41 @@ fn tables(
     }
 }
 
-type Begun = (Place, Option<VrfDevices>, Vec<IpNet>);
-
-fn begin(core: &Core, instance: &Instance, family: Family, now: Instant) -> Result<Begun, ExecError> {
-    let tables = Tables::of_instance(core, instance, now)?;
+fn begin(core: &Core, instance: &Instance) -> (Place, Option<VrfDevices>) {
     let devices = collect::devices(core, instance);
     let place = Place {
         name: instance.name().to_owned(),
         id: instance.id(core),
         table: devices.as_ref().map(|devices| devices.table),
     };
-    Ok((place, devices, collect::prefixes(&tables, family)))
+    (place, devices)
 }
 
 fn one(
     core: &CoreHandle,
-    instances: &[Instance],
+    instances: Vec<Instance>,
     all: bool,
-    family: Family,
     query: PrefixQuery,
     json: bool,
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
-    let mut found = Vec::new();
-    for instance in instances {
-        let of = instance.clone();
-        let route = core.ask(move |core, now| {
-            let (place, devices, _) = begin(core, &of, family, now)?;
-            let tables = Tables::of_instance(core, &of, now)?;
-            let routes = collect::find(&tables, devices.as_ref(), query);
-            Ok::<_, ExecError>((place, routes, tables.clock))
-        })??;
-        found.push(route);
-    }
-    found.retain(|(_, routes, _)| !routes.is_empty());
+    let found = one::find(core, instances, move |core, instance, tables| {
+        let (place, devices) = begin(core, instance);
+        let routes = collect::find(tables, devices.as_ref(), query);
+        (!routes.is_empty()).then_some((place, routes))
+    })?;
     if json {
-        let of = |(place, routes, clock): &(Place, Vec<Route>, Clock)| {
+        let of = |Found { what: (place, routes), clock, .. }: &Found<(Place, Vec<Route>)>| {
             let prefix = routes.first().map(|route| route.prefix.to_string()).unwrap_or_default();
             let list: Vec<Value> = routes.iter().map(|route| route_json(route, place, clock)).collect();
             json!({ prefix: list })
         };
-        let value = match (all, found.first()) {
-            (true, _) => {
-                let members = found.iter().map(|found| (found.0.name.clone(), of(found)));
-                Value::Object(members.collect())
-            }
-            (false, Some(found)) => of(found),
-            (false, None) => json!({}),
-        };
-        return Ok(out.text(&document(&value))?);
+        return Ok(out.text(&document(&one::as_json(&found, all, of)))?);
     }
     if found.is_empty() {
-        return Err(ExecError("Network not in table".to_owned()));
+        return Err(one::not_found());
     }
-    for (place, routes, clock) in &found {
+    for Found { what: (place, routes), clock, .. } in &found {
         for route in routes {
             out.text(&at_length(route, place, clock))?;
         }
@@ -251,7 +227,9 @@ fn one(
 struct RoutePages {
     place: Place,
     devices: Option<VrfDevices>,
-    prefixes: vec::IntoIter<IpNet>,
+    family: Family,
+    /// The last prefix that was looked at.
+    behind: Option<IpNet>,
     /// A page that was copied out, and when.
     page: Vec<Vec<Route>>,
     clock: Option<Clock>,
@@ -261,10 +239,12 @@ struct RoutePages {
 impl Pages for RoutePages {
     fn page(&mut self, tables: &Tables<'_>, _out: &mut String) -> bool {
         self.clock = Some(tables.clock);
-        for prefix in self.prefixes.by_ref().take(PAGE) {
-            self.page.push(collect::routes(tables, self.devices.as_ref(), prefix));
-        }
-        !self.prefixes.as_slice().is_empty()
+        let Some(vrf) = tables.vrf else { return false };
+        let prefixes = vrf.prefixes_behind(self.behind, self.family, PAGE);
+        self.behind = prefixes.last().copied();
+        let routes = prefixes.iter().map(|prefix| collect::routes(tables, self.devices.as_ref(), *prefix));
+        self.page.extend(routes);
+        prefixes.len() == PAGE
     }
 
     fn render(&mut self, out: &mut String) {

@@ -22,10 +22,12 @@ mod ip_route;
 mod json;
 mod memory;
 mod neighbors;
+mod one;
 mod page;
 mod peer_view;
 mod policy;
 mod routes;
+mod rt_filter;
 mod summary;
 mod tables;
 #[cfg(test)]
@@ -76,6 +78,8 @@ pub fn show(core: &CoreHandle, command: ExecCommand, out: &mut dyn Sink) -> Resu
         ExecCommand::ShowBgpVrfRoutes { vrf, afi, prefix, json } => {
             routes::unicast(core, vrf, afi.into(), prefix, json, out)
         }
+        ExecCommand::ShowBgpRtFilter { json } => rt_filter::show(core, json, out),
+        ExecCommand::ShowBgpRtFilterNeighbor { peer, json } => rt_filter::neighbour(core, peer, json, out),
         ExecCommand::ShowEvpn { json } => evpn::global(core, json, out),
         ExecCommand::ShowEvpnVni { vni, detail, json } => evpn::vni(core, vni, detail, json, out),
         ExecCommand::ShowEvpnMac { vni, filter, detail, json } => {

@@ -13,7 +13,7 @@ use crate::{
         Administrative, FsmState, Negotiated, PeerFamily, PeerId, PeerKind, PeerOrigin, PeerSettings,
         RemoteAs, Sender,
     },
-    rib::{GroupView, PeerCounters, Rib},
+    rib::{ConstraintView, GroupView, PeerCounters, Rib},
     session::PeerStatus,
     wire::{Family, family::FAMILIES, notification::ErrorCode},
 };
@@ -42,6 +42,8 @@ pub(super) struct FamilyView {
     /// eBGP without a policy takes nothing and sends nothing (RFC 8212).
     pub policy_missing: PolicyMissing,
     pub filters: Filters,
+    /// What it asks for, in EVPN.
+    pub constraint: Option<ConstraintView>,
 }
 
 /// The directions in which nothing is exchanged, for want of a policy.
@@ -188,7 +190,9 @@ pub(super) fn no_session(since: Instant) -> PeerStatus {
         last_failure: None,
         received: Default::default(),
         sent: Default::default(),
+        malformed_updates: 0,
         out_queue: 0,
+        buffered: 0,
     }
 }
 
@@ -213,6 +217,8 @@ impl Tables<'_> {
             Some((group.number, at + 1, subgroup.dumping))
         });
         let settings = peer.settings.families.get(&family);
+        // Memberships need none: what they let through, EVPN's policies judge.
+        let needs_policy = needs_policy && family != Family::RtFilter;
         let no_policy = |policy: fn(&PeerFamily) -> bool| needs_policy && !settings.is_some_and(policy);
         FamilyView {
             family,
@@ -225,6 +231,7 @@ impl Tables<'_> {
                 outbound: no_policy(|settings| settings.policy_export.is_some()),
             },
             filters: self.lines.filters(self.config, &peer.settings, family),
+            constraint: self.rib.constraint(peer.id).filter(|_| family == Family::L2vpnEvpn),
         }
     }
 }

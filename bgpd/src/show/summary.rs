@@ -66,7 +66,7 @@ impl Head {
             asn: settings.asn,
             version: rib.version(family),
             destinations: table.map_or(0, |table| table.destinations),
-            table_bytes: table.map_or(0, |table| table.bytes + table.index_bytes + table.set_bytes),
+            table_bytes: table.map_or(0, |table| table.total()),
             peers: peers.len(),
             dynamic: peers.iter().filter(|(id, _)| is_dynamic(*id)).count(),
             groups: configured.groups,
@@ -192,8 +192,11 @@ fn instance_text(
     match (found, family) {
         (true, _) => Ok(()),
         (false, Some(_)) if all => Ok(()),
-        (false, Some(family)) => Ok(out.text(&format!("No {} neighbor is configured\n", name(family)))?),
-        (false, None) => Ok(out.text(&format!("% No BGP neighbors found in VRF {}\n", instance.name()))?),
+        // FRR has other words of an IP-VRF than of the default instance.
+        (false, Some(family)) if instance.vrf().is_none() => {
+            Ok(out.text(&format!("No {} neighbor is configured\n", name(family)))?)
+        }
+        (false, _) => Ok(out.text(&format!("% No BGP neighbors found in VRF {}\n", instance.name()))?),
     }
 }
 
@@ -201,6 +204,7 @@ fn instance_text(
 pub(super) fn name(family: Family) -> String {
     match family {
         Family::L2vpnEvpn => "L2VPN EVPN",
+        Family::RtFilter => "RTFILTER Unicast",
         Family::Ipv4Unicast => "IPv4 Unicast",
         Family::Ipv6Unicast => "IPv6 Unicast",
     }

@@ -58,11 +58,6 @@ impl<'a> Tables<'a> {
         if family.is_unicast() { self.rib } else { self.evpn_rib }
     }
 
-    /// The most paths to a prefix at once.
-    pub fn maximum_paths(&self, prefix: &IpNet) -> usize {
-        self.vrf.map_or(1, |vrf| usize::from(vrf.settings().family(prefix).maximum_paths))
-    }
-
     /// The EVPN path behind an import of the IP-VRF's table; `None` for an aggregate.
     pub fn import(&self, prefix: &IpNet, id: ImportId) -> Option<&'a EvpnPath> {
         self.vrf?.import(prefix, id)

@@ -34,15 +34,15 @@ pub(super) struct Tables<'a> {
 impl Tables<'_> {
     /// The ways to a router in the tenant's network; none: it is not reachable. A host route
     /// from EVPN goes before the subnet that the router is of: it has moved to another leaf.
+    /// CE neighbours' routes have no say: one that is used because of them could be what makes
+    /// them unusable, and so for ever.
     pub fn resolve(self, next_hop: IpAddr) -> Ways {
         let host = IpNet::from(next_hop);
         let local = self.local(next_hop);
         if local.is_none_or(|(prefix, _)| prefix != host) {
-            let paths = self.rib.multipath(unicast::family(&host), &unicast::key(&host), usize::MAX);
-            if let Some(PathSource::Import(first)) = paths.first().map(|path| path.source)
-                && first != AGGREGATE
-            {
-                let mut ways: Ways = paths.iter().filter_map(|path| self.import(&host, path)).collect();
+            let paths = self.rib.multipath_of_imports(unicast::family(&host), &unicast::key(&host));
+            let mut ways: Ways = paths.iter().filter_map(|path| self.import(&host, path)).collect();
+            if !ways.is_empty() {
                 tidy(&mut ways);
                 return ways;
             }

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv4Addr},
+    ops::Bound,
     sync::Arc,
     time::Instant,
 };
@@ -209,9 +210,14 @@ impl Imports {
         self.known.get(&domain).is_some_and(|known| known.contains_key(prefix))
     }
 
-    /// The prefixes that a domain has.
-    pub fn known_in(&self, domain: DomainId) -> impl Iterator<Item = &IpNet> {
-        self.known.get(&domain).into_iter().flat_map(BTreeMap::keys)
+    /// The prefixes that a domain has, in order.
+    pub fn known_in(
+        &self,
+        domain: DomainId,
+        range: (Bound<IpNet>, Bound<IpNet>),
+    ) -> impl Iterator<Item = &IpNet> {
+        let known = self.known.get(&domain);
+        known.into_iter().flat_map(move |known| known.range(range)).map(|(prefix, _)| prefix)
     }
 
     /// All paths, in the order of their prefixes.

@@ -47,7 +47,7 @@ pub use export::{ExportKind, PrefixRoute};
 pub use import::EvpnPath;
 pub use settings::{Advertise, AggregateSettings, DEFAULT_MAXIMUM_PATHS, FamilySettings, VrfSettings};
 pub use table::{VrfOutput, VrfTable};
-pub use view::{AggregateView, ContributorsView, HeldBack, TableRoute};
+pub use view::{AggregateView, ContributorsView, Crossing, TableRoute};
 
 #[cfg(test)]
 mod tests;

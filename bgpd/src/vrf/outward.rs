@@ -12,6 +12,7 @@ use super::{
     settings::AggregateSettings,
     table::VrfTable,
 };
+use crate::peer::PeerKind;
 use crate::rib::{BestPath, PathSource};
 use crate::wire::{AttributeSet, unicast};
 use ipnet::IpNet;
@@ -65,10 +66,26 @@ impl VrfTable {
         Tables { rib: &self.rib, imports: &self.imports, locals: &self.locals, subnets }
     }
 
-    /// The best path of a prefix and those as good.
-    pub(super) fn paths(&self, prefix: &IpNet) -> Vec<BestPath> {
-        let most = usize::from(self.settings.family(prefix).maximum_paths);
-        self.rib.multipath(unicast::family(prefix), &unicast::key(prefix), most)
+    /// The best path of a prefix and those as good, as many as may be used together.
+    pub fn paths(&self, prefix: &IpNet) -> Vec<BestPath> {
+        let family = self.settings.family(prefix);
+        let (external, internal) = (family.maximum_paths, family.maximum_paths_ibgp);
+        let most = usize::from(external.max(internal));
+        let mut paths = self.rib.multipath(unicast::family(prefix), &unicast::key(prefix), most);
+        if external != internal {
+            // Paths are as good only if all came by eBGP, or none did.
+            let is_external = paths.first().is_some_and(|best| self.is_external(prefix, best));
+            paths.truncate(usize::from(if is_external { external } else { internal }));
+        }
+        paths
+    }
+
+    fn is_external(&self, prefix: &IpNet, path: &BestPath) -> bool {
+        match path.source {
+            PathSource::Local => false,
+            PathSource::Peer(id) => self.rib.peer(id).is_some_and(|peer| peer.kind == PeerKind::External),
+            PathSource::Import(id) => self.imports.get(prefix, id).is_some_and(|path| path.external),
+        }
     }
 
     /// The best route of a prefix, if it may go into a domain.

@@ -44,8 +44,10 @@ pub struct FamilySettings {
     pub advertise: Option<Advertise>,
     /// `default-originate`: a default route into every domain.
     pub default_originate: bool,
-    /// How many equal paths are used at once, at least 1.
+    /// `maximum-paths`: how many equal paths are used at once if they came by eBGP, at least 1.
     pub maximum_paths: u16,
+    /// `maximum-paths ibgp`: the same for others, those from EVPN by iBGP among them.
+    pub maximum_paths_ibgp: u16,
 }
 
 impl Default for FamilySettings {
@@ -58,6 +60,7 @@ impl Default for FamilySettings {
             advertise: None,
             default_originate: false,
             maximum_paths: DEFAULT_MAXIMUM_PATHS,
+            maximum_paths_ibgp: DEFAULT_MAXIMUM_PATHS,
         }
     }
 }

@@ -79,6 +79,9 @@ pub struct VrfTable {
     pub(super) routes: BTreeMap<IpNet, Said>,
     /// The prefixes that have a CE neighbour's path with this next hop.
     next_hops: BTreeMap<IpAddr, BTreeSet<IpNet>>,
+    /// Next hops of CE neighbours that may have got or lost their way: each time that the RIB
+    /// hears of some, it walks the neighbours' routes.
+    hops: BTreeSet<IpAddr>,
     /// Aggregates that are configured anew, which the RIB may not have heard of.
     unreflected: BTreeSet<IpNet>,
     /// To look at again: something of the prefix changed.
@@ -131,6 +134,7 @@ impl VrfTable {
             aggregates: Aggregates::default(),
             routes: BTreeMap::new(),
             next_hops: BTreeMap::new(),
+            hops: BTreeSet::new(),
             unreflected: BTreeSet::new(),
             dirty: BTreeSet::new(),
             touched: BTreeSet::new(),
@@ -159,8 +163,10 @@ impl VrfTable {
     /// neighbours must be ended before.
     pub fn configure(&mut self, mut settings: VrfSettings, now: Instant) -> Vec<PeerId> {
         settings.rib.import = true;
-        settings.ipv4.maximum_paths = settings.ipv4.maximum_paths.max(1);
-        settings.ipv6.maximum_paths = settings.ipv6.maximum_paths.max(1);
+        for family in [&mut settings.ipv4, &mut settings.ipv6] {
+            family.maximum_paths = family.maximum_paths.max(1);
+            family.maximum_paths_ibgp = family.maximum_paths_ibgp.max(1);
+        }
         if settings == self.settings {
             return Vec::new();
         }
@@ -336,12 +342,8 @@ impl VrfTable {
     /// The prefixes that reach their next hop by this one are to be looked at again.
     fn mark_dependents(&mut self, prefix: &IpNet) {
         let range = prefix.network()..=prefix.broadcast();
-        self.dirty.extend(self.next_hops.range(range).flat_map(|(_, prefixes)| prefixes));
-        let lost = self.rib.unreachable_next_hops().filter(|next_hop| prefix.contains(next_hop));
-        let back: Vec<IpAddr> = lost.filter(|lost| !self.tables().resolve(*lost).is_empty()).collect();
-        for next_hop in back {
-            self.rib.set_next_hop(next_hop, true);
-        }
+        self.dirty.extend(self.next_hops.range(range.clone()).flat_map(|(_, prefixes)| prefixes));
+        self.hops.extend(self.rib.unreachable_next_hops(range));
     }
 
     /// What has no way to its next hop is not used.
@@ -350,9 +352,17 @@ impl VrfTable {
             if let Some(next_hop) = path.attributes.next_hop
                 && self.tables().resolve(next_hop).is_empty()
             {
-                self.rib.set_next_hop(next_hop, false);
+                self.hops.insert(next_hop);
             }
         }
+    }
+
+    /// Tells the RIB which next hops have a way.
+    fn tell_next_hops(&mut self) {
+        let hops = std::mem::take(&mut self.hops);
+        let has_way = |hop: IpAddr| (hop, !self.tables().resolve(hop).is_empty());
+        let ways: Vec<(IpAddr, bool)> = hops.into_iter().map(has_way).collect();
+        self.rib.set_next_hops(ways);
     }
 
     fn take_changes(&mut self) {
@@ -400,6 +410,7 @@ impl VrfTable {
         self.aggregates.on_deadline(now, &mut changes);
         self.mark_aggregates(&changes, &mut aggregates);
         aggregates.append(&mut self.unreflected);
+        self.tell_next_hops();
         self.take_changes();
         while !self.dirty.is_empty() || !aggregates.is_empty() {
             for prefix in std::mem::take(&mut self.dirty) {
@@ -415,6 +426,7 @@ impl VrfTable {
             for prefix in std::mem::take(&mut aggregates) {
                 self.reflect(&prefix, now);
             }
+            self.tell_next_hops();
             self.take_changes();
         }
         let mut outbox = Outbox::default();
@@ -451,10 +463,9 @@ impl VrfTable {
             }
         }
         for (domain, gone) in &old {
-            // The key is RD and prefix; with the same one the new route has replaced the old.
-            let replaced =
-                |(of, route): &(DomainId, PrefixRoute)| of == domain && route.route.rd == gone.route.rd;
-            if !said.sent.iter().any(replaced) {
+            // The key is RD and prefix; with the same one the new route has replaced the old, also
+            // one for another domain: ours has got another name.
+            if !said.sent.iter().any(|(_, route)| route.route.rd == gone.route.rd) {
                 outbox.withdraw(*domain, gone);
             }
         }

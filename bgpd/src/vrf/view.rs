@@ -1,14 +1,16 @@
 //! What shows read of a table. Nothing here changes it.
 
 use super::{
-    export::PrefixRoute,
+    export::{ExportKind, PrefixRoute},
     import::EvpnPath,
     settings::VrfSettings,
     table::{Said, VrfTable},
 };
 use crate::rib::ImportId;
-use ipnet::IpNet;
-use std::time::Instant;
+use crate::wire::Family;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use smallvec::SmallVec;
+use std::{ops::Bound, time::Instant};
 use weft_evpn::{
     DomainId,
     engine::{VrfActive, VrfPathSource},
@@ -36,8 +38,6 @@ pub struct ContributorsView {
     pub active: bool,
     /// It has no contributor left and ends then.
     pub lingers_until: Option<Instant>,
-    /// How many prefixes contribute.
-    pub contributors: usize,
 }
 
 /// An aggregate.
@@ -51,13 +51,39 @@ pub struct AggregateView {
     pub domains: Vec<ContributorsView>,
 }
 
-/// A prefix that does not go into a domain because of an aggregate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeldBack {
+/// What crosses between a domain and the table of a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crossing {
     /// The prefix.
     pub prefix: IpNet,
-    /// The aggregate.
-    pub aggregate: IpNet,
+    /// It came in from there.
+    pub came_in: bool,
+    /// It was sent there, and why.
+    pub sent: Option<ExportKind>,
+    /// It was not, because of this aggregate.
+    pub held_back: Option<IpNet>,
+    /// The aggregates that it contributes to there.
+    pub contributes_to: SmallVec<[IpNet; 1]>,
+}
+
+/// The prefixes of a family behind this one.
+fn behind_in(behind: Option<IpNet>, family: Family) -> (Bound<IpNet>, Bound<IpNet>) {
+    // IPv4 comes before IPv6, and of each the default route first.
+    let (ipv4, ipv6) = (IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default()));
+    let (first, end) = match family {
+        Family::Ipv6Unicast => (ipv6, Bound::Unbounded),
+        _ => (ipv4, Bound::Excluded(ipv6)),
+    };
+    (behind.map_or(Bound::Included(first), Bound::Excluded), end)
+}
+
+/// The first so many of two that are in order, each once.
+fn next_of(a: impl Iterator<Item = IpNet>, b: impl Iterator<Item = IpNet>, most: usize) -> Vec<IpNet> {
+    let mut all: Vec<IpNet> = a.take(most).chain(b.take(most)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.truncate(most);
+    all
 }
 
 impl VrfTable {
@@ -71,14 +97,15 @@ impl VrfTable {
         self.active.as_ref()
     }
 
-    /// The routes that the kernel's table should have, its own among them, in order.
-    pub fn table_routes(&self) -> Vec<TableRoute<'_>> {
-        let mut prefixes: Vec<IpNet> = self.locals.keys().copied().collect();
-        prefixes
-            .extend(self.routes.iter().filter(|(_, said)| said.forward.is_some()).map(|(prefix, _)| prefix));
-        prefixes.sort_unstable();
-        prefixes.dedup();
-        prefixes.into_iter().map(|prefix| self.table_route(prefix)).collect()
+    /// The next prefixes of a family behind one, in order, that `table_route` may know something
+    /// of: so many, fewer only at the end.
+    pub fn prefixes_behind(&self, behind: Option<IpNet>, family: Family, most: usize) -> Vec<IpNet> {
+        let range = behind_in(behind, family);
+        next_of(self.locals.range(range).map(|(prefix, _)| *prefix), self.prefixes_in(range), most)
+    }
+
+    fn prefixes_in(&self, range: (Bound<IpNet>, Bound<IpNet>)) -> impl Iterator<Item = IpNet> {
+        self.routes.range(range).map(|(prefix, _)| *prefix)
     }
 
     /// The route of one prefix.
@@ -100,18 +127,12 @@ impl VrfTable {
         self.imports.iter()
     }
 
-    /// The prefixes that came in from a domain.
-    pub fn from_domain(&self, domain: DomainId) -> impl Iterator<Item = &IpNet> {
-        self.imports.known_in(domain)
-    }
-
     /// The aggregates.
     pub fn aggregates(&self) -> Vec<AggregateView> {
         let view = |prefix: IpNet, domain: DomainId| ContributorsView {
             domain,
             active: self.aggregates.is_announced(prefix, domain),
             lingers_until: self.aggregates.lingers_until(prefix, domain),
-            contributors: self.aggregates.contributors(prefix, domain).count(),
         };
         self.aggregates
             .aggregates()
@@ -123,21 +144,25 @@ impl VrfTable {
             .collect()
     }
 
-    /// What aggregates hold back from a domain.
-    pub fn held_back(&self, domain: DomainId) -> Vec<HeldBack> {
-        let mut held: Vec<HeldBack> = self
-            .aggregates
-            .aggregates()
-            .filter(|(_, summary_only)| *summary_only)
-            .flat_map(|(aggregate, _)| self.aggregates.contributors(aggregate, domain))
-            .filter(|(prefix, _)| self.sent_route(prefix, domain).is_none())
-            .filter_map(|(prefix, _)| {
-                Some(HeldBack { prefix, aggregate: self.held_back_by(&prefix, domain)? })
-            })
-            .collect();
-        held.sort_unstable_by_key(|held| held.prefix);
-        held.dedup();
-        held
+    /// The next prefixes behind one, in order, that came in from a domain or of which something
+    /// is said, and what crosses of them: so many, fewer only at the end.
+    pub fn crossings(&self, domain: DomainId, behind: Option<IpNet>, most: usize) -> Vec<Crossing> {
+        let range = (behind.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let known = self.imports.known_in(domain, range).copied();
+        let prefixes = next_of(known, self.prefixes_in(range), most);
+        prefixes.into_iter().map(|prefix| self.crossing(prefix, domain)).collect()
+    }
+
+    fn crossing(&self, prefix: IpNet, domain: DomainId) -> Crossing {
+        let sent = self.sent_route(&prefix, domain).map(|route| route.kind);
+        let contributes = self.aggregates.contributes(prefix, domain);
+        Crossing {
+            prefix,
+            came_in: self.imports.is_known(domain, &prefix),
+            sent,
+            held_back: if contributes && sent.is_none() { self.held_back_by(&prefix, domain) } else { None },
+            contributes_to: self.aggregates.covering(prefix).filter(|_| contributes).collect(),
+        }
     }
 
     /// What was sent into a domain.

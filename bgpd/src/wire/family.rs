@@ -1,7 +1,10 @@
 //! Address families as rows of one table: a new family is a row here and a codec for its
 //! NLRI, nothing else. The RIB, the sessions and the shows know families only by this row.
 
-use super::unicast::{self, PrefixError};
+use super::{
+    membership,
+    unicast::{self, PrefixError},
+};
 use std::fmt;
 use weft_evpn::nlri;
 
@@ -14,20 +17,32 @@ pub enum Family {
     Ipv4Unicast,
     /// AFI 2, SAFI 1 (RFC 2545).
     Ipv6Unicast,
+    /// AFI 1, SAFI 132 (RFC 4684): not routes but which EVPN routes somebody asks for.
+    RtFilter,
 }
 
 /// An NLRI cut into the part by which routes are told apart, and the rest.
 pub type NlriParts = (nlri::NlriKey, nlri::NlriRest);
 
-/// Why an NLRI could not be read; the session is reset (RFC 7606 §5.3).
+/// Why an NLRI could not be read; the session is reset (RFC 7606 §5.3) unless it can be skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NlriError {
     /// It is no EVPN route.
     #[error(transparent)]
     Evpn(#[from] nlri::NlriError),
-    /// It is no prefix.
+    /// It is no prefix, or no membership.
     #[error(transparent)]
     Prefix(#[from] PrefixError),
+}
+
+impl NlriError {
+    /// How many octets are to be passed over, where only this one route is as good as withdrawn.
+    pub fn octets_to_skip(self) -> Option<usize> {
+        match self {
+            Self::Evpn(error) => error.octets_to_skip(),
+            Self::Prefix(_) => None,
+        }
+    }
 }
 
 /// What the code must know of a family.
@@ -49,6 +64,8 @@ pub struct FamilyRow {
     /// How long the NLRI at the front of these bytes is (no path identifier), after checking
     /// its syntax as the family asks.
     pub measure: fn(&[u8]) -> Result<usize, NlriError>,
+    /// The same where `measure` has been content before.
+    pub length: fn(&[u8]) -> Option<usize>,
     /// Cuts one whole NLRI.
     pub split: fn(&[u8]) -> Result<NlriParts, NlriError>,
     /// Puts it together again, appending.
@@ -63,6 +80,7 @@ static L2VPN_EVPN: FamilyRow = FamilyRow {
     json_key: "l2VpnEvpn",
     next_hop_lengths: &[4, 16],
     measure: |wire| Ok(nlri::measure(wire)?),
+    length: nlri::length,
     split: |wire| Ok(nlri::split(wire)?),
     join: nlri::join,
 };
@@ -75,6 +93,7 @@ static IPV4_UNICAST: FamilyRow = FamilyRow {
     json_key: "ipv4Unicast",
     next_hop_lengths: &[4, 16, 32],
     measure: unicast::measure_ipv4,
+    length: unicast::length,
     split: unicast::split_ipv4,
     join: unicast::join,
 };
@@ -87,12 +106,26 @@ static IPV6_UNICAST: FamilyRow = FamilyRow {
     json_key: "ipv6Unicast",
     next_hop_lengths: &[16, 32],
     measure: unicast::measure_ipv6,
+    length: unicast::length,
     split: unicast::split_ipv6,
     join: unicast::join,
 };
 
+static RT_FILTER: FamilyRow = FamilyRow {
+    family: Family::RtFilter,
+    afi: 1,
+    safi: 132,
+    name: "rtfilter unicast",
+    json_key: "rtfilterUnicast",
+    next_hop_lengths: &[4, 16],
+    length: unicast::length,
+    measure: membership::measure,
+    split: membership::split,
+    join: membership::join,
+};
+
 /// Every family, in the order of the enum.
-pub static FAMILIES: &[&FamilyRow] = &[&L2VPN_EVPN, &IPV4_UNICAST, &IPV6_UNICAST];
+pub static FAMILIES: &[&FamilyRow] = &[&L2VPN_EVPN, &IPV4_UNICAST, &IPV6_UNICAST, &RT_FILTER];
 
 impl Family {
     /// This family's row.
@@ -101,6 +134,7 @@ impl Family {
             Family::L2vpnEvpn => &L2VPN_EVPN,
             Family::Ipv4Unicast => &IPV4_UNICAST,
             Family::Ipv6Unicast => &IPV6_UNICAST,
+            Family::RtFilter => &RT_FILTER,
         }
     }
 

@@ -74,6 +74,11 @@ pub(super) fn measure_ipv6(wire: &[u8]) -> Result<usize, NlriError> {
     measure::<16>(wire)
 }
 
+/// The same by the length octet alone, for what has been measured before.
+pub(super) fn length(wire: &[u8]) -> Option<usize> {
+    wire.first().map(|&bits| 1 + usize::from(bits).div_ceil(8))
+}
+
 pub(super) fn split_ipv4(wire: &[u8]) -> Result<NlriParts, NlriError> {
     split::<4>(wire)
 }
@@ -121,7 +126,7 @@ pub fn parse(family: Family, wire: &[u8]) -> Result<IpNet, NlriError> {
     let (key, _) = match family {
         Family::Ipv4Unicast => split_ipv4(wire),
         Family::Ipv6Unicast => split_ipv6(wire),
-        Family::L2vpnEvpn => Err(PrefixError::Family.into()),
+        Family::L2vpnEvpn | Family::RtFilter => Err(PrefixError::Family.into()),
     }?;
     prefix_of(&key).ok_or(PrefixError::Family.into())
 }

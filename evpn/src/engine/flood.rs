@@ -5,6 +5,7 @@
 //! nothing is programmed, but routes are kept, so enabling it needs no import.
 
 use super::instance::{MacVrf, Turn};
+use super::memory::btree_bytes;
 use super::source::{Source, SourceId};
 use super::{Flooding, Output};
 use crate::forwarding::ForwardingChange;
@@ -33,6 +34,20 @@ pub(super) struct FloodTable {
 }
 
 impl FloodTable {
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let keys = self.endpoints.values().map(|keys| btree_bytes::<ImetKey, ()>(keys.len()));
+        btree_bytes::<ImetKey, ImetRoute>(self.routes.len())
+            + btree_bytes::<IpAddr, BTreeSet<ImetKey>>(self.endpoints.len())
+            + keys.sum::<usize>()
+            + btree_bytes::<IpAddr, ()>(self.programmed.len())
+    }
+
+    /// How many IMET routes there are.
+    pub(super) fn len(&self) -> usize {
+        self.routes.len()
+    }
+
     /// The VTEPs that get copies.
     pub(super) fn vteps(&self) -> impl Iterator<Item = IpAddr> {
         self.programmed.iter().copied()

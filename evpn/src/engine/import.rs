@@ -5,6 +5,7 @@
 //! A route's encapsulations decide whether it is for VXLAN at all (RFC 8365 §5.1.3): none
 //! means VXLAN, others without VXLAN among them mean that it is not for us.
 
+use super::memory::spilled;
 use crate::{ExtendedCommunity, RouteDistinguisher, RouteTarget, RouteTargetMatch};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -20,16 +21,19 @@ pub(super) type Few<K> = SmallVec<[K; 4]>;
 pub(super) struct ImportIndex<K> {
     exact: HashMap<RouteTarget, SmallVec<[K; 2]>>,
     any_as: HashMap<u32, SmallVec<[K; 2]>>,
+    /// Grows when what is imported may be something else.
+    version: u64,
 }
 
 impl<K> Default for ImportIndex<K> {
     fn default() -> Self {
-        Self { exact: HashMap::new(), any_as: HashMap::new() }
+        Self { exact: HashMap::new(), any_as: HashMap::new(), version: 0 }
     }
 }
 
 impl<K: Copy + Eq> ImportIndex<K> {
     pub(super) fn add(&mut self, instance: K, import: &[RouteTargetMatch]) {
+        self.version += u64::from(!import.is_empty());
         for wanted in import {
             let instances = match *wanted {
                 RouteTargetMatch::Exact(target) => self.exact.entry(target).or_default(),
@@ -42,12 +46,29 @@ impl<K: Copy + Eq> ImportIndex<K> {
     }
 
     pub(super) fn remove(&mut self, instance: K, import: &[RouteTargetMatch]) {
+        self.version += u64::from(!import.is_empty());
         for wanted in import {
             match *wanted {
                 RouteTargetMatch::Exact(target) => forget(&mut self.exact, target, instance),
                 RouteTargetMatch::AnyAs(number) => forget(&mut self.any_as, number, instance),
             }
         }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What is imported, by whomever.
+    pub(super) fn imports(&self) -> impl Iterator<Item = RouteTargetMatch> {
+        let exact = self.exact.keys().copied().map(RouteTargetMatch::Exact);
+        exact.chain(self.any_as.keys().copied().map(RouteTargetMatch::AnyAs))
+    }
+
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let instances = self.exact.values().chain(self.any_as.values());
+        self.exact.allocation_size() + self.any_as.allocation_size() + instances.map(spilled).sum::<usize>()
     }
 
     /// The instances that import a route with these targets, each once.
@@ -117,6 +138,11 @@ impl<K: Copy + Eq> Holders<K> {
             return Few::new();
         }
         self.0.get(&rd).into_iter().flatten().map(|(instance, _)| *instance).collect()
+    }
+
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.allocation_size() + self.0.values().map(spilled).sum::<usize>()
     }
 
     /// How many route distinguishers are known.

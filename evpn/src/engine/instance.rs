@@ -12,13 +12,14 @@ use super::flood::FloodTable;
 use super::import::Holders;
 use super::ip_vrf::{Symmetric, VrfId};
 use super::mac::MacEntry;
+use super::memory::MacVrfMemory;
 use super::neighbour::{Cause, HeldQueue, IpEntry};
 use super::source::Sources;
-use super::table::Table;
 use super::timers::{Timer, Timers};
 use super::{Address, DuplicateDetection, Flooding, Notice, Output};
 use crate::forwarding::ForwardingChange;
 use crate::local::VniDevices;
+use crate::table::Table;
 use crate::{MacAddr, RouteDistinguisher, RouteTarget, RouteTargetMatch, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -125,6 +126,23 @@ pub(super) struct MacVrf {
 }
 
 impl MacVrf {
+    /// What it holds and costs.
+    pub(super) fn memory(&self) -> MacVrfMemory {
+        MacVrfMemory {
+            vni: self.vni,
+            macs: self.macs.len(),
+            mac_bytes: size_of::<Self>()
+                + self.macs.bytes()
+                + self.macs.iter().map(MacEntry::heap_bytes).sum::<usize>(),
+            addresses: self.ips.len(),
+            address_bytes: self.ips.bytes()
+                + self.ips.iter().map(IpEntry::heap_bytes).sum::<usize>()
+                + self.held.bytes(),
+            imet_routes: self.flood.len(),
+            imet_bytes: self.flood.bytes(),
+        }
+    }
+
     pub(super) fn new(vni: Vni) -> Self {
         Self {
             vni,

@@ -92,8 +92,14 @@ impl<T: Eq + Hash> Interner<T> {
     }
 
     /// How many values are held.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// Octets allocated, without what the values own.
+    pub(super) fn bytes(&self) -> usize {
+        self.index.allocation_size()
+            + self.slots.capacity() * size_of::<Option<Slot<T>>>()
+            + self.free.capacity() * size_of::<u32>()
     }
 }

@@ -25,15 +25,16 @@
 use super::duplicate::Moves;
 use super::import::MacIpFlags;
 use super::instance::{MacVrf, Turn};
+use super::memory::spilled;
 use super::mobility::{self, Claim};
 use super::neighbour::Cause;
 use super::originate::is_no_host;
 use super::source::Source;
 use super::source::{SourceId, Sources};
-use super::table::Keyed;
 use super::{Address, Notice};
 use crate::forwarding::{ForwardingChange, RemoteMac};
 use crate::nlri::MacIp;
+use crate::table::Keyed;
 use crate::{EthernetTag, MacAddr, RouteDistinguisher};
 use smallvec::SmallVec;
 use std::net::IpAddr;
@@ -126,6 +127,15 @@ impl Keyed for MacEntry {
 impl MacEntry {
     fn new(mac: MacAddr) -> Self {
         Self { mac, place: Place::Nowhere, routes: SmallVec::new(), rare: None }
+    }
+
+    /// Octets that the entry owns beside its own.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let rare = self.rare.as_deref().map_or(0, |rare| {
+            let port = rare.local.as_ref().map_or(0, |local| local.port.1.capacity());
+            size_of::<MacRare>() + port + spilled(&rare.bindings)
+        });
+        spilled(&self.routes) + rare
     }
 
     fn rare_mut(&mut self) -> &mut MacRare {

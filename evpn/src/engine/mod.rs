@@ -41,6 +41,7 @@ mod interner;
 mod io;
 mod ip_vrf;
 mod mac;
+mod memory;
 mod mobility;
 mod neighbour;
 mod notice;
@@ -48,7 +49,6 @@ mod originate;
 mod queries;
 mod rd_numbers;
 mod source;
-mod table;
 mod timers;
 mod view;
 
@@ -58,6 +58,7 @@ mod tests;
 pub use config::{DuplicateDetection, EvpnConfig, Flooding, Freeze, IpVrfConfig, VniConfig};
 pub use io::{Input, Origination, Output, RoutePath, VrfActive, VrfPath, VrfPathSource};
 pub use ip_vrf::{Refusal, Refusals};
+pub use memory::{EvpnMemory, IpVrfMemory, MacVrfMemory};
 pub use notice::{Address, Notice};
 pub use view::{
     DuplicateAddress, DuplicateFilter, DuplicateView, InstanceView, IpVrfView, MacPlace, MacView,

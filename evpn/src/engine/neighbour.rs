@@ -24,15 +24,16 @@ mod away;
 use super::duplicate::Moves;
 use super::instance::{MacVrf, Turn};
 use super::mac::Place;
+use super::memory::spilled;
 use super::mobility::{self, Claim};
 use super::originate::is_no_host;
 use super::source::Sources;
-use super::table::Keyed;
 use super::timers::Timer;
 use super::{Address, Notice};
 use crate::MacAddr;
 use crate::forwarding::{ForwardingChange, RemoteNeighbour};
 use crate::local::NeighbourSource;
+use crate::table::Keyed;
 use smallvec::SmallVec;
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -138,6 +139,11 @@ impl IpEntry {
         self.rare.as_ref().map_or_else(Moves::default, |rare| rare.moves)
     }
 
+    /// Octets that the entry owns beside its own.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.rare.as_deref().map_or(0, |rare| size_of::<IpRare>() + spilled(&rare.more))
+    }
+
     fn linger(&self) -> Option<Instant> {
         self.rare.as_ref()?.linger
     }
@@ -152,6 +158,13 @@ impl IpEntry {
 pub(super) struct HeldQueue {
     queue: VecDeque<IpAddr>,
     noted: bool,
+}
+
+impl HeldQueue {
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.queue.capacity() * size_of::<IpAddr>()
+    }
 }
 
 impl MacVrf {

@@ -7,14 +7,24 @@ use super::{
     Address, DuplicateAddress, DuplicateView, Evpn, Flooding, InstanceView, MacPlace, MacView,
     NeighbourPlace, NeighbourView,
 };
-use crate::{MacAddr, Vni};
+use crate::{MacAddr, RouteTargetMatch, Vni};
 use smallvec::SmallVec;
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 impl Evpn {
     /// The configuration in effect.
     pub fn config(&self) -> &super::EvpnConfig {
         &self.config
+    }
+
+    /// What the MAC-VRFs and IP-VRFs that are active import, each once.
+    pub fn imports(&self) -> BTreeSet<RouteTargetMatch> {
+        self.importers.imports().chain(self.vrfs.imports()).collect()
+    }
+
+    /// Another number whenever `imports` may give something else.
+    pub fn imports_version(&self) -> u64 {
+        self.importers.version() + self.vrfs.imports_version()
     }
 
     /// All L2VNIs that the kernel has, in order.
@@ -138,7 +148,7 @@ impl Evpn {
             _ => (MacPlace::Unknown, false),
         };
         MacView {
-            mac: super::table::Keyed::key(entry),
+            mac: crate::table::Keyed::key(entry),
             place,
             sticky: fixed,
             local_sequence: local.map_or(0, |local| local.sequence),
@@ -150,7 +160,7 @@ impl Evpn {
 
     fn neighbour_view(&self, instance: &MacVrf, entry: &IpEntry) -> Option<NeighbourView> {
         let sources = &self.shared.sources;
-        let ip = super::table::Keyed::key(entry);
+        let ip = crate::table::Keyed::key(entry);
         let remote_sequence =
             || instance.best_claim(ip, None, sources).map_or(0, |(claim, _)| claim.sequence);
         let view = |mac, place, router, local_sequence| NeighbourView {

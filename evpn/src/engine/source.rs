@@ -2,6 +2,7 @@
 //! kept once and counted. A route then costs four octets for all of it.
 
 use super::interner::Interner;
+use super::memory::{btree_bytes, spilled};
 use crate::{EthernetTag, RouteDistinguisher, RouteTarget};
 use smallvec::SmallVec;
 use std::{collections::BTreeMap, net::IpAddr};
@@ -82,8 +83,13 @@ impl Sources {
     }
 
     /// How many sources are held.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let targets = self.all.iter().map(|source| spilled(&source.targets)).sum::<usize>();
+        self.all.bytes() + targets + btree_bytes::<IpAddr, u32>(self.own.len())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Address;
 use super::ip_vrf::{GhostKey, VrfId};
+use super::memory::btree_bytes;
 use crate::Vni;
 use std::{collections::BTreeSet, net::IpAddr, time::Instant};
 
@@ -27,6 +28,11 @@ impl Timers {
 
     pub(super) fn clear(&mut self, at: Instant, timer: Timer) {
         self.0.remove(&(at, timer));
+    }
+
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        btree_bytes::<(Instant, Timer), ()>(self.0.len())
     }
 
     pub(super) fn next(&self) -> Option<Instant> {

@@ -54,8 +54,10 @@ impl<'a> View<'a> {
         let mark = value.rest();
         let tag = value.chunk()?;
         let mac_bits = value.octet()?;
-        if mac_bits != MAC_BITS {
-            return Err(value.wrong_octet("MAC length", mac_bits));
+        match mac_bits {
+            MAC_BITS => {}
+            0 => return Err(value.no_mac()),
+            _ => return Err(value.wrong_octet("MAC length", mac_bits)),
         }
         let mac = value.chunk()?;
         let ip = value.optional_address()?;

@@ -65,7 +65,7 @@ pub type NlriKey = SmallVec<[u8; 40]>;
 /// with an overlay index. Equal rests mean equal octets on the wire.
 pub type NlriRest = SmallVec<[u8; 16]>;
 
-/// What is wrong with an NLRI, and where. Any of these is an error of syntax: the session
+/// What is wrong with an NLRI, and where. All but one of these are errors of syntax: the session
 /// is reset (RFC 7606 §5.3, draft-ietf-bess-rfc7432bis §7.14.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NlriError {
@@ -96,6 +96,12 @@ pub enum NlriError {
         value: u8,
         /// Octets from the start of the block.
         offset: usize,
+    },
+    /// A MAC/IP route whose MAC length is 0: it alone is as good as withdrawn (RFC 9135 §9.1.1).
+    #[error("EVPN route type 2 with MAC length 0")]
+    NoMac {
+        /// Octets that the NLRI takes, so that the next one can be found.
+        octets: usize,
     },
 }
 
@@ -178,6 +184,14 @@ impl fmt::Display for EvpnRoute {
 }
 
 impl NlriError {
+    /// How many octets are to be passed over, where only this one route is as good as withdrawn.
+    pub fn octets_to_skip(self) -> Option<usize> {
+        match self {
+            Self::NoMac { octets } => Some(octets),
+            _ => None,
+        }
+    }
+
     /// The same error for an NLRI that starts `octets` into the block.
     pub fn moved_by(self, octets: usize) -> Self {
         match self {
@@ -188,6 +202,7 @@ impl NlriError {
             Self::Field { route_type, field, value, offset } => {
                 Self::Field { route_type, field, value, offset: offset + octets }
             }
+            Self::NoMac { .. } => self,
         }
     }
 }
@@ -205,6 +220,13 @@ pub fn measure(wire: &[u8]) -> Result<usize, NlriError> {
         ip_prefix::ROUTE_TYPE => ip_prefix::View::new(value).map(|_| length),
         _ => Ok(length),
     }
+}
+
+/// How many octets the NLRI at the front of `wire` takes, by its length octet alone: for wire
+/// forms that `measure` has checked. `None` without a whole header.
+#[inline]
+pub fn length(wire: &[u8]) -> Option<usize> {
+    wire.get(1).map(|&length| reader::HEADER + usize::from(length))
 }
 
 /// Cuts one whole NLRI (type, length, value) into key and rest. The bytes must be one NLRI

@@ -94,6 +94,12 @@ impl<'a> Reader<'a> {
         NlriError::Length { route_type: self.route_type, length: self.length, offset: HEADER - 1 }
     }
 
+    /// A MAC length of 0: the length octet still says where the next NLRI begins.
+    #[cold]
+    pub(super) fn no_mac(&self) -> NlriError {
+        NlriError::NoMac { octets: HEADER + usize::from(self.length) }
+    }
+
     /// The octet read last is not allowed.
     #[cold]
     pub(super) fn wrong_octet(&self, field: &'static str, value: u8) -> NlriError {

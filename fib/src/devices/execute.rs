@@ -1,7 +1,8 @@
 //! Carries out the plans for devices, rules, addresses and routes of tables, one acknowledged message a step, and
 //! spaces out what fails.
 
-use super::plan::{DeviceOp, VXLAN_PORT, plan};
+use super::NEWBORN;
+use super::plan::{DeviceOp, VXLAN_PORT, plan, possible};
 use crate::config::FibConfig;
 use crate::event::FibNotice;
 use crate::model::Links;
@@ -12,7 +13,7 @@ use crate::vrf::plan::VrfPlan;
 use crate::vrf::{Routing, Tenants, VrfOp, Wanted};
 use netlink_packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkMessage};
 use nix::errno::Errno;
-use rtnetlink::{LinkBridge, LinkBridgePort, LinkUnspec, LinkVrf, LinkVxlan};
+use rtnetlink::{LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVrf, LinkVxlan};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -99,7 +100,8 @@ impl DeviceKeeper {
         for (device, error) in devices.obstacles {
             self.tell(device, error, &mut notices);
         }
-        let steps = before.into_iter().map(Step::Vrf).chain(devices.ops.into_iter().map(Step::Device));
+        let ops = possible(devices.ops, &wanted.unled(routing));
+        let steps = before.into_iter().map(Step::Vrf).chain(ops.into_iter().map(Step::Device));
         for step in steps.chain(after.into_iter().map(Step::Vrf)) {
             let subject = step.subject();
             if self.waits(&subject, now) {
@@ -286,8 +288,7 @@ fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestErro
     match op {
         // rtnetlink's builders switch on; a device must not work before it is marked and set up.
         DeviceOp::AddBridge { name, alias, mac } => {
-            create(connection, &LinkBridge::new(name).address(mac.0.to_vec()).down().build())?;
-            mark(connection, name, alias)
+            create(connection, LinkBridge::new(name).address(mac.0.to_vec()).down(), name, alias)
         }
         DeviceOp::AddVxlan { name, alias, vni, local, mtu, master, mac } => {
             let mut link = with_local(LinkVxlan::new(name, vni.get()), *local)
@@ -301,12 +302,10 @@ fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestErro
             if let Some(mac) = mac {
                 link = link.address(mac.0.to_vec());
             }
-            create(connection, &link.build())?;
-            mark(connection, name, alias)
+            create(connection, link, name, alias)
         }
         DeviceOp::AddVrf { name, alias, table } => {
-            create(connection, &LinkVrf::new(name, *table).down().build())?;
-            mark(connection, name, alias)
+            create(connection, LinkVrf::new(name, *table).down(), name, alias)
         }
         DeviceOp::Mac { index, mac, .. } => {
             change(connection, &LinkUnspec::new_with_index(*index).address(mac.0.to_vec()).build())
@@ -363,24 +362,25 @@ fn execute(op: &DeviceOp, connection: &mut Connection) -> Result<(), RequestErro
     }
 }
 
-fn with_local(
-    link: rtnetlink::LinkMessageBuilder<LinkVxlan>,
-    local: IpAddr,
-) -> rtnetlink::LinkMessageBuilder<LinkVxlan> {
+fn with_local(link: LinkMessageBuilder<LinkVxlan>, local: IpAddr) -> LinkMessageBuilder<LinkVxlan> {
     match local {
         IpAddr::V4(local) => link.local(local),
         IpAddr::V6(local) => link.local6(local),
     }
 }
 
-/// Marks a device as ours at once, before anything else can happen to the lines that ask for it. (A creation cannot
+/// Makes a device, marks it as ours at once, and takes it out of the group that it was born into. (A creation cannot
 /// carry the mark: the kernel does not look at it there.)
-fn mark(connection: &mut Connection, name: &str, alias: &str) -> Result<(), RequestError> {
-    change(connection, &LinkUnspec::new_with_name(name).alias(alias).build())
-}
-
-fn create(connection: &mut Connection, link: &LinkMessage) -> Result<(), RequestError> {
-    connection.change_link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link)
+fn create<T>(
+    connection: &mut Connection,
+    link: LinkMessageBuilder<T>,
+    name: &str,
+    alias: &str,
+) -> Result<(), RequestError> {
+    let link = link.link_group(NEWBORN).build();
+    connection.change_link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link)?;
+    let mark = LinkUnspec::new_with_name(name).alias(alias.to_owned()).link_group(0);
+    change(connection, &mark.build())
 }
 
 fn change(connection: &mut Connection, link: &LinkMessage) -> Result<(), RequestError> {

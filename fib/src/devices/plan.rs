@@ -2,13 +2,15 @@
 //! need the index of a device that does not exist yet come in the next plan, when the kernel has told of it.
 
 use super::routed::{is_unwanted, mac_of_bridge};
-use super::{alias, bridge_name, domain_of, is_ours, remembered_ports, vrf_of, vxlan_name};
+use super::{alias, domain_of, is_newborn, is_ours, remembered_ports, vrf_of};
 use crate::config::{BridgeDomain, FibConfig};
 use crate::model::{Link, LinkKind, Links};
+use crate::names::{bridge_name, device_name, vxlan_name};
 use crate::vrf::Tenants;
-use std::collections::BTreeMap;
+use crate::vrf::tenant::Tenant;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use weft_evpn::{MacAddr, Vni};
+use weft_evpn::{MacAddr, Vni, VrfName};
 
 /// The port that IANA gave to VXLAN.
 pub const VXLAN_PORT: u16 = 4789;
@@ -90,6 +92,13 @@ impl DeviceOp {
     }
 }
 
+/// The steps that may be taken now: no interface is switched on while rules of its are missing. It comes up in the plan
+/// that follows when the kernel has told of them.
+pub fn possible(ops: Vec<DeviceOp>, unled: &BTreeSet<String>) -> Vec<DeviceOp> {
+    let waits = |op: &DeviceOp| matches!(op, DeviceOp::Up { name, .. } if unled.contains(name));
+    ops.into_iter().filter(|op| !waits(op)).collect()
+}
+
 /// What to do, and what the operator has to do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -124,15 +133,13 @@ pub fn plan(config: &FibConfig, tenants: &Tenants, links: &Links) -> Plan {
     plan
 }
 
-/// True for a device that nobody has done anything with since it was made.
-pub(super) fn is_untouched(link: &Link) -> bool {
-    !link.up && link.alias.is_none()
-}
-
 impl Plan {
     /// Devices with our mark that no line asks for: vxlan devices first, then bridges, then VRF devices.
     fn remove_unwanted(&mut self, config: &FibConfig, tenants: &Tenants, links: &Links) {
         let unwanted = |link: &&Link| {
+            if is_newborn(link) {
+                return !is_asked_for(config, tenants, &link.name);
+            }
             let Some(domain) = domain_of(link) else { return is_unwanted(config, tenants, link) };
             match &link.kind {
                 LinkKind::Bridge => {
@@ -180,9 +187,7 @@ impl Plan {
             self.ops.push(DeviceOp::AddBridge { name: device, alias, mac: mac_of_bridge(config, domain) });
             return None;
         };
-        let ours =
-            domain_of(link).is_some() || (is_untouched(link) && links.ports(link.index).next().is_none());
-        if !link.is_bridge() || !ours {
+        if !link.is_bridge() || !(domain_of(link).is_some() || is_newborn(link)) {
             self.obstacle(link, name);
             return None;
         }
@@ -237,7 +242,7 @@ impl Plan {
             return;
         }
         let same_vni = link.vxlan().is_some_and(|vxlan| vxlan.vni == Some(domain.vni));
-        if !same_vni || vrf_of(link).is_some() || !(is_ours(link) || is_untouched(link)) {
+        if !same_vni || vrf_of(link).is_some() || !(is_ours(link) || is_newborn(link)) {
             self.obstacle(link, name);
             return;
         }
@@ -294,6 +299,17 @@ impl Plan {
             }
         }
     }
+}
+
+/// Whether a line asks for a device of this name.
+fn is_asked_for(config: &FibConfig, tenants: &Tenants, name: &str) -> bool {
+    let of_domain = |(domain, wanted): (&String, &BridgeDomain)| {
+        name == bridge_name(domain) || name == vxlan_name(wanted.vni)
+    };
+    let of_tenant = |(vrf, tenant): (&VrfName, &Tenant)| {
+        name == device_name(vrf.as_str()) || tenant.vni.is_some_and(|vni| name == vxlan_name(vni))
+    };
+    config.bridge_domains.iter().any(of_domain) || tenants.by_name.iter().any(of_tenant)
 }
 
 /// The MTU of the underlay less the overhead. The underlay is the device that has the VTEP's address; where that

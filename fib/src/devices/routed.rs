@@ -1,10 +1,10 @@
 //! The part of the device plan that routes: VRF devices, L3VNI devices, bridges with gateways.
 
-use super::plan::{DeviceOp, Plan, is_untouched, overlay_mtu};
-use super::{derived_mac, is_ours, vrf_alias, vrf_of, vxlan_name};
+use super::plan::{DeviceOp, Plan, overlay_mtu};
+use super::{is_newborn, is_ours, vrf_alias, vrf_of};
 use crate::config::{BridgeDomain, FibConfig};
 use crate::model::{Link, Links};
-use crate::vrf::device_name;
+use crate::names::{derived_mac, device_name, vxlan_name};
 use crate::vrf::tenant::{Tenant, Tenants};
 use weft_evpn::vrf::VrfForm;
 use weft_evpn::{MacAddr, VrfName};
@@ -94,7 +94,7 @@ impl Plan {
             return;
         }
         let same_vni = link.vxlan().is_some_and(|vxlan| vxlan.vni == Some(vni));
-        if !same_vni || !(is_ours(link) || is_untouched(link)) {
+        if !same_vni || !(is_ours(link) || is_newborn(link)) {
             let words = format!("it exists and was not made by Weft for the VRF {name}; rename or remove it");
             self.obstacles.insert(device, words);
             return;

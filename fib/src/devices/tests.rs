@@ -3,8 +3,11 @@ use super::plan::overlay_mtu;
 use super::*;
 use crate::config::{BridgeDomain, FibConfig, Serve};
 use crate::model::{BridgePort, LinkKind, Links, Vxlan};
+use crate::names::{bridge_name, vxlan_name};
 use crate::vrf::tenants;
 use proptest::prelude::*;
+use std::net::IpAddr;
+use weft_evpn::Vni;
 use weft_evpn::vrf::VrfForm;
 
 const VTEP: &str = "10.0.0.1";
@@ -32,6 +35,7 @@ pub fn other(index: u32, name: &str) -> Link {
         port: None,
         vlan_aware: false,
         parent: None,
+        group: 0,
     }
 }
 
@@ -95,7 +99,7 @@ pub fn apply(links: &mut Links, op: &DeviceOp) {
         DeviceOp::Mac { index, mac, .. } => change(links, *index, &mut |link| link.mac = Some(*mac)),
         DeviceOp::NoAutoAddress { .. } => {}
         DeviceOp::Alias { index, alias, .. } => {
-            change(links, *index, &mut |link| link.alias = Some(alias.clone()))
+            change(links, *index, &mut |link| (link.alias, link.group) = (Some(alias.clone()), 0))
         }
         DeviceOp::VxlanPort { index, .. } => change(links, *index, &mut |link| {
             link.port = link.master.map(|_| BridgePort { learning: false, neigh_suppress: true });
@@ -161,6 +165,33 @@ fn a_domain_gets_its_devices() {
 }
 
 #[test]
+fn gateways_have_the_address_that_the_domain_or_else_the_configuration_gives_them() {
+    let [everywhere, own, anycast] =
+        [[2, 0, 0, 0, 0, 5], [2, 0, 0, 0, 0, 6], [0, 0, 0x5e, 0, 1, 1]].map(weft_evpn::MacAddr);
+    let mac_of = |config: &FibConfig, bridge: &str| {
+        let mut links = underlay();
+        settle(config, &mut links);
+        links.named(bridge).unwrap().mac
+    };
+    let mut config = config(&[("blue", 10, &[]), ("red", 20, &[])]);
+    for (name, gateway) in [("blue", "192.168.10.254/24"), ("red", "192.168.20.254/24")] {
+        config.bridge_domains.get_mut(name).unwrap().gateways.push(gateway.parse().unwrap());
+    }
+    assert_eq!(mac_of(&config, "br-blue"), Some(anycast));
+    config.gateway_mac = Some(everywhere);
+    config.bridge_domains.get_mut("red").unwrap().gateway_mac = Some(own);
+    assert_eq!((mac_of(&config, "br-blue"), mac_of(&config, "br-red")), (Some(everywhere), Some(own)));
+    // Changed in place, too.
+    let mut links = underlay();
+    settle(&config, &mut links);
+    let before = links.named("br-blue").unwrap().index;
+    config.gateway_mac = None;
+    settle(&config, &mut links);
+    let bridge = links.named("br-blue").unwrap();
+    assert_eq!((bridge.index, bridge.mac), (before, Some(anycast)));
+}
+
+#[test]
 fn ports_of_the_operator_stay_when_ours_are_released() {
     let mut links = underlay();
     links.set(other(3, "eth1"));
@@ -190,7 +221,7 @@ fn half_made_devices_are_finished_and_foreign_ones_left_alone() {
     // Made, and then the daemon was killed.
     let op = plan(&wanted, &links).ops.remove(0);
     apply(&mut links, &op);
-    links.set(Link { alias: None, ..links.named("br-blue").unwrap().clone() });
+    links.set(Link { alias: None, group: NEWBORN, ..links.named("br-blue").unwrap().clone() });
     settle(&wanted, &mut links);
     assert_eq!(ours(&links), ["br-blue", "vx10"]);
     // The operator's.
@@ -214,16 +245,6 @@ fn an_ipv6_vtep_replaces_the_vxlan_device_and_an_ipv4_one_changes_it() {
     wanted.vtep_source = "2001:db8::1".parse().ok();
     settle(&wanted, &mut links);
     assert_eq!(links.named("vx10").unwrap().vxlan().unwrap().local, "2001:db8::1".parse().ok());
-}
-
-#[test]
-fn names_fit_and_differ() {
-    assert_eq!(bridge_name("blue"), "br-blue");
-    assert_eq!(bridge_name("twelve-chars"), "br-twelve-chars");
-    let (one, two) = (bridge_name("a-very-long-name-1"), bridge_name("a-very-long-name-2"));
-    assert_ne!(one, two);
-    assert!(one.len() == 15 && one.starts_with("br-a-very-"), "{one}");
-    assert!(vxlan_name(vni(Vni::MAX)).len() <= 15);
 }
 
 #[test]

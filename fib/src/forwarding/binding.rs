@@ -1,7 +1,7 @@
 //! Which router MAC a VTEP has on an L3VNI, and at which VTEP a router MAC is, as the routes of an IP-VRF tell it
 //! (RFC 9135 §8.1). Counted by who says so; where they disagree, the last word is used. Pure.
 
-use super::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::hash::Hash;
@@ -16,7 +16,7 @@ struct Choice<V> {
 }
 
 #[derive(Debug)]
-struct Choices<K, V>(HashMap<K, Choice<V>, FixedState>);
+struct Choices<K, V>(HashMap<K, Choice<V>, RandomState>);
 
 impl<K, V> Default for Choices<K, V> {
     fn default() -> Self {

@@ -1,10 +1,12 @@
 //! Routes in the table of an IP-VRF that are not ours: what redistribution tells of them, the best of each prefix.
-//! Pure. Does not do: routes for some sources or types of service only, and what is no way out (unreachable, prohibit).
+//! What is no way out (unreachable, prohibit, link-local) is told to nobody, but stands in the way of ours if it has our
+//! metric. Pure. Does not do: routes for some sources or types of service only.
 
-use super::FixedState;
 use crate::model::Links;
 use crate::netlink::constants::*;
+use crate::netlink::encode::metric_of;
 use crate::netlink::route::RouteMessage;
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use ipnet::IpNet;
 use smallvec::SmallVec;
@@ -19,17 +21,17 @@ pub struct Foreign {
     discard: bool,
     gateway: Option<IpAddr>,
     device: Option<u32>,
+    /// It leads somewhere, and others may be told of it.
+    leads: bool,
     /// Not yet seen again in the dump that is being read.
     pub stale: bool,
 }
 
 impl Foreign {
-    /// Reads a message; `None` for a route that is nobody's way out.
+    /// Reads a message; `None` for a route that can neither be told nor stand in the way.
     pub fn read(message: &RouteMessage) -> Option<Self> {
-        if !matches!(message.kind, RTN_UNICAST | RTN_BLACKHOLE)
-            || message.special
-            || !is_routable(message.prefix)
-        {
+        let leads = matches!(message.kind, RTN_UNICAST | RTN_BLACKHOLE) && is_routable(message.prefix);
+        if message.special || !(leads || message.metric == metric_of(message.prefix)) {
             return None;
         }
         let discard = message.kind == RTN_BLACKHOLE;
@@ -40,6 +42,7 @@ impl Foreign {
             gateway: message.gateway,
             // IPv6 names the loopback device for a discard route.
             device: message.device.filter(|_| !discard),
+            leads,
             stale: false,
         })
     }
@@ -83,12 +86,18 @@ fn is_routable(prefix: IpNet) -> bool {
 
 /// Those of one table.
 #[derive(Debug, Default)]
-pub struct ForeignRoutes(HashMap<IpNet, SmallVec<[Foreign; 1]>, FixedState>);
+pub struct ForeignRoutes(HashMap<IpNet, SmallVec<[Foreign; 1]>, RandomState>);
 
 impl ForeignRoutes {
-    /// The one that the kernel prefers.
+    /// The one that the kernel prefers of those that may be told.
     pub fn best(&self, prefix: IpNet) -> Option<Foreign> {
-        self.0.get(&prefix)?.iter().min_by_key(|route| route.metric).copied()
+        let leading = self.0.get(&prefix)?.iter().filter(|route| route.leads);
+        leading.min_by_key(|route| route.metric).copied()
+    }
+
+    /// The smallest metric of all of them.
+    pub fn least_metric(&self, prefix: IpNet) -> Option<u32> {
+        self.0.get(&prefix)?.iter().map(|route| route.metric).min()
     }
 
     /// Whether one of them has this metric.

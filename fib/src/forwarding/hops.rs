@@ -129,6 +129,27 @@ pub fn is_hop_id(id: u32) -> bool {
 }
 
 impl Hops {
+    /// Next hops and groups.
+    pub fn count(&self) -> usize {
+        self.singles.len() + self.groups.len()
+    }
+
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        let members = self.sets.iter().flatten().map(|set| size_of_val(&*set.members) + 16);
+        self.singles.allocation_size()
+            + self.ids.allocation_size()
+            + self.sets.capacity() * size_of::<Option<Set>>()
+            + members.sum::<usize>()
+            + self.free.capacity() * size_of::<usize>()
+            + self.by_members.allocation_size()
+            + self.groups.allocation_size()
+            + self.users.allocation_size()
+            + self.seen.allocation_size()
+            + self.queued.allocation_size()
+            + self.work.capacity() * size_of::<u32>()
+    }
+
     fn set(&self, id: SetId) -> Option<&Set> {
         self.sets.get(id.index())?.as_ref()
     }

@@ -127,6 +127,7 @@ impl Op {
         matches!(
             self,
             Op::VxlanDelete { .. }
+                | Op::BothDelete { .. }
                 | Op::BridgeDelete { .. }
                 | Op::FloodDelete { .. }
                 | Op::NeighbourDelete { .. }
@@ -139,7 +140,9 @@ impl Op {
     /// The kind of entry that the message is about.
     pub fn kind(&self) -> EntryKind {
         match self {
-            Op::VxlanSet { .. } | Op::VxlanDelete { .. } => EntryKind::VxlanFdb,
+            Op::VxlanSet { .. } | Op::VxlanDelete { .. } | Op::BothSet { .. } | Op::BothDelete { .. } => {
+                EntryKind::VxlanFdb
+            }
             Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. } => EntryKind::BridgeFdb,
             Op::FloodAdd { .. } | Op::FloodDelete { .. } => EntryKind::Flood,
             Op::NeighbourSet { .. } | Op::NeighbourDelete { .. } => EntryKind::Neighbour,
@@ -159,7 +162,9 @@ impl fmt::Display for Op {
             | Op::VxlanDelete { mac, .. }
             | Op::BridgeSet { mac, .. }
             | Op::BridgeSticky { mac, .. }
-            | Op::BridgeDelete { mac, .. } => write!(f, "{mac}"),
+            | Op::BridgeDelete { mac, .. }
+            | Op::BothSet { mac, .. }
+            | Op::BothDelete { mac, .. } => write!(f, "{mac}"),
             Op::FloodAdd { vtep, .. } | Op::FloodDelete { vtep, .. } => write!(f, "{vtep}"),
             Op::NeighbourSet { ip, .. } | Op::NeighbourDelete { ip, .. } => write!(f, "{ip}"),
             Op::NexthopSet { id, gateway, .. } => write!(f, "{id} via {gateway}"),

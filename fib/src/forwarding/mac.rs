@@ -90,6 +90,8 @@ pub struct MacEntry {
     /// Our own entry took the place of a local one. If ours goes, too, the core must hear that the MAC is on no
     /// port: its word and the bridge's news of the host may have crossed.
     pub displaced: bool,
+    /// The kernel refused to do both tables in one message: which of them it was shows when each has its own.
+    pub apart: bool,
     /// Entries with our mark that were found, not written, and that nobody has asked for yet.
     pub adopted: bool,
     /// In the work queue.
@@ -135,83 +137,115 @@ impl MacEntry {
     /// The messages that make the kernel as wanted, in their order; none when it is.
     pub fn ops(&self, mac: MacAddr, context: &MacContext) -> Ops {
         let mut ops = Ops::new();
+        self.each_op(mac, context, |op| ops.push(op));
+        ops
+    }
+
+    /// Whether there is any.
+    pub fn differs(&self, context: &MacContext) -> bool {
+        let mut differs = false;
+        self.each_op(MacAddr::ZERO, context, |_| differs = true);
+        differs
+    }
+
+    /// Gives each of them.
+    #[inline]
+    pub fn each_op(&self, mac: MacAddr, context: &MacContext, mut op: impl FnMut(Op)) {
+        let vxlan = context.vxlan;
         match self.wanted_in(context) {
-            // The vxlan entry first: a frame must not be sent there before it knows where to go on.
             Some((wanted, target)) => {
-                self.vxlan_set(mac, wanted, target, context, &mut ops);
+                let absent = self.vxlan == VxlanFdb::Absent && self.bridge == BridgeFdb::Absent;
+                if absent && context.bridged && !self.apart {
+                    op(Op::BothSet { vxlan, mac, target });
+                    if wanted.sticky {
+                        op(Op::BridgeSticky { port: vxlan, mac, sticky: true });
+                    }
+                    return;
+                }
+                // The vxlan entry first: a frame must not be sent there before it knows where to go on.
+                self.vxlan_set(mac, wanted, target, context, &mut op);
                 if context.bridged {
-                    self.bridge_set(mac, wanted, context, &mut ops);
+                    self.bridge_set(mac, wanted, context, &mut op);
                 }
             }
             None if self.wanted.is_some() && !context.retiring => {}
             None if self.adopted && !context.pruned && !context.retiring => {}
             // And away from the vxlan port before the vxlan entry goes.
             None => {
-                if matches!(self.bridge, BridgeFdb::Vxlan { marked: true, .. }) {
-                    ops.push(Op::BridgeDelete { port: context.vxlan, mac });
+                let in_bridge = matches!(self.bridge, BridgeFdb::Vxlan { marked: true, .. });
+                let in_vxlan =
+                    matches!(self.vxlan, VxlanFdb::Nexthop(_) | VxlanFdb::Address(_) | VxlanFdb::Stray);
+                if in_bridge && in_vxlan && !self.apart {
+                    op(Op::BothDelete { vxlan, mac });
+                    return;
                 }
-                if matches!(self.vxlan, VxlanFdb::Nexthop(_) | VxlanFdb::Address(_) | VxlanFdb::Stray) {
-                    ops.push(Op::VxlanDelete { vxlan: context.vxlan, mac });
+                if in_bridge {
+                    op(Op::BridgeDelete { port: vxlan, mac });
+                }
+                if in_vxlan {
+                    op(Op::VxlanDelete { vxlan, mac });
                 }
             }
         }
-        ops
     }
 
+    #[inline]
     fn vxlan_set(
         &self,
         mac: MacAddr,
         wanted: WantedMac,
         target: Target,
         context: &MacContext,
-        ops: &mut Ops,
+        op: &mut impl FnMut(Op),
     ) {
         let vxlan = context.vxlan;
-        let delete = Op::VxlanDelete { vxlan, mac };
         let set = |mode| Op::VxlanSet { vxlan, mac, target, mode };
         match (self.vxlan, target) {
-            (VxlanFdb::Absent, _) => ops.push(set(Mode::Create)),
+            (VxlanFdb::Absent, _) => op(set(Mode::Create)),
             // An adopted entry of the other form is as good.
             (VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep), _) if vtep == wanted.vtep => {}
             (VxlanFdb::Nexthop(_), Target::Nexthop(_)) | (VxlanFdb::Address(_), Target::Address(_)) => {
-                ops.push(set(Mode::Replace));
+                op(set(Mode::Replace));
             }
             // The kernel does not replace one form by the other, and a lost mark does not come back by replacing.
             (VxlanFdb::Nexthop(_) | VxlanFdb::Address(_) | VxlanFdb::Stray | VxlanFdb::Overwritten, _) => {
-                ops.extend([delete, set(Mode::Create)]);
+                op(Op::VxlanDelete { vxlan, mac });
+                op(set(Mode::Create));
             }
             (VxlanFdb::Foreign, _) => {}
         }
     }
 
-    fn bridge_set(&self, mac: MacAddr, wanted: WantedMac, context: &MacContext, ops: &mut Ops) {
+    #[inline]
+    fn bridge_set(&self, mac: MacAddr, wanted: WantedMac, context: &MacContext, op: &mut impl FnMut(Op)) {
         let port = context.vxlan;
-        let set = Op::BridgeSet { port, mac };
+        let set = || Op::BridgeSet { port, mac };
         let (sticky, fixed) = match self.bridge {
             BridgeFdb::Absent => {
-                ops.push(set);
+                op(set());
                 (false, false)
             }
             BridgeFdb::Vxlan { marked: true, sticky, fixed } => (sticky, fixed),
             BridgeFdb::Vxlan { marked: false, fixed: true, .. } if !self.bridge_held => return,
             BridgeFdb::Vxlan { marked: false, sticky, fixed } => {
-                ops.push(set);
+                op(set());
                 (sticky, fixed)
             }
             BridgeFdb::Port { .. } if self.moved_here => return,
             BridgeFdb::Port { fixed: true, .. } => return,
             BridgeFdb::Port { fixed: false, .. } => {
-                ops.push(set);
+                op(set());
                 (false, false)
             }
             BridgeFdb::Own { port: at } if self.bridge_held && at != context.bridge => {
-                ops.extend([Op::BridgeDelete { port: at, mac }, set]);
+                op(Op::BridgeDelete { port: at, mac });
+                op(set());
                 (false, false)
             }
             BridgeFdb::Own { .. } => return,
         };
         if sticky != wanted.sticky || fixed != wanted.sticky {
-            ops.push(Op::BridgeSticky { port, mac, sticky: wanted.sticky });
+            op(Op::BridgeSticky { port, mac, sticky: wanted.sticky });
         }
     }
 

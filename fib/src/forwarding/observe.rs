@@ -13,6 +13,7 @@ use crate::consistency::EntryKind;
 use crate::event::FibNotice;
 use crate::model::Links;
 use crate::netlink::constants::*;
+use crate::netlink::encode::Query;
 use crate::netlink::neighbour::NeighbourMessage;
 use crate::netlink::nexthop::NexthopMessage;
 use std::net::IpAddr;
@@ -80,7 +81,7 @@ impl Forwarding {
         let new = if gone {
             VxlanFdb::Absent
         } else if !message.has(NTF_EXT_LEARNED) {
-            let held = table.macs.get(&mac).is_some_and(|entry| entry.vxlan_held);
+            let held = table.macs.get(mac).is_some_and(|entry| entry.vxlan_held);
             let in_our_group = message.nexthop.is_some_and(|group| self.vteps.of_group(group).is_some());
             match (held, in_our_group) {
                 (true, _) => VxlanFdb::Overwritten,
@@ -95,12 +96,17 @@ impl Forwarding {
                 _ => VxlanFdb::Stray,
             }
         };
-        if let Some(entry) = self.tables.get_mut(&id).and_then(|table| table.macs.get_mut(&mac)) {
-            entry.stale_vxlan = false;
-            // Mostly the echo of what we wrote.
-            if entry.vxlan == new {
-                return;
+        match self.tables.get_mut(&id).and_then(|table| table.macs.get_mut(mac)) {
+            Some(entry) => {
+                entry.stale_vxlan = false;
+                // Mostly the echo of what we wrote.
+                if entry.vxlan == new {
+                    return;
+                }
             }
+            // And of what we deleted.
+            None if gone => return,
+            None => {}
         }
         self.set_vxlan(id, mac, new);
         self.settle(Key::Mac(id, mac), now);
@@ -109,10 +115,10 @@ impl Forwarding {
     /// Records what the vxlan FDB has, and keeps count of who points at which VTEP.
     pub(super) fn set_vxlan(&mut self, id: TableId, mac: MacAddr, new: VxlanFdb) {
         let Some(table) = self.tables.get_mut(&id) else { return };
-        if new == VxlanFdb::Absent && !table.macs.contains_key(&mac) {
+        if new == VxlanFdb::Absent && !table.macs.contains(mac) {
             return;
         }
-        let entry = table.macs.entry(mac).or_default();
+        let Some(entry) = table.macs.entry(mac) else { return };
         let old = std::mem::replace(&mut entry.vxlan, new);
         let marked = matches!(new, VxlanFdb::Nexthop(_) | VxlanFdb::Address(_) | VxlanFdb::Stray);
         match entry.wanted {
@@ -146,7 +152,7 @@ impl Forwarding {
             return;
         };
         let new = BridgeFdb::read(message, vxlan);
-        let entry = self.tables.get_mut(&id).and_then(|table| table.macs.get_mut(&mac));
+        let entry = self.tables.get_mut(&id).and_then(|table| table.macs.get_mut(mac));
         let old = entry.map(|entry| {
             entry.stale_bridge = false;
             entry.bridge
@@ -162,6 +168,9 @@ impl Forwarding {
         if old == Some(new) {
             return;
         }
+        if let (Some(BridgeFdb::Vxlan { marked: true, .. }), BridgeFdb::Port { port, .. }) = (old, new) {
+            self.doubts.push(Query::BridgeEntry { port, mac, vlan: message.vlan });
+        }
         self.set_bridge(links, id, mac, new);
         self.settle(Key::Mac(id, mac), now);
     }
@@ -169,11 +178,11 @@ impl Forwarding {
     /// Records what the bridge FDB has, and tells the core of MACs that came to or went from a local port.
     pub(super) fn set_bridge(&mut self, links: &Links, id: TableId, mac: MacAddr, new: BridgeFdb) {
         let Some(table) = self.tables.get_mut(&id) else { return };
-        if new == BridgeFdb::Absent && !table.macs.contains_key(&mac) {
+        if new == BridgeFdb::Absent && !table.macs.contains(mac) {
             return;
         }
         let silent = table.retiring || id.is_l3();
-        let entry = table.macs.entry(mac).or_default();
+        let Some(entry) = table.macs.entry(mac) else { return };
         let old = std::mem::replace(&mut entry.bridge, new);
         if old == new {
             return;
@@ -249,11 +258,15 @@ impl Forwarding {
         let Some(table) = self.tables.get_mut(&id) else { return };
         let held = table.neighbours.get(ip).is_some_and(|entry| entry.held);
         let new = if gone { ActualNeighbour::Absent } else { ActualNeighbour::read(message, held) };
-        if let Some(entry) = table.neighbours.get_mut(ip) {
-            entry.stale = false;
-            if entry.actual == new {
-                return;
+        match table.neighbours.get_mut(ip) {
+            Some(entry) => {
+                entry.stale = false;
+                if entry.actual == new {
+                    return;
+                }
             }
+            None if gone => return,
+            None => {}
         }
         self.set_neighbour(id, ip, new);
         self.settle(Key::Neighbour(id, ip), now);
@@ -266,7 +279,7 @@ impl Forwarding {
             return;
         }
         let silent = table.retiring || id.is_l3();
-        let entry = table.neighbours.entry(ip);
+        let Some(entry) = table.neighbours.entry(ip) else { return };
         let old = std::mem::replace(&mut entry.actual, new);
         let ours = matches!(new, ActualNeighbour::Ours(_));
         match entry.wanted {
@@ -307,7 +320,7 @@ impl Forwarding {
         let Some(table) = key.table().and_then(|id| self.tables.get(&id)) else { return false };
         let bridged = table.devices.is_some_and(|devices| devices.bridged);
         match key {
-            Key::Mac(_, mac) => table.macs.get(&mac).is_some_and(|entry| {
+            Key::Mac(_, mac) => table.macs.get(mac).is_some_and(|entry| {
                 entry.wanted.is_some() && entry.vxlan_held && (entry.bridge_held || !bridged)
             }),
             Key::Neighbour(_, ip) => {
@@ -350,7 +363,7 @@ impl Forwarding {
         let Some((id, vni)) = key.table().and_then(|id| Some((id, id.vni()?))) else { return };
         let Some(table) = self.tables.get(&id) else { return };
         let conflict = match key {
-            Key::Mac(_, mac) => table.macs.get(&mac).and_then(|entry| {
+            Key::Mac(_, mac) => table.macs.get(mac).and_then(|entry| {
                 let kind = if entry.vxlan_conflict() {
                     if id.is_l3() { EntryKind::RouterMacFdb } else { EntryKind::VxlanFdb }
                 } else if entry.bridge_conflict() {
@@ -418,7 +431,7 @@ impl Forwarding {
         let entries: Vec<(TableId, MacAddr)> = self
             .tables
             .iter()
-            .flat_map(|(id, table)| table.macs.iter().map(move |(mac, entry)| (*id, *mac, entry)))
+            .flat_map(|(id, table)| table.macs.iter().map(move |(mac, entry)| (*id, mac, entry)))
             .filter(|(_, _, entry)| entry.vxlan == VxlanFdb::Nexthop(vtep))
             .map(|(id, mac, _)| (id, mac))
             .collect();
@@ -437,10 +450,10 @@ impl Forwarding {
         now: Instant,
     ) {
         let Some(table) = self.tables.get_mut(&id) else { return };
-        if gone && !table.proxies.contains_key(&ip) {
+        if gone && !table.proxies.contains(ip) {
             return;
         }
-        let entry = table.proxies.entry(ip).or_default();
+        let Some(entry) = table.proxies.entry(ip) else { return };
         entry.stale = false;
         entry.actual = if gone { ActualProxy::Absent } else { ActualProxy::read(message) };
         entry.adopted |= entry.actual == ActualProxy::Ours && !entry.wanted;
@@ -469,14 +482,14 @@ impl Forwarding {
             .macs
             .iter()
             .filter(|(_, entry)| entry.stale_vxlan || entry.stale_bridge)
-            .map(|(mac, entry)| (*mac, entry.stale_vxlan, entry.stale_bridge))
+            .map(|(mac, entry)| (mac, entry.stale_vxlan, entry.stale_bridge))
             .collect();
         let neighbours: Vec<IpAddr> =
             table.neighbours.iter().filter(|(_, entry)| entry.stale).map(|(ip, _)| ip).collect();
         let floods: Vec<IpAddr> =
             table.floods.iter().filter(|(_, entry)| entry.stale).map(|(vtep, _)| *vtep).collect();
         let proxies: Vec<IpAddr> =
-            table.proxies.iter().filter(|(_, entry)| entry.stale).map(|(ip, _)| *ip).collect();
+            table.proxies.iter().filter(|(_, entry)| entry.stale).map(|(ip, _)| ip).collect();
         for (mac, vxlan, bridge) in macs {
             if vxlan {
                 self.set_vxlan(id, mac, VxlanFdb::Absent);
@@ -497,7 +510,7 @@ impl Forwarding {
             self.settle(Key::Flood(id, vtep), now);
         }
         for ip in proxies {
-            if let Some(entry) = self.tables.get_mut(&id).and_then(|table| table.proxies.get_mut(&ip)) {
+            if let Some(entry) = self.tables.get_mut(&id).and_then(|table| table.proxies.get_mut(ip)) {
                 entry.actual = ActualProxy::Absent;
                 entry.stale = false;
             }

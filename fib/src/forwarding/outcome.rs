@@ -44,63 +44,68 @@ impl Forwarding {
 
     /// Records the state after a message that the kernel accepted.
     fn apply(&mut self, links: &Links, key: Key, op: &Op) {
-        match (op.clone(), key) {
-            (Op::VxlanSet { mac, target, .. }, Key::Mac(vni, _)) => {
-                let state = match target {
-                    Target::Nexthop(group) => {
-                        self.vteps.of_group(group).map_or(VxlanFdb::Stray, VxlanFdb::Nexthop)
-                    }
-                    Target::Address(ip) => VxlanFdb::Address(self.vteps.intern(ip)),
-                };
+        match (op, key) {
+            (&Op::VxlanSet { mac, target, .. }, Key::Mac(vni, _)) => {
+                let state = self.vxlan_state(target);
                 self.set_vxlan(vni, mac, state);
             }
-            (Op::VxlanDelete { mac, .. }, Key::Mac(vni, _)) => self.set_vxlan(vni, mac, VxlanFdb::Absent),
-            (Op::BridgeSet { mac, .. }, Key::Mac(vni, _)) => {
+            (&Op::BothSet { mac, target, .. }, Key::Mac(vni, _)) => {
+                let state = self.vxlan_state(target);
+                self.set_vxlan(vni, mac, state);
+                let on_vxlan = BridgeFdb::Vxlan { marked: true, sticky: false, fixed: false };
+                self.set_bridge(links, vni, mac, on_vxlan);
+            }
+            (&Op::BothDelete { mac, .. }, Key::Mac(vni, _)) => {
+                self.set_bridge(links, vni, mac, BridgeFdb::Absent);
+                self.set_vxlan(vni, mac, VxlanFdb::Absent);
+            }
+            (&Op::VxlanDelete { mac, .. }, Key::Mac(vni, _)) => self.set_vxlan(vni, mac, VxlanFdb::Absent),
+            (&Op::BridgeSet { mac, .. }, Key::Mac(vni, _)) => {
                 let (sticky, fixed) = match self.bridge_of(key) {
                     BridgeFdb::Vxlan { sticky, fixed, .. } => (sticky, fixed),
                     _ => (false, false),
                 };
                 self.set_bridge(links, vni, mac, BridgeFdb::Vxlan { marked: true, sticky, fixed });
             }
-            (Op::BridgeSticky { mac, sticky, .. }, Key::Mac(vni, _)) => {
+            (&Op::BridgeSticky { mac, sticky, .. }, Key::Mac(vni, _)) => {
                 let marked = matches!(self.bridge_of(key), BridgeFdb::Vxlan { marked: true, .. });
                 self.set_bridge(links, vni, mac, BridgeFdb::Vxlan { marked, sticky, fixed: sticky });
             }
-            (Op::BridgeDelete { mac, .. }, Key::Mac(vni, _)) => {
+            (&Op::BridgeDelete { mac, .. }, Key::Mac(vni, _)) => {
                 self.set_bridge(links, vni, mac, BridgeFdb::Absent)
             }
-            (Op::FloodAdd { vtep, .. }, Key::Flood(vni, _)) => {
+            (&Op::FloodAdd { vtep, .. }, Key::Flood(vni, _)) => {
                 if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.floods.get_mut(&vtep)) {
                     entry.actual = ActualFlood::Ours;
                     entry.held = true;
                 }
             }
-            (Op::FloodDelete { vtep, .. }, Key::Flood(vni, _)) => {
+            (&Op::FloodDelete { vtep, .. }, Key::Flood(vni, _)) => {
                 if let Some(entry) = self.tables.get_mut(&vni).and_then(|table| table.floods.get_mut(&vtep)) {
                     entry.actual = ActualFlood::Absent;
                     entry.held = false;
                 }
             }
-            (Op::NeighbourSet { ip, mac, router, .. }, Key::Neighbour(vni, _)) => {
+            (&Op::NeighbourSet { ip, mac, router, .. }, Key::Neighbour(vni, _)) => {
                 self.set_neighbour(vni, ip, ActualNeighbour::Ours(RemoteNeighbour { mac, router }));
             }
-            (Op::NeighbourDelete { ip, .. }, Key::Neighbour(vni, _)) => {
+            (&Op::NeighbourDelete { ip, .. }, Key::Neighbour(vni, _)) => {
                 self.set_neighbour(vni, ip, ActualNeighbour::Absent);
             }
-            (Op::ProxySet { ip, .. }, Key::Proxy(table, _)) => {
+            (&Op::ProxySet { ip, .. }, Key::Proxy(table, _)) => {
                 self.set_proxy(table, ip, ActualProxy::Ours);
             }
-            (Op::ProxyDelete { ip, .. }, Key::Proxy(table, _)) => {
+            (&Op::ProxyDelete { ip, .. }, Key::Proxy(table, _)) => {
                 self.set_proxy(table, ip, ActualProxy::Absent);
             }
-            (Op::RouteSet { target, .. }, Key::Route(vrf, prefix)) => {
+            (&Op::RouteSet { target, .. }, Key::Route(vrf, prefix)) => {
                 let actual = match target {
                     RouteTarget::Nexthop(object) => ActualRoute::Hops(object),
                     RouteTarget::Discard => ActualRoute::Discard,
                 };
                 self.record_route(vrf, prefix, actual);
             }
-            (Op::RouteDelete { .. }, Key::Route(vrf, prefix)) => {
+            (&Op::RouteDelete { .. }, Key::Route(vrf, prefix)) => {
                 self.record_route(vrf, prefix, ActualRoute::Absent);
             }
             (_, Key::Leftover(device, ip)) => _ = self.leftovers.remove(&(device, ip)),
@@ -112,8 +117,15 @@ impl Forwarding {
         }
     }
 
+    fn vxlan_state(&mut self, target: Target) -> VxlanFdb {
+        match target {
+            Target::Nexthop(group) => self.vteps.of_group(group).map_or(VxlanFdb::Stray, VxlanFdb::Nexthop),
+            Target::Address(ip) => VxlanFdb::Address(self.vteps.intern(ip)),
+        }
+    }
+
     fn set_proxy(&mut self, table: TableId, ip: IpAddr, actual: ActualProxy) {
-        if let Some(entry) = self.tables.get_mut(&table).and_then(|table| table.proxies.get_mut(&ip)) {
+        if let Some(entry) = self.tables.get_mut(&table).and_then(|table| table.proxies.get_mut(ip)) {
             entry.actual = actual;
         }
     }
@@ -121,7 +133,7 @@ impl Forwarding {
     fn bridge_of(&self, key: Key) -> BridgeFdb {
         match key {
             Key::Mac(vni, mac) => {
-                self.tables.get(&vni).and_then(|table| table.macs.get(&mac)).map(|entry| entry.bridge)
+                self.tables.get(&vni).and_then(|table| table.macs.get(mac)).map(|entry| entry.bridge)
             }
             _ => None,
         }
@@ -132,6 +144,7 @@ impl Forwarding {
     ///
     /// | error | answer |
     /// |---|---|
+    /// | `EEXIST`, `EINVAL`, `EOPNOTSUPP`, `ENOENT`… to both FDB entries at once | at once one by one, and each as follows |
     /// | `ENOENT`, `ESRCH`, `ENODEV` to a deletion | it is done |
     /// | `EEXIST` | ask what stands there, then decide anew |
     /// | FDB nexthops not known (`EOPNOTSUPP`, `EINVAL`… to the first) | from now on by address |
@@ -147,7 +160,17 @@ impl Forwarding {
         error: &KernelError,
         now: Instant,
     ) -> FollowUp {
+        if let (Op::BothSet { mac, .. } | Op::BothDelete { mac, .. }, Some(id)) = (op, key.table())
+            && let Some(table) = self.tables.get_mut(&id)
+        {
+            table.take_apart(*mac);
+        }
         match (op, error.errno) {
+            (Op::BothSet { .. }, Errno::EEXIST | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOENT)
+            | (Op::BothDelete { .. }, Errno::ENOENT | Errno::ESRCH) => {
+                self.requeue(key);
+                FollowUp::None
+            }
             (op, Errno::ENOENT | Errno::ESRCH | Errno::ENODEV) if op.is_deletion() => {
                 self.written(links, key, op);
                 self.requeue(key);

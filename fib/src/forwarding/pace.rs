@@ -38,7 +38,7 @@ pub enum Repair {
 /// The keys that are in trouble, and when each is due.
 #[derive(Debug, Default)]
 pub struct Pace {
-    troubles: HashMap<Key, Trouble, foldhash::fast::FixedState>,
+    troubles: HashMap<Key, Trouble, foldhash::fast::RandomState>,
     due: BinaryHeap<Reverse<(Instant, Key)>>,
 }
 
@@ -47,6 +47,11 @@ fn delay(step: u32) -> Duration {
 }
 
 impl Pace {
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        self.troubles.allocation_size() + self.due.capacity() * size_of::<Reverse<(Instant, Key)>>()
+    }
+
     fn trouble(&mut self, key: Key, now: Instant) -> Option<&mut Trouble> {
         if self.troubles.len() >= MAX_TROUBLES && !self.troubles.contains_key(&key) {
             self.troubles.retain(|_, trouble| now.saturating_duration_since(trouble.last) < WINDOW);

@@ -40,9 +40,9 @@ impl Forwarding {
             desired,
             kernel,
         };
-        for (mac, entry) in &table.macs {
+        for (mac, entry) in table.macs.iter() {
             report.checked += (1 + usize::from(devices.bridged)) * usize::from(entry.wanted.is_some());
-            let (in_vxlan, in_bridge) = self.mac_differences(table, *mac, entry);
+            let (in_vxlan, in_bridge) = self.mac_differences(table, mac, entry);
             if in_vxlan {
                 let desired = entry.wanted.and_then(|wanted| self.vtep_words(wanted.vtep));
                 let kernel = self.vxlan_words(entry.vxlan);
@@ -63,9 +63,9 @@ impl Forwarding {
                 report.add(difference(neighbour, &bridge, ip.to_string(), desired, kernel));
             }
         }
-        for (ip, entry) in &table.proxies {
+        for (ip, entry) in table.proxies.iter() {
             report.checked += usize::from(entry.wanted);
-            if table.proxy_op(*ip).is_some() {
+            if table.proxy_op(ip).is_some() {
                 let desired = entry.wanted.then(|| "an answer to ARP and ND".to_owned());
                 let kernel =
                     (entry.actual != ActualProxy::Absent).then(|| "an answer to ARP and ND".to_owned());
@@ -163,10 +163,12 @@ impl Forwarding {
 
     fn mac_differences(&self, table: &VniTable, mac: MacAddr, entry: &MacEntry) -> (bool, bool) {
         let ops = table.mac_ops(mac, &self.vteps);
-        let vxlan = ops.iter().any(|op| matches!(op, Op::VxlanSet { .. } | Op::VxlanDelete { .. }));
-        let bridge = ops
-            .iter()
-            .any(|op| matches!(op, Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. }));
+        let both = ops.iter().any(|op| matches!(op, Op::BothSet { .. } | Op::BothDelete { .. }));
+        let vxlan = both || ops.iter().any(|op| matches!(op, Op::VxlanSet { .. } | Op::VxlanDelete { .. }));
+        let bridge = both
+            || ops.iter().any(|op| {
+                matches!(op, Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. })
+            });
         (
             vxlan || entry.vxlan_conflict(),
             bridge || entry.bridge_conflict() || (entry.moved_here && entry.wanted.is_some()),

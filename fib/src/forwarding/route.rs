@@ -1,10 +1,11 @@
 //! A route of an IP-VRF: what is wanted of it and what the kernel's table has; and routes by prefix, compact. Pure.
 
-use super::FixedState;
 use super::hops::is_hop_id;
 use super::key::numbered;
+use super::memory::shrink;
 use crate::netlink::constants::*;
 use crate::netlink::route::RouteMessage;
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::num::NonZeroU32;
@@ -108,8 +109,8 @@ impl RouteEntry {
 /// Routes by prefix; an IPv4 key is a third of an `IpNet`.
 #[derive(Debug, Default)]
 pub struct Routes {
-    v4: HashMap<Ipv4Net, RouteEntry, FixedState>,
-    v6: HashMap<Ipv6Net, RouteEntry, FixedState>,
+    v4: HashMap<Ipv4Net, RouteEntry, RandomState>,
+    v6: HashMap<Ipv6Net, RouteEntry, RandomState>,
 }
 
 impl Routes {
@@ -138,10 +139,25 @@ impl Routes {
     pub fn sweep(&mut self, prefix: IpNet) {
         if self.get(prefix).is_some_and(|entry| entry.is_void() && !entry.dirty) {
             match prefix {
-                IpNet::V4(prefix) => self.v4.remove(&prefix),
-                IpNet::V6(prefix) => self.v6.remove(&prefix),
-            };
+                IpNet::V4(prefix) => {
+                    self.v4.remove(&prefix);
+                    shrink(&mut self.v4);
+                }
+                IpNet::V6(prefix) => {
+                    self.v6.remove(&prefix);
+                    shrink(&mut self.v6);
+                }
+            }
         }
+    }
+
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        self.v4.allocation_size() + self.v6.allocation_size()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -128,15 +128,12 @@ impl Forwarding {
         let Some(vrf) = self.vrfs.get(id) else { return };
         let ours = metric_of(prefix);
         let wanted = vrf.routes.get(prefix).is_some_and(|entry| entry.wanted.is_some());
-        let foreign = vrf.foreign.best(prefix).filter(|foreign| wanted && foreign.metric <= ours);
-        match foreign {
-            Some(foreign) => {
+        let theirs = vrf.foreign.least_metric(prefix).filter(|theirs| wanted && *theirs <= ours);
+        match theirs {
+            Some(theirs) => {
                 if self.conflicts.insert(key) {
-                    let notice = FibNotice::ForeignRoute {
-                        vrf: vrf.name.clone(),
-                        prefix,
-                        metric: (foreign.metric, ours),
-                    };
+                    let notice =
+                        FibNotice::ForeignRoute { vrf: vrf.name.clone(), prefix, metric: (theirs, ours) };
                     self.out.notices.push(notice);
                 }
             }
@@ -224,7 +221,12 @@ impl Forwarding {
 
     /// A device works again: what failed there is tried at once.
     pub fn device_is_back(&mut self, device: u32) {
-        for object in self.hops.on_device(device) {
+        let objects = self.hops.on_device(device);
+        // Most devices that come up are hosts'; a look at every route costs too much for those.
+        if objects.is_empty() {
+            return;
+        }
+        for object in objects {
             self.pace.forgive(Key::Hop(object));
             if self.differs(Key::Hop(object)) {
                 self.enqueue(Key::Hop(object));

@@ -25,9 +25,9 @@ fn indexes(l3vni: &L3VniDevices) -> Devices {
 }
 
 impl Forwarding {
-    /// The table and devices of an IP-VRF are there: what is wanted of it goes to them from now on. True when something
-    /// is new: then what they hold already must be shown by a dump between [`Forwarding::begin_sync_vrf`] and
-    /// [`Forwarding::end_sync_vrf`].
+    /// The table and devices of an IP-VRF are there: what is wanted of it goes to them from now on. True when the table
+    /// or the L3VNI is new: then what they hold already must be shown by a dump between [`Forwarding::begin_sync_vrf`]
+    /// and [`Forwarding::end_sync_vrf`]. Another interface holds nothing of ours, and a table may be large.
     pub fn attach_vrf(&mut self, name: VrfName, devices: VrfDevices) -> bool {
         let id = self.vrfs.intern(&name);
         let old = self.vrfs.get(id).and_then(|vrf| vrf.devices.clone());
@@ -71,7 +71,7 @@ impl Forwarding {
         self.count_users(id, true);
         self.enqueue_hops();
         self.review_vrf(id);
-        true
+        old.is_none() || !same_form || was != is
     }
 
     /// The IP-VRF is not served any more: its routes, router MACs and next hops are removed, as far as they are there
@@ -382,6 +382,10 @@ impl Forwarding {
             if self.vrfs.get(id).is_some_and(VrfTable::is_void) || !named {
                 self.vrfs.remove(id);
             }
+            // Its number may be another's soon, and what is wrong then is told anew.
+            self.conflicts.retain(|key| !matches!(key, Key::Route(of, _) if *of == id));
+            self.disputes.retain(|(of, _)| *of != id);
+            self.told_disputes.retain(|(of, _)| *of != id);
         }
     }
 

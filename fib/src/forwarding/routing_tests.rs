@@ -1,6 +1,7 @@
 //! Routes of IP-VRFs against a kernel made of maps.
 
 mod histories;
+mod reports;
 mod world;
 
 use super::*;
@@ -72,8 +73,8 @@ fn a_vtep_that_leaves_costs_one_write_for_each_group() {
         world.settle();
         world.check();
         assert_eq!(world.kernel.route_writes, before);
-        // Two groups, the nexthop, its router MAC in neighbour table, vxlan and bridge.
-        assert_eq!(world.kernel.writes, 6, "with {with}");
+        // Two groups, the nexthop, its router MAC in the neighbour table and in both FDBs.
+        assert_eq!(world.kernel.writes, 5, "with {with}");
     }
 }
 
@@ -282,6 +283,8 @@ fn routes_of_others_are_told_left_alone_and_noted() {
     world.kernel.add_route(foreign(host(1), RTPROT_BOOT, 5));
     world.kernel.add_route(foreign(host(2), RTPROT_STATIC, 20));
     world.kernel.add_route(foreign(net("172.16.0.0/24"), RTPROT_KERNEL, 0));
+    // Of a routing daemon that is neither the kernel nor an operator.
+    world.kernel.add_route(foreign(net("172.18.0.0/16"), 11, 20));
     world.kernel.add_route(foreign(net("169.254.0.0/16"), RTPROT_KERNEL, 0));
     world.kernel.add_route(foreign(net("fe80::/64"), RTPROT_KERNEL, 256));
     let mut end = foreign(net("0.0.0.0/0"), RTPROT_BGP, 4_278_198_272);
@@ -308,6 +311,7 @@ fn routes_of_others_are_told_left_alone_and_noted() {
         .collect();
     let expected = [
         (net("172.16.0.0/24"), Some((LocalRouteKind::Connected, 0))),
+        (net("172.18.0.0/16"), Some((LocalRouteKind::Kernel, 20))),
         (host(1), Some((LocalRouteKind::Static, 0))),
         (host(2), Some((LocalRouteKind::Static, 20))),
     ];
@@ -437,4 +441,78 @@ fn a_route_that_was_not_known_is_found_by_the_refusal() {
     assert_eq!((world.gateways(host(1)), world.gateways(host(2))), (None, Some(vec![vtep(2)])));
     let written = |notice: &FibNotice| matches!(notice, FibNotice::WriteFailed { .. });
     assert!(!world.notices.iter().any(written), "{:?}", world.notices);
+}
+
+#[test]
+fn only_a_device_that_routes_use_hurries_what_failed() {
+    let mut world = attached();
+    world.wish(host(1), via(&[2]));
+    world.kernel.busy = true;
+    world.turn(50);
+    world.kernel.busy = false;
+    // Any port of any bridge that comes up is no reason to look at every route of every IP-VRF.
+    world.forwarding.device_is_back(99);
+    assert_eq!(world.turn(50), 0);
+    world.forwarding.device_is_back(SVI);
+    assert!(world.turn(50) > 0);
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn what_was_told_of_an_ip_vrf_is_forgotten_with_it() {
+    let mut world = attached();
+    let other = VrfNextHop::Vtep { vtep: vtep(2), router_mac: router_mac(99) };
+    for round in 1..=2 {
+        world.attach(devices(true));
+        world.prune();
+        world.kernel.add_route(foreign(host(1), RTPROT_STATIC, 0));
+        world.wish(host(1), via(&[2]));
+        world.wish(host(2), Some(VrfForward::Via(vec![other])));
+        world.settle();
+        assert_eq!(world.notices.len(), 2 * round, "{:?}", world.notices);
+        world.wish(host(1), None);
+        world.wish(host(2), None);
+        world.detach();
+        world.settle();
+        assert!(world.forwarding.vrfs.ids().is_empty());
+        assert!(world.forwarding.conflicts.is_empty() && world.forwarding.told_disputes.is_empty());
+        world.kernel.routes.clear();
+    }
+}
+
+#[test]
+fn a_route_that_ends_packets_and_has_our_metric_is_left_alone() {
+    let mut world = attached();
+    for kind in [RTN_UNREACHABLE, RTN_PROHIBIT] {
+        world.kernel.add_route(RouteMessage { kind, ..foreign(host(1), RTPROT_STATIC, 20) });
+        world.wish(host(1), via(&[2]));
+        // Ends: the kernel is not asked again and again.
+        world.settle();
+        assert_eq!(world.gateways(host(1)), None);
+        // It is no way out, so nobody is told of it as one.
+        assert_eq!(world.locals, []);
+        world.kernel.delete_route(host(1), 20).unwrap();
+        world.settle();
+        assert_eq!(world.gateways(host(1)), Some(vec![vtep(2)]));
+        world.wish(host(1), None);
+        world.settle();
+    }
+}
+
+#[test]
+fn a_table_is_read_for_other_devices_but_not_for_another_interface() {
+    let mut world = attached();
+    let mut more = devices(true);
+    more.interfaces
+        .push(VrfInterface { device: (8, "br11".to_owned()), addresses: vec![net("172.17.0.254/16")] });
+    assert!(
+        !world.forwarding.attach_vrf(red(), more.clone()),
+        "the kernel tells of what goes with an interface"
+    );
+    assert!(!world.forwarding.attach_vrf(red(), more));
+    for reread in [VrfDevices { l3vni: None, ..devices(true) }, devices(true), devices(false)] {
+        assert!(world.forwarding.attach_vrf(red(), reread));
+    }
+    assert!(world.forwarding.attach_vrf(red(), VrfDevices { table: 1002, ..devices(false) }));
 }

@@ -1,6 +1,6 @@
 //! What is wanted of and known about one VNI: its MACs, neighbours and flood list, keyed and compact.
 
-use super::FixedState;
+use super::entries::Entries;
 use super::flood::{ActualFlood, FloodEntry};
 use super::key::{Key, TableId, VtepId};
 use super::mac::{BridgeFdb, MacContext, MacEntry, Ops, VxlanFdb, WantedMac};
@@ -8,7 +8,6 @@ use super::neighbour::{ActualNeighbour, NeighbourEntry};
 use super::proxy::{ActualProxy, ProxyEntry};
 use super::vtep::Vteps;
 use crate::netlink::encode::Op;
-use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use weft_evpn::MacAddr;
@@ -29,45 +28,79 @@ pub struct Devices {
     pub bridged: bool,
 }
 
+/// What a wish brings about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// The key belongs into the work queue.
+    New,
+    /// It is there already.
+    Waits,
+    /// The kernel is as wanted, or nothing can be done.
+    None,
+}
+
+impl Work {
+    fn of(differs: bool, dirty: &mut bool) -> Self {
+        match (differs, *dirty) {
+            (false, _) => Work::None,
+            (true, true) => Work::Waits,
+            (true, false) => {
+                *dirty = true;
+                Work::New
+            }
+        }
+    }
+}
+
 /// Neighbours, by family: an IPv4 key is a quarter of an `IpAddr`.
 #[derive(Debug, Default)]
 pub struct Neighbours {
-    v4: HashMap<Ipv4Addr, NeighbourEntry, FixedState>,
-    v6: HashMap<Ipv6Addr, NeighbourEntry, FixedState>,
+    v4: Entries<Ipv4Addr, NeighbourEntry>,
+    v6: Entries<Ipv6Addr, NeighbourEntry>,
 }
 
 impl Neighbours {
     pub fn get(&self, ip: IpAddr) -> Option<&NeighbourEntry> {
         match ip {
-            IpAddr::V4(ip) => self.v4.get(&ip),
-            IpAddr::V6(ip) => self.v6.get(&ip),
+            IpAddr::V4(ip) => self.v4.get(ip),
+            IpAddr::V6(ip) => self.v6.get(ip),
         }
     }
 
     pub fn get_mut(&mut self, ip: IpAddr) -> Option<&mut NeighbourEntry> {
         match ip {
-            IpAddr::V4(ip) => self.v4.get_mut(&ip),
-            IpAddr::V6(ip) => self.v6.get_mut(&ip),
+            IpAddr::V4(ip) => self.v4.get_mut(ip),
+            IpAddr::V6(ip) => self.v6.get_mut(ip),
         }
     }
 
-    pub fn entry(&mut self, ip: IpAddr) -> &mut NeighbourEntry {
+    /// See [`Entries::entry`].
+    pub fn entry(&mut self, ip: IpAddr) -> Option<&mut NeighbourEntry> {
         match ip {
-            IpAddr::V4(ip) => self.v4.entry(ip).or_default(),
-            IpAddr::V6(ip) => self.v6.entry(ip).or_default(),
+            IpAddr::V4(ip) => self.v4.entry(ip),
+            IpAddr::V6(ip) => self.v6.entry(ip),
         }
     }
 
     fn remove(&mut self, ip: IpAddr) {
         match ip {
-            IpAddr::V4(ip) => self.v4.remove(&ip),
-            IpAddr::V6(ip) => self.v6.remove(&ip),
+            IpAddr::V4(ip) => self.v4.remove(ip),
+            IpAddr::V6(ip) => self.v6.remove(ip),
         };
     }
 
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        self.v4.bytes() + self.v6.bytes()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (IpAddr, &NeighbourEntry)> {
-        let v4 = self.v4.iter().map(|(ip, entry)| (IpAddr::V4(*ip), entry));
-        v4.chain(self.v6.iter().map(|(ip, entry)| (IpAddr::V6(*ip), entry)))
+        let v4 = self.v4.iter().map(|(ip, entry)| (IpAddr::V4(ip), entry));
+        v4.chain(self.v6.iter().map(|(ip, entry)| (IpAddr::V6(ip), entry)))
     }
 
     fn values_mut(&mut self) -> impl Iterator<Item = &mut NeighbourEntry> {
@@ -75,8 +108,8 @@ impl Neighbours {
     }
 
     fn retain(&mut self, mut keep: impl FnMut(&NeighbourEntry) -> bool) {
-        self.v4.retain(|_, entry| keep(entry));
-        self.v6.retain(|_, entry| keep(entry));
+        self.v4.retain(|entry| keep(entry));
+        self.v6.retain(|entry| keep(entry));
     }
 }
 
@@ -89,10 +122,10 @@ pub struct VniTable {
     pub retiring: bool,
     /// Adopted entries that nobody wants may go.
     pub pruned: bool,
-    pub macs: HashMap<MacAddr, MacEntry, FixedState>,
+    pub macs: Entries<MacAddr, MacEntry>,
     pub neighbours: Neighbours,
     pub floods: BTreeMap<IpAddr, FloodEntry>,
-    pub proxies: HashMap<IpAddr, ProxyEntry, FixedState>,
+    pub proxies: Entries<IpAddr, ProxyEntry>,
 }
 
 impl VniTable {
@@ -107,27 +140,40 @@ impl VniTable {
     /// Every key that has an entry.
     pub fn keys(&self, id: TableId) -> Vec<Key> {
         let mut keys: Vec<Key> = self.floods.keys().map(|vtep| Key::Flood(id, *vtep)).collect();
-        keys.extend(self.macs.keys().map(|mac| Key::Mac(id, *mac)));
+        keys.extend(self.macs.iter().map(|(mac, _)| Key::Mac(id, mac)));
         keys.extend(self.neighbours.iter().map(|(ip, _)| Key::Neighbour(id, ip)));
-        keys.extend(self.proxies.keys().map(|ip| Key::Proxy(id, *ip)));
+        keys.extend(self.proxies.iter().map(|(ip, _)| Key::Proxy(id, ip)));
         keys
     }
 
-    /// Sets what is wanted of a MAC and gives what was.
-    pub fn wish_mac(&mut self, mac: MacAddr, wanted: Option<WantedMac>) -> Option<WantedMac> {
-        let entry = self.macs.entry(mac).or_default();
+    /// Sets what is wanted of a MAC; gives what was, and whether there is work now.
+    pub fn wish_mac(
+        &mut self,
+        mac: MacAddr,
+        wanted: Option<WantedMac>,
+        vteps: &Vteps,
+    ) -> (Option<WantedMac>, Work) {
+        let context = self.mac_context(wanted, vteps);
+        let Some(entry) = self.macs.entry(mac) else { return (None, Work::None) };
         entry.adopted = false;
+        entry.apart = false;
         entry.moved_here = false;
         entry.vxlan_held &= wanted.is_some();
         entry.bridge_held &= wanted.is_some();
-        std::mem::replace(&mut entry.wanted, wanted)
+        let old = std::mem::replace(&mut entry.wanted, wanted);
+        let differs = context.is_some_and(|context| entry.differs(&context));
+        (old, Work::of(differs, &mut entry.dirty))
     }
 
-    pub fn wish_neighbour(&mut self, ip: IpAddr, wanted: Option<RemoteNeighbour>) {
-        let entry = self.neighbours.entry(ip);
+    /// The same of a neighbour.
+    pub fn wish_neighbour(&mut self, ip: IpAddr, wanted: Option<RemoteNeighbour>) -> Work {
+        let (bridge, retiring, pruned) = (self.neighbour_device(), self.retiring, self.pruned);
+        let Some(entry) = self.neighbours.entry(ip) else { return Work::None };
         entry.adopted = false;
         entry.held &= wanted.is_some();
         entry.wanted = wanted;
+        let differs = bridge.is_some_and(|bridge| entry.op(bridge, ip, retiring, pruned).is_some());
+        Work::of(differs, &mut entry.dirty)
     }
 
     pub fn wish_flood(&mut self, vtep: IpAddr, wanted: bool) {
@@ -137,42 +183,66 @@ impl VniTable {
     }
 
     pub fn wish_proxy(&mut self, ip: IpAddr, wanted: bool) {
-        let entry = self.proxies.entry(ip).or_default();
+        let Some(entry) = self.proxies.entry(ip) else { return };
         entry.adopted = false;
         entry.wanted = wanted;
     }
 
     pub fn proxy_op(&self, ip: IpAddr) -> Option<Op> {
-        let device = self.devices.map(|devices| devices.bridge).filter(|device| *device != NO_DEVICE)?;
-        self.proxies.get(&ip)?.op(device, ip, self.retiring, self.pruned)
+        self.proxies.get(ip)?.op(self.neighbour_device()?, ip, self.retiring, self.pruned)
     }
 
     /// What the difference of a MAC depends on.
-    fn mac_context(&self, entry: &MacEntry, vteps: &Vteps) -> Option<MacContext> {
+    pub fn mac_context(&self, wanted: Option<WantedMac>, vteps: &Vteps) -> Option<MacContext> {
         let Devices { vxlan, fdb: (bridge, _), bridged, .. } = self.devices?;
-        let target = entry.wanted.and_then(|wanted| vteps.target(wanted.vtep));
+        let target = wanted.and_then(|wanted| vteps.target(wanted.vtep));
         Some(MacContext { vxlan, bridge, bridged, target, retiring: self.retiring, pruned: self.pruned })
     }
 
     pub fn mac_ops(&self, mac: MacAddr, vteps: &Vteps) -> Ops {
-        self.macs.get(&mac).map(|entry| self.entry_ops(mac, entry, vteps)).unwrap_or_default()
+        let ops = |entry: &MacEntry| {
+            self.mac_context(entry.wanted, vteps).map(|context| entry.ops(mac, &context)).unwrap_or_default()
+        };
+        self.macs.get(mac).map(ops).unwrap_or_default()
     }
 
-    /// The same for an entry that has been looked up already.
-    pub fn entry_ops(&self, mac: MacAddr, entry: &MacEntry, vteps: &Vteps) -> Ops {
-        self.mac_context(entry, vteps).map(|context| entry.ops(mac, &context)).unwrap_or_default()
+    /// Whether there are such messages.
+    pub fn mac_differs(&self, mac: MacAddr, vteps: &Vteps) -> bool {
+        let differs = |entry: &MacEntry| {
+            self.mac_context(entry.wanted, vteps).is_some_and(|context| entry.differs(&context))
+        };
+        self.macs.get(mac).is_some_and(differs)
+    }
+
+    /// Where neighbours are, if anywhere.
+    fn neighbour_device(&self) -> Option<u32> {
+        self.devices.map(|devices| devices.bridge).filter(|device| *device != NO_DEVICE)
+    }
+
+    /// The two FDB entries of a MAC are to be written one by one.
+    pub fn take_apart(&mut self, mac: MacAddr) {
+        if let Some(entry) = self.macs.get_mut(mac) {
+            entry.apart = true;
+        }
     }
 
     /// Takes a MAC out of the work queue: what is known of it.
     pub fn take_mac(&mut self, mac: MacAddr) -> Option<MacEntry> {
-        let entry = self.macs.get_mut(&mac)?;
+        let entry = self.macs.get_mut(mac)?;
         entry.dirty = false;
         Some(*entry)
     }
 
     pub fn neighbour_op(&self, ip: IpAddr) -> Option<Op> {
-        let bridge = self.devices.map(|devices| devices.bridge).filter(|device| *device != NO_DEVICE)?;
-        self.neighbours.get(ip)?.op(bridge, ip, self.retiring, self.pruned)
+        self.neighbours.get(ip)?.op(self.neighbour_device()?, ip, self.retiring, self.pruned)
+    }
+
+    /// Takes a neighbour out of the work queue: the message that it needs.
+    pub fn take_neighbour(&mut self, ip: IpAddr) -> Option<Op> {
+        let (bridge, retiring, pruned) = (self.neighbour_device(), self.retiring, self.pruned);
+        let entry = self.neighbours.get_mut(ip)?;
+        entry.dirty = false;
+        entry.op(bridge?, ip, retiring, pruned)
     }
 
     pub fn flood_op(&self, vtep: IpAddr) -> Option<Op> {
@@ -183,10 +253,10 @@ impl VniTable {
     /// Marks a key as being in the work queue or not; true when that is new.
     pub fn set_dirty(&mut self, key: Key, dirty: bool) -> bool {
         let mark = match key {
-            Key::Mac(_, mac) => self.macs.get_mut(&mac).map(|entry| &mut entry.dirty),
+            Key::Mac(_, mac) => self.macs.get_mut(mac).map(|entry| &mut entry.dirty),
             Key::Neighbour(_, ip) => self.neighbours.get_mut(ip).map(|entry| &mut entry.dirty),
             Key::Flood(_, vtep) => self.floods.get_mut(&vtep).map(|entry| &mut entry.dirty),
-            Key::Proxy(_, ip) => self.proxies.get_mut(&ip).map(|entry| &mut entry.dirty),
+            Key::Proxy(_, ip) => self.proxies.get_mut(ip).map(|entry| &mut entry.dirty),
             Key::Vtep(_) | Key::Orphan(_) | Key::Leftover(..) | Key::Hop(_) | Key::Route(..) => None,
         };
         mark.is_some_and(|mark| std::mem::replace(mark, dirty) != dirty)
@@ -195,10 +265,10 @@ impl VniTable {
     /// Whether a key is in the work queue.
     pub fn is_dirty(&self, key: Key) -> bool {
         match key {
-            Key::Mac(_, mac) => self.macs.get(&mac).is_some_and(|entry| entry.dirty),
+            Key::Mac(_, mac) => self.macs.get(mac).is_some_and(|entry| entry.dirty),
             Key::Neighbour(_, ip) => self.neighbours.get(ip).is_some_and(|entry| entry.dirty),
             Key::Flood(_, vtep) => self.floods.get(&vtep).is_some_and(|entry| entry.dirty),
-            Key::Proxy(_, ip) => self.proxies.get(&ip).is_some_and(|entry| entry.dirty),
+            Key::Proxy(_, ip) => self.proxies.get(ip).is_some_and(|entry| entry.dirty),
             Key::Vtep(_) | Key::Orphan(_) | Key::Leftover(..) | Key::Hop(_) | Key::Route(..) => false,
         }
     }
@@ -207,8 +277,8 @@ impl VniTable {
     pub fn sweep(&mut self, key: Key) {
         match key {
             Key::Mac(_, mac) => {
-                if self.macs.get(&mac).is_some_and(|entry| entry.is_void() && !entry.dirty) {
-                    self.macs.remove(&mac);
+                if self.macs.get(mac).is_some_and(|entry| entry.is_void() && !entry.dirty) {
+                    self.macs.remove(mac);
                 }
             }
             Key::Neighbour(_, ip) => {
@@ -222,8 +292,8 @@ impl VniTable {
                 }
             }
             Key::Proxy(_, ip) => {
-                if self.proxies.get(&ip).is_some_and(|entry| entry.is_void() && !entry.dirty) {
-                    self.proxies.remove(&ip);
+                if self.proxies.get(ip).is_some_and(|entry| entry.is_void() && !entry.dirty) {
+                    self.proxies.remove(ip);
                 }
             }
             Key::Vtep(_) | Key::Orphan(_) | Key::Leftover(..) | Key::Hop(_) | Key::Route(..) => {}
@@ -233,7 +303,7 @@ impl VniTable {
     /// Forgets everything that the kernel has; `release` is told of each VTEP that an entry pointed at.
     pub fn forget_kernel(&mut self, mut release: impl FnMut(VtepId)) {
         self.retiring = false;
-        self.macs.retain(|_, entry| {
+        self.macs.retain(|entry| {
             if let VxlanFdb::Nexthop(vtep) | VxlanFdb::Address(vtep) = entry.vxlan {
                 release(vtep);
             }
@@ -248,7 +318,7 @@ impl VniTable {
             *entry = FloodEntry { wanted: entry.wanted, dirty: entry.dirty, ..FloodEntry::default() };
             entry.wanted
         });
-        self.proxies.retain(|_, entry| {
+        self.proxies.retain(|entry| {
             *entry = ProxyEntry { wanted: entry.wanted, dirty: entry.dirty, ..ProxyEntry::default() };
             entry.wanted
         });

@@ -131,6 +131,15 @@ impl FakeKernel {
                 self.say(message, false);
             }
             Op::VxlanDelete { mac, .. } => Self::take(|kernel| &mut kernel.vxlan, self, mac)?,
+            // The bridge first, and what is done stays done when the other part is refused.
+            Op::BothSet { vxlan, mac, target } => {
+                self.apply(&Op::BridgeSet { port: vxlan, mac })?;
+                self.apply(&Op::VxlanSet { vxlan, mac, target, mode: Mode::Create })?;
+            }
+            Op::BothDelete { vxlan, mac } => {
+                self.apply(&Op::BridgeDelete { port: vxlan, mac })?;
+                self.apply(&Op::VxlanDelete { vxlan, mac })?;
+            }
             Op::BridgeSet { mac, .. } => {
                 let old = self.bridge.get(&mac).copied();
                 let (state, flags) = old.map_or((NUD_REACHABLE, 0), |old| (old.state, old.flags));
@@ -198,6 +207,21 @@ impl FakeKernel {
         Ok(())
     }
 
+    /// What the filter of the monitor socket does with what follows from our own message.
+    fn drop_echoes(&mut self, since: usize) {
+        let echoes = self.events.split_off(since);
+        let is_heard = |(event, gone): &(Event, bool)| match event {
+            Event::Neighbour(message) => {
+                *gone
+                    || message.family != AF_BRIDGE
+                    || !message.has(NTF_EXT_LEARNED)
+                    || message.is(NUD_PERMANENT)
+            }
+            Event::Nexthop(_) => true,
+        };
+        self.events.extend(echoes.into_iter().filter(is_heard));
+    }
+
     /// The device is gone and made again: its tables are empty.
     fn clear_devices(&mut self) {
         self.vxlan.clear();
@@ -216,6 +240,8 @@ struct World {
     locals: Vec<LocalEvent>,
     notices: Vec<FibNotice>,
     attached: bool,
+    /// The echoes of our own FDB entries are not heard.
+    deaf: bool,
 }
 
 impl World {
@@ -229,6 +255,7 @@ impl World {
             locals: Vec::new(),
             notices: Vec::new(),
             attached: false,
+            deaf: false,
         }
     }
 
@@ -286,14 +313,27 @@ impl World {
                 Event::Nexthop(message) => self.forwarding.observe_nexthop(&message, gone, self.now),
             }
         }
+        for query in self.forwarding.take_doubts() {
+            self.answer(query);
+        }
     }
 
     fn turn(&mut self, budget: usize) -> usize {
         self.listen();
         let mut plan = Vec::new();
         self.forwarding.plan(self.now, budget, &mut plan);
-        for (key, op) in &plan {
-            match self.kernel.apply(op) {
+        self.carry_out(&plan);
+        plan.len()
+    }
+
+    fn carry_out(&mut self, plan: &[(Key, Op)]) {
+        for (key, op) in plan {
+            let before = self.kernel.events.len();
+            let done = self.kernel.apply(op);
+            if self.deaf {
+                self.kernel.drop_echoes(before);
+            }
+            match done {
                 Ok(()) => self.forwarding.written(&self.links, *key, op),
                 Err(errno) => {
                     let error = KernelError { errno, words: None };
@@ -309,11 +349,16 @@ impl World {
         let output = self.forwarding.take_output();
         self.locals.extend(output.locals);
         self.notices.extend(output.notices);
-        plan.len()
     }
 
     fn answer(&mut self, query: Query) {
         match query {
+            Query::BridgeEntry { port, mac, .. } => {
+                let found = self.kernel.bridge.get(&mac).copied();
+                let gone = found.is_none();
+                let message = found.unwrap_or(at_bridge(port, mac, 0, 0));
+                self.forwarding.observe(&self.links, &message, gone, self.now);
+            }
             Query::VxlanEntry { mac, .. } => {
                 let (message, gone) = match self.kernel.vxlan.get(&mac) {
                     Some(message) => (*message, false),
@@ -534,9 +579,14 @@ proptest! {
     /// Wishes, devices that come and go, notifications that are late, foreign deletions and changes: in the end
     /// the kernel holds what is wanted.
     #[test]
-    fn any_history_ends_right(steps in prop::collection::vec(any_step(), 1..60), by_address: bool) {
+    fn any_history_ends_right(
+        steps in prop::collection::vec(any_step(), 1..60),
+        by_address: bool,
+        deaf: bool,
+    ) {
         let form = if by_address { TargetForm::Addresses } else { TargetForm::Nexthops };
         let mut world = World::new(form);
+        world.deaf = deaf;
         world.forwarding.prune_nexthops();
         for step in steps {
             world.step(step);
@@ -592,6 +642,27 @@ fn attached() -> World {
     let mut world = World::new(TargetForm::Nexthops);
     world.attach();
     world
+}
+
+#[test]
+fn a_host_that_the_bridge_heard_just_before_our_write_leaves_no_entry_of_ours() {
+    let mut world = attached();
+    world.deaf = true;
+    world.forwarding.prune(vni());
+    world.wish(want_mac(1, Some(2)));
+    let mut plan = Vec::new();
+    world.forwarding.plan(world.now, 50, &mut plan);
+    // Ours is the later word, but the only one that is heard is the bridge's.
+    world.kernel.set_bridge(at_bridge(PORT, mac(1), NUD_REACHABLE, 0));
+    world.carry_out(&plan);
+    world.settle();
+    assert!(matches!(world.locals.first(), Some(LocalEvent::Mac { .. })), "{:?}", world.locals);
+    // The core takes it for a move to here.
+    world.wish(want_mac(1, None));
+    world.settle();
+    world.check();
+    assert!(world.kernel.bridge.is_empty(), "{:?}", world.kernel.bridge);
+    assert!(matches!(world.locals.last(), Some(LocalEvent::MacGone { .. })), "{:?}", world.locals);
 }
 
 #[test]

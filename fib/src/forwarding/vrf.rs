@@ -1,12 +1,12 @@
 //! One IP-VRF in one routing table: its devices, its routes, the ways that its routes want, and which next hops those
 //! are on these devices. Pure.
 
-use super::FixedState;
 use super::binding::Bindings;
 use super::foreign::ForeignRoutes;
 use super::hops::{Hop, SetId};
 use super::key::{TableId, VrfId};
 use super::route::{ActualRoute, RouteEntry, Routes, WayId};
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -39,7 +39,7 @@ pub struct VrfTable {
     pub routes: Routes,
     ways: Vec<Option<Way>>,
     free: Vec<usize>,
-    by_hops: HashMap<(bool, Box<[VrfNextHop]>), WayId, FixedState>,
+    by_hops: HashMap<(bool, Box<[VrfNextHop]>), WayId, RandomState>,
     naming: Naming,
     pub bindings: Bindings,
     pub foreign: ForeignRoutes,
@@ -132,6 +132,16 @@ fn device_of(devices: &VrfDevices, gateway: IpAddr) -> Option<u32> {
 }
 
 impl VrfTable {
+    /// Octets of the ways that routes want.
+    pub fn way_bytes(&self) -> usize {
+        let hops = self.ways.iter().flatten().map(|way| size_of_val(&*way.hops));
+        // A way's next hops stand in the index, too.
+        self.ways.capacity() * size_of::<Option<Way>>()
+            + 2 * hops.sum::<usize>()
+            + self.free.capacity() * size_of::<usize>()
+            + self.by_hops.allocation_size()
+    }
+
     pub fn new(name: VrfName) -> Self {
         VrfTable {
             name,
@@ -258,8 +268,8 @@ impl VrfTable {
 #[derive(Debug, Default)]
 pub struct Vrfs {
     list: Vec<Option<VrfTable>>,
-    by_name: HashMap<VrfName, VrfId, FixedState>,
-    by_table: HashMap<u32, VrfId, FixedState>,
+    by_name: HashMap<VrfName, VrfId, RandomState>,
+    by_table: HashMap<u32, VrfId, RandomState>,
 }
 
 impl Vrfs {

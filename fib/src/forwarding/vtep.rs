@@ -62,6 +62,8 @@ struct Vtep {
     adopted: bool,
     /// Our objects have been there: what else is at their ids now is drift.
     held: bool,
+    /// It is wanted and its objects are as they should be: nothing to do. False when that is not known.
+    complete: bool,
     dirty: bool,
 }
 
@@ -99,6 +101,20 @@ pub struct NexthopChange {
 }
 
 impl Vteps {
+    /// VTEPs known.
+    pub fn count(&self) -> usize {
+        self.by_ip.len()
+    }
+
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        self.list.capacity() * size_of::<Option<Vtep>>()
+            + self.free.capacity() * size_of::<usize>()
+            + self.by_ip.allocation_size()
+            + self.by_slot.allocation_size()
+            + self.seen.allocation_size()
+    }
+
     pub fn new(form: TargetForm) -> Self {
         Vteps {
             list: Vec::new(),
@@ -118,6 +134,33 @@ impl Vteps {
     /// From now on entries name their VTEP by address.
     pub fn give_up_nexthops(&mut self) {
         self.form = TargetForm::Addresses;
+        self.doubt_all();
+    }
+
+    fn doubt_all(&mut self) {
+        self.list.iter_mut().flatten().for_each(|vtep| vtep.complete = false);
+    }
+
+    /// What stands at an id of this slot has changed.
+    fn doubt(&mut self, slot: u32) {
+        if let Some(id) = self.by_slot.get(&slot).copied()
+            && let Some(vtep) = self.get_mut(id)
+        {
+            vtep.complete = false;
+        }
+    }
+
+    /// Whether it is wanted and its objects are as they should be. Asked for every entry, so the answer is kept.
+    pub fn is_complete(&mut self, id: VtepId) -> bool {
+        let Some(vtep) = self.get(id) else { return false };
+        if vtep.complete {
+            return true;
+        }
+        let complete = vtep.wanted > 0 && !self.is_squatted(id) && self.ops(id).is_empty();
+        if let Some(vtep) = self.get_mut(id) {
+            vtep.complete = complete;
+        }
+        complete
     }
 
     fn get(&self, id: VtepId) -> Option<&Vtep> {
@@ -152,7 +195,8 @@ impl Vteps {
     }
 
     fn insert(&mut self, ip: IpAddr, slot: u32) -> VtepId {
-        let vtep = Vtep { ip, slot, wanted: 0, used: 0, adopted: false, held: false, dirty: false };
+        let vtep =
+            Vtep { ip, slot, wanted: 0, used: 0, adopted: false, held: false, complete: false, dirty: false };
         let index = self.free.pop().unwrap_or(self.list.len());
         if let Some(place) = self.list.get_mut(index) {
             *place = Some(vtep);
@@ -206,7 +250,8 @@ impl Vteps {
     pub fn unwant(&mut self, id: VtepId) -> bool {
         let Some(vtep) = self.get_mut(id) else { return false };
         vtep.wanted = vtep.wanted.saturating_sub(1);
-        self.reconsider(id)
+        vtep.complete &= vtep.wanted > 0;
+        vtep.wanted == 0 && self.reconsider(id)
     }
 
     /// One kernel entry more points at it.
@@ -220,7 +265,7 @@ impl Vteps {
     pub fn release(&mut self, id: VtepId) -> bool {
         let Some(vtep) = self.get_mut(id) else { return false };
         vtep.used = vtep.used.saturating_sub(1);
-        self.reconsider(id)
+        vtep.used == 0 && self.reconsider(id)
     }
 
     /// Whether there is work on its objects; a VTEP that is not needed and has none is forgotten here.
@@ -327,6 +372,7 @@ impl Vteps {
         let marked = message.fdb && message.protocol == RTPROT_BGP;
         let seen = Seen { marked, gateway: message.gateway, group: message.group(), stale: false };
         self.seen.insert(message.id, seen);
+        self.doubt(slot);
         if !self.by_slot.contains_key(&slot)
             && marked
             && ids(slot).0 == message.id
@@ -345,6 +391,7 @@ impl Vteps {
     pub fn observe_gone(&mut self, id: u32) -> Option<NexthopChange> {
         let slot = slot_of(id)?;
         self.seen.remove(&id)?;
+        self.doubt(slot);
         let mut change = self.changed(slot, id);
         change.group_lost = self.of_group(id);
         Some(change)
@@ -388,6 +435,7 @@ impl Vteps {
             && let Some(vtep) = self.by_slot.get(&slot).copied()
         {
             if let Some(vtep) = self.get_mut(vtep) {
+                vtep.complete = false;
                 vtep.held = vtep.wanted > 0;
             }
             self.reconsider(vtep);
@@ -403,6 +451,7 @@ impl Vteps {
         if let Some(vtep) = self.get_mut(id) {
             vtep.slot = slot;
             vtep.held = false;
+            vtep.complete = false;
         }
         self.by_slot.insert(slot, id);
     }

@@ -20,7 +20,7 @@ enum ForwardKey {
 
 /// Drops every change that a later one of the same key made void; the order of the rest stays.
 pub(super) fn forwards(changes: &mut Vec<ForwardingChange>) {
-    let mut seen = HashSet::with_capacity_and_hasher(changes.len(), foldhash::fast::FixedState::default());
+    let mut seen = HashSet::with_capacity_and_hasher(changes.len(), foldhash::fast::RandomState::default());
     keep_from_end(changes, |change| {
         seen.insert(match *change {
             ForwardingChange::Route { ref vrf, prefix, .. } => ForwardKey::Route(vrf.clone(), prefix),
@@ -48,7 +48,7 @@ enum LocalKey {
 
 /// Drops every event that a later one made void. A `VniDown` makes all earlier ones of its VNI void.
 pub(super) fn locals(events: &mut Vec<LocalEvent>) {
-    let mut seen = HashSet::with_hasher(foldhash::fast::FixedState::default());
+    let mut seen = HashSet::with_hasher(foldhash::fast::RandomState::default());
     keep_from_end(events, |event| {
         let (down, key) = match *event {
             LocalEvent::VniUp { vni, .. } => (LocalKey::Down(vni), LocalKey::Up(vni)),

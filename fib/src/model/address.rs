@@ -24,6 +24,11 @@ impl Address {
         IpNet::new(self.ip, self.length).ok()
     }
 
+    /// Whether both are the same address with the same length, whatever is said of them.
+    pub fn same_place(&self, other: &Address) -> bool {
+        (self.ip, self.length) == (other.ip, other.length)
+    }
+
     /// Its subnet, unless it has none that could be routed: link-local ones and single addresses.
     pub fn subnet(&self) -> Option<IpNet> {
         let net = self.net()?.trunc();

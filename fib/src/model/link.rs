@@ -23,6 +23,8 @@ pub struct Link {
     pub mac: Option<MacAddr>,
     /// In octets.
     pub mtu: u32,
+    /// `IFLA_GROUP`: a number by which many devices can be named at once; 0 unless somebody says otherwise.
+    pub group: u32,
     /// `IFLA_IFALIAS`: where Weft marks the devices it made.
     pub alias: Option<String>,
     /// Settings as a bridge port.

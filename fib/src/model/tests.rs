@@ -20,6 +20,7 @@ fn link(index: u32, name: &str, kind: LinkKind, master: Option<u32>) -> Link {
         port: master.map(|_| BridgePort { learning: false, neigh_suppress: true }),
         vlan_aware: false,
         parent: None,
+        group: 0,
     }
 }
 

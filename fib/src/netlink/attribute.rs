@@ -127,28 +127,36 @@ impl MessageBuffer {
     }
 
     /// Starts a message; everything up to [`MessageBuffer::end`] belongs to it.
+    #[inline]
     pub fn begin(&mut self, kind: u16, flags: u16, sequence: u32) {
         self.start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
-        self.bytes.extend_from_slice(&kind.to_ne_bytes());
-        self.bytes.extend_from_slice(&flags.to_ne_bytes());
-        self.bytes.extend_from_slice(&sequence.to_ne_bytes());
-        self.bytes.extend_from_slice(&[0; 4]);
+        let [a, b] = kind.to_ne_bytes();
+        let [c, d] = flags.to_ne_bytes();
+        let [e, f, g, h] = sequence.to_ne_bytes();
+        self.bytes.extend_from_slice(&[0, 0, 0, 0, a, b, c, d, e, f, g, h, 0, 0, 0, 0]);
     }
 
     /// The fixed part that follows the header (`ndmsg`, `nhmsg`).
+    #[inline]
     pub fn fixed(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// One attribute.
+    /// One attribute. Inlined, so that one of a length that the compiler knows costs a few stores.
+    #[inline(always)]
     pub fn attribute(&mut self, kind: u16, value: &[u8]) {
         // Every attribute of ours has a fixed short length, so this cannot saturate.
         let length = u16::try_from(ATTRIBUTE_HEADER + value.len()).unwrap_or(u16::MAX);
-        self.bytes.extend_from_slice(&length.to_ne_bytes());
-        self.bytes.extend_from_slice(&kind.to_ne_bytes());
+        let [a, b] = length.to_ne_bytes();
+        let [c, d] = kind.to_ne_bytes();
+        self.bytes.extend_from_slice(&[a, b, c, d]);
         self.bytes.extend_from_slice(value);
-        self.bytes.resize(align(self.bytes.len()), 0);
+        match value.len() % 4 {
+            0 => {}
+            1 => self.bytes.extend_from_slice(&[0; 3]),
+            2 => self.bytes.extend_from_slice(&[0; 2]),
+            _ => self.bytes.push(0),
+        }
     }
 
     /// A text with the end mark that the kernel expects.
@@ -171,6 +179,7 @@ impl MessageBuffer {
     }
 
     /// An address attribute.
+    #[inline]
     pub fn ip(&mut self, kind: u16, ip: IpAddr) {
         match ip {
             IpAddr::V4(ip) => self.attribute(kind, &ip.octets()),

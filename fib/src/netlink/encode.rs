@@ -82,6 +82,11 @@ pub enum Op {
     BridgeSticky { port: u32, mac: MacAddr, sticky: bool },
     /// Removes a bridge FDB entry if it is on this port.
     BridgeDelete { port: u32, mac: MacAddr },
+    /// A new remote MAC in the bridge FDB and in the vxlan FDB, in this order and under one lock: half the messages of a
+    /// load. When it is refused, the first part may have been done.
+    BothSet { vxlan: u32, mac: MacAddr, target: Target },
+    /// Removes both, in the same order. When it is refused, the first part may have been done.
+    BothDelete { vxlan: u32, mac: MacAddr },
     /// Adds a VTEP to the flood list.
     FloodAdd { vxlan: u32, vtep: IpAddr },
     /// Takes a VTEP off the flood list.
@@ -138,6 +143,8 @@ pub enum Query {
     RoutesBy { family: u8, protocol: u8, kind: u8 },
     /// One vxlan FDB entry.
     VxlanEntry { vxlan: u32, mac: MacAddr },
+    /// One entry of the FDB of the bridge that has this port.
+    BridgeEntry { port: u32, mac: MacAddr, vlan: Option<u16> },
     /// One nexthop.
     Nexthop { id: u32 },
     /// FDB entries of one bridge port: those of the bridge and the port's own (vxlan); of a vxlan device that is no
@@ -152,7 +159,10 @@ pub enum Query {
 impl Query {
     /// Whether the answer is a dump, ended by `NLMSG_DONE`.
     pub fn is_dump(self) -> bool {
-        !matches!(self, Query::Link { .. } | Query::VxlanEntry { .. } | Query::Nexthop { .. })
+        !matches!(
+            self,
+            Query::Link { .. } | Query::VxlanEntry { .. } | Query::BridgeEntry { .. } | Query::Nexthop { .. }
+        )
     }
 }
 
@@ -166,6 +176,15 @@ fn ndmsg(family: u8, ifindex: u32, state: u16, flags: u8) -> [u8; 12] {
 fn rtmsg(prefix: IpNet, table: u32, scope: u8, kind: u8) -> [u8; 12] {
     let short = u8::try_from(table).unwrap_or(RT_TABLE_COMPAT);
     [family_of(prefix.addr()), prefix.prefix_len(), 0, 0, short, RTPROT_BGP, scope, kind, 0, 0, 0, 0]
+}
+
+impl MessageBuffer {
+    fn target(&mut self, target: Target) {
+        match target {
+            Target::Nexthop(id) => self.attribute(NDA_NH_ID, &id.to_ne_bytes()),
+            Target::Address(vtep) => self.ip(NDA_DST, vtep),
+        }
+    }
 }
 
 fn family_of(ip: IpAddr) -> u8 {
@@ -182,10 +201,20 @@ impl Op {
                 // vxlan refuses NUD_NOARP alone. REACHABLE beside it is what the bridge takes, too.
                 to.fixed(&ndmsg(AF_BRIDGE, vxlan, NUD_NOARP | NUD_REACHABLE, NTF_SELF | NTF_EXT_LEARNED));
                 to.attribute(NDA_LLADDR, &mac.0);
-                match target {
-                    Target::Nexthop(id) => to.attribute(NDA_NH_ID, &id.to_ne_bytes()),
-                    Target::Address(vtep) => to.ip(NDA_DST, vtep),
-                }
+                to.target(target);
+            }
+            Op::BothSet { vxlan, mac, target } => {
+                // The bridge takes no heed of the state nor of NLM_F_EXCL where NTF_EXT_LEARNED is set.
+                to.begin(RTM_NEWNEIGH, request(Mode::Create.flags()), sequence);
+                let flags = NTF_SELF | NTF_MASTER | NTF_EXT_LEARNED;
+                to.fixed(&ndmsg(AF_BRIDGE, vxlan, NUD_NOARP | NUD_REACHABLE, flags));
+                to.attribute(NDA_LLADDR, &mac.0);
+                to.target(target);
+            }
+            Op::BothDelete { vxlan, mac } => {
+                to.begin(RTM_DELNEIGH, request(0), sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, vxlan, 0, NTF_SELF | NTF_MASTER));
+                to.attribute(NDA_LLADDR, &mac.0);
             }
             Op::VxlanDelete { vxlan, mac } => {
                 to.begin(RTM_DELNEIGH, request(0), sequence);
@@ -320,6 +349,11 @@ impl Op {
             Op::BridgeSet { .. } | Op::BridgeSticky { .. } | Op::BridgeDelete { .. } => {
                 to.attribute(NDA_VLAN, &tunnel.vlan.to_ne_bytes());
             }
+            // Each table reads its own.
+            Op::BothSet { .. } | Op::BothDelete { .. } => {
+                to.attribute(NDA_SRC_VNI, &tunnel.vni.get().to_ne_bytes());
+                to.attribute(NDA_VLAN, &tunnel.vlan.to_ne_bytes());
+            }
             _ => return,
         }
         to.end();
@@ -389,6 +423,14 @@ impl Query {
                 to.begin(RTM_GETNEIGH, flags, sequence);
                 to.fixed(&ndmsg(AF_BRIDGE, vxlan, 0, NTF_SELF));
                 to.attribute(NDA_LLADDR, &mac.0);
+            }
+            Query::BridgeEntry { port, mac, vlan } => {
+                to.begin(RTM_GETNEIGH, flags, sequence);
+                to.fixed(&ndmsg(AF_BRIDGE, port, 0, NTF_MASTER));
+                to.attribute(NDA_LLADDR, &mac.0);
+                if let Some(vlan) = vlan {
+                    to.attribute(NDA_VLAN, &vlan.to_ne_bytes());
+                }
             }
             Query::Nexthop { id } => {
                 to.begin(RTM_GETNEXTHOP, flags, sequence);

@@ -59,6 +59,7 @@ fn link(message: LinkMessage) -> Link {
         port: None,
         vlan_aware: false,
         parent: None,
+        group: 0,
     };
     for attribute in message.attributes {
         match attribute {
@@ -66,6 +67,7 @@ fn link(message: LinkMessage) -> Link {
             LinkAttribute::Controller(master) => link.master = Some(master),
             LinkAttribute::Link(parent) => link.parent = Some(parent),
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+            LinkAttribute::Group(group) => link.group = group,
             LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
             LinkAttribute::Address(address) => link.mac = address.try_into().ok().map(MacAddr),
             LinkAttribute::LinkInfo(infos) => {
@@ -196,6 +198,13 @@ fn port(settings: &[InfoBridgePort]) -> BridgePort {
         }
     }
     port
+}
+
+/// Reads the payload of `RTM_NEWNETCONF`: the device of whose settings below /proc/sys/net one was changed.
+pub fn parse_settings(payload: &[u8]) -> Option<u32> {
+    // `struct netconfmsg` is one octet, the family.
+    let mut attributes = Attributes::new(payload.get(4..)?);
+    attributes.find(|(kind, _)| *kind == NETCONFA_IFINDEX).and_then(|(_, value)| u32_of(value))
 }
 
 /// Reads the payload of `RTM_NEWADDR` or `RTM_DELADDR`: the device and its address. `None` for what cannot be read.

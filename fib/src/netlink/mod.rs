@@ -6,6 +6,7 @@
 //! Does not do: VNI filters.
 
 pub mod attribute;
+mod deaf;
 pub mod encode;
 pub mod link;
 pub mod neighbour;
@@ -32,7 +33,7 @@ pub fn read_all(datagram: &[u8]) {
             constants::RTM_NEWROUTE | constants::RTM_DELROUTE => {
                 route::RouteMessage::table_of(payload);
                 route::RouteMessage::parse(payload);
-                table::TableRoute::parse(payload);
+                table::TableRoute::may_be(payload);
             }
             constants::RTM_NEWLINK | constants::RTM_DELLINK => {
                 // What cannot be read is an error, which is all that counts here.
@@ -41,6 +42,9 @@ pub fn read_all(datagram: &[u8]) {
             }
             constants::RTM_NEWADDR | constants::RTM_DELADDR => {
                 link::parse_address(payload);
+            }
+            constants::RTM_NEWNETCONF => {
+                link::parse_settings(payload);
             }
             constants::RTM_NEWRULE | constants::RTM_DELRULE => {
                 rule::Rule::parse(payload);
@@ -73,6 +77,7 @@ pub mod constants {
     pub const RTM_NEWRULE: u16 = 32;
     pub const RTM_DELRULE: u16 = 33;
     pub const RTM_GETRULE: u16 = 34;
+    pub const RTM_NEWNETCONF: u16 = 80;
     pub const RTM_NEWNEXTHOP: u16 = 104;
     pub const RTM_DELNEXTHOP: u16 = 105;
     pub const RTM_GETNEXTHOP: u16 = 106;
@@ -96,6 +101,8 @@ pub mod constants {
     pub const AF_INET: u8 = 2;
     pub const AF_BRIDGE: u8 = 7;
     pub const AF_INET6: u8 = 10;
+
+    pub const NETCONFA_IFINDEX: u16 = 1;
 
     pub const NDA_DST: u16 = 1;
     pub const NDA_LLADDR: u16 = 2;
@@ -180,6 +187,7 @@ pub mod constants {
     pub const RTN_LOCAL: u8 = 2;
     pub const RTN_BLACKHOLE: u8 = 6;
     pub const RTN_UNREACHABLE: u8 = 7;
+    pub const RTN_PROHIBIT: u8 = 8;
     /// `rtmsg.rtm_table` of a table whose number needs `RTA_TABLE`.
     pub const RT_TABLE_COMPAT: u8 = 252;
     pub const RT_TABLE_MAIN: u32 = 254;
@@ -207,5 +215,7 @@ pub mod constants {
     pub const RTNLGRP_IPV4_RULE: u32 = 8;
     pub const RTNLGRP_IPV6_ROUTE: u32 = 11;
     pub const RTNLGRP_IPV6_RULE: u32 = 19;
+    pub const RTNLGRP_IPV4_NETCONF: u32 = 24;
+    pub const RTNLGRP_IPV6_NETCONF: u32 = 25;
     pub const RTNLGRP_NEXTHOP: u32 = 32;
 }

@@ -14,11 +14,10 @@
 
 use super::attribute::{Attributes, MessageBuffer, Messages};
 use super::constants::{NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST, NLMSG_ERROR};
-use super::socket::{RequestError, answer, drop_own};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
+use super::socket::{RequestError, answer, drop_own, for_requests};
+use netlink_sys::{Socket, protocols::NETLINK_NETFILTER};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
-use nix::sys::time::TimeVal;
 use socket2::SockRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -50,8 +49,8 @@ const GROUP: u32 = 7;
 const NAME_KEY: usize = 16;
 /// Elements in one message, which must stay below 64 KiB.
 const ELEMENTS: usize = 400;
-/// The kernel never takes this long.
-const ANSWER_LIMIT: TimeVal = TimeVal::new(5, 0);
+/// A transaction is one datagram, and that has to fit: some 100,000 marks.
+const SEND_BUFFER: usize = 8 << 20;
 
 /// Registers of the packet machine: names fill the first, numbers use the second.
 const REGISTER_1: u32 = 1;
@@ -431,12 +430,11 @@ impl Nftables {
     /// # Errors
     /// What the kernel says; without netfilter, that there is no such protocol.
     pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_NETFILTER)?;
-        let port = socket.bind_auto()?.port_number();
-        socket.connect(&SocketAddr::new(0, 0))?;
-        socket.set_ext_ack(true)?;
-        socket.set_cap_ack(true)?;
-        setsockopt(&socket, sockopt::ReceiveTimeout, &ANSWER_LIMIT)?;
+        let (socket, port) = for_requests(NETLINK_NETFILTER)?;
+        // FORCE passes net.core.wmem_max but needs CAP_NET_ADMIN in the initial user namespace.
+        if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER).is_err() {
+            setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER)?;
+        }
         let mut monitor = Socket::new(NETLINK_NETFILTER)?;
         monitor.set_non_blocking(true)?;
         SockRef::from(&monitor).attach_filter(&drop_own(port))?;

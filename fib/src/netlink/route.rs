@@ -32,11 +32,19 @@ pub struct RouteMessage {
     pub gateway: Option<IpAddr>,
     /// `RTA_OIF`, of the first next hop.
     pub device: Option<u32>,
+    /// `RTA_PREFSRC`
+    pub source: Option<IpAddr>,
     /// `rtm_tos` is not zero, or the route is for some sources only: not a plain destination route.
     pub special: bool,
 }
 
 impl RouteMessage {
+    /// Protocol and kind of the route that a message is about, without reading the rest.
+    pub fn origin_of(payload: &[u8]) -> Option<(u8, u8)> {
+        let &[_, _, _, _, _, protocol, _, kind, ..] = payload.first_chunk::<RTMSG>()?;
+        Some((protocol, kind))
+    }
+
     /// The table that a message is about, without reading the rest.
     pub fn table_of(payload: &[u8]) -> Option<u32> {
         let &[_, _, _, _, table, ..] = payload.first_chunk::<RTMSG>()?;
@@ -70,6 +78,7 @@ impl RouteMessage {
             nexthop: None,
             gateway: None,
             device: None,
+            source: None,
             special: tos != 0 || source != 0,
         };
         for (kind, value) in Attributes::new(payload.get(RTMSG..)?) {
@@ -78,6 +87,7 @@ impl RouteMessage {
                 RTA_TABLE => message.table = u32_of(value)?,
                 RTA_PRIORITY => message.metric = u32_of(value)?,
                 RTA_NH_ID => message.nexthop = u32_of(value),
+                RTA_PREFSRC => message.source = ip_of(value),
                 RTA_MULTIPATH => message.first_of(value),
                 _ => message.next_hop(kind, value),
             }

@@ -3,6 +3,7 @@
 
 use super::attribute::{Attributes, Header, MessageBuffer, Messages};
 use super::constants::*;
+use super::deaf::deafen;
 use super::encode::{Op, Query, Tunnel};
 use super::sys::Burst;
 use netlink_packet_core::{Emitable, NetlinkBuffer};
@@ -11,7 +12,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
-use socket2::{SockFilter, SockRef};
+use socket2::SockFilter;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -103,6 +104,18 @@ fn extended_words(payload: &[u8], flags: u16) -> Option<String> {
     Some(text.trim_end_matches(['\0', '.']).to_owned())
 }
 
+/// A socket for requests of one netlink protocol, and its port: it waits for answers, but not for ever, and the kernel
+/// gives its words with them.
+pub(super) fn for_requests(protocol: isize) -> io::Result<(Socket, u32)> {
+    let mut socket = Socket::new(protocol)?;
+    let port = socket.bind_auto()?.port_number();
+    socket.connect(&SocketAddr::new(0, 0))?;
+    socket.set_ext_ack(true)?;
+    socket.set_cap_ack(true)?;
+    setsockopt(&socket, sockopt::ReceiveTimeout, &ANSWER_LIMIT)?;
+    Ok((socket, port))
+}
+
 /// The socket for requests.
 pub struct Connection {
     socket: Socket,
@@ -125,13 +138,8 @@ impl Connection {
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
     pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        let port = socket.bind_auto()?.port_number();
-        socket.connect(&SocketAddr::new(0, 0))?;
-        socket.set_ext_ack(true)?;
-        socket.set_cap_ack(true)?;
+        let (socket, port) = for_requests(NETLINK_ROUTE)?;
         socket.set_netlink_get_strict_chk(true)?;
-        setsockopt(&socket, sockopt::ReceiveTimeout, &ANSWER_LIMIT)?;
         // A whole batch of refusals must fit.
         if setsockopt(&socket, sockopt::RcvBufForce, &ANSWER_BUFFER).is_err() {
             setsockopt(&socket, sockopt::RcvBuf, &ANSWER_BUFFER)?;
@@ -163,14 +171,18 @@ impl Connection {
     /// # Errors
     /// When the socket fails; then nothing is known of the batch.
     pub fn write(&mut self, ops: &[Op]) -> io::Result<(usize, Written)> {
-        self.write_in(ops, &[])
+        self.write_in(ops.iter(), &[])
     }
 
     /// The same; `tunnels` says of each op, as far as it reaches, whether it is about a vxlan device for many VNIs.
     ///
     /// # Errors
     /// See [`Connection::write`].
-    pub fn write_in(&mut self, ops: &[Op], tunnels: &[Option<Tunnel>]) -> io::Result<(usize, Written)> {
+    pub fn write_in<'a>(
+        &mut self,
+        ops: impl Iterator<Item = &'a Op>,
+        tunnels: &[Option<Tunnel>],
+    ) -> io::Result<(usize, Written)> {
         self.refusals.clear();
         self.out.clear();
         if self.sequence > u32::MAX / 2 {
@@ -323,43 +335,6 @@ pub enum Heard {
     Overrun,
 }
 
-/// A filter that drops what tells nothing.
-///
-/// `RTM_NEWNEIGH` and `RTM_NEWROUTE` of BGP caused by this port: what we wrote ourselves, which would cost the kernel and
-/// us about a third of a bulk load. (A route notification comes for every route of a group that is replaced, too.) The
-/// route that ends a tenant's table is let through: what comes with the table is looked for by its notification.
-/// Deletions are let through: one of ours may be the last word on an entry that somebody changed just before. FDB
-/// notifications bear no port, so they are all heard.
-///
-/// Routes of the main and the local table: no IP-VRF is there, and a host with a full table changes them all the time.
-fn deaf_to_own(port: u32) -> [SockFilter; 17] {
-    let op = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
-    let load = |size| libc::BPF_LD | size | libc::BPF_ABS;
-    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    // Loads are big-endian, netlink is in host order. Jumps count from the next line.
-    [
-        op(load(libc::BPF_H), 0, 0, 4),
-        op(equal, 11, 0, u32::from(RTM_NEWNEIGH.to_be())),
-        op(equal, 1, 0, u32::from(RTM_NEWROUTE.to_be())),
-        op(equal, 0, 12, u32::from(RTM_DELROUTE.to_be())),
-        // `rtm_table`, the fifth octet after the header.
-        op(load(libc::BPF_B), 0, 0, 20),
-        op(equal, 9, 0, RT_TABLE_MAIN),
-        op(equal, 8, 0, RT_TABLE_LOCAL),
-        op(load(libc::BPF_H), 0, 0, 4),
-        op(equal, 7, 0, u32::from(RTM_DELROUTE.to_be())),
-        // `rtm_protocol` and `rtm_type`.
-        op(load(libc::BPF_B), 0, 0, 21),
-        op(equal, 0, 5, u32::from(RTPROT_BGP)),
-        op(load(libc::BPF_B), 0, 0, 23),
-        op(equal, 3, 0, u32::from(RTN_UNREACHABLE)),
-        op(load(libc::BPF_W), 0, 0, 12),
-        op(equal, 0, 1, port.to_be()),
-        op(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
-        op(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
-    ]
-}
-
 /// A filter that drops every message caused by this port.
 pub(super) fn drop_own(port: u32) -> [SockFilter; 4] {
     let op = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
@@ -385,7 +360,7 @@ impl fmt::Debug for Monitor {
 
 impl Monitor {
     /// Opens it in the network namespace of the calling thread and joins the groups of links, addresses,
-    /// neighbours (FDBs included), nexthops, routes and rules. New neighbours that `own`, a connection's port, wrote are not heard.
+    /// neighbours (FDBs included), nexthops, routes, rules and settings. New neighbours that `own`, a connection's port, wrote are not heard.
     ///
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
@@ -397,7 +372,7 @@ impl Monitor {
         }
         socket.set_non_blocking(true)?;
         if let Some(port) = own {
-            SockRef::from(&socket).attach_filter(&deaf_to_own(port))?;
+            deafen(&socket, port)?;
         }
         socket.bind_auto()?;
         for group in [
@@ -409,6 +384,8 @@ impl Monitor {
             RTNLGRP_IPV6_ROUTE,
             RTNLGRP_IPV4_RULE,
             RTNLGRP_IPV6_RULE,
+            RTNLGRP_IPV4_NETCONF,
+            RTNLGRP_IPV6_NETCONF,
         ] {
             socket.add_membership(group)?;
         }

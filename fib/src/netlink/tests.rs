@@ -98,6 +98,13 @@ fn fdb_messages_read_back() {
         ..NeighbourMessage::default()
     };
     assert_eq!(message, expected);
+    let both = encoded(Op::BothSet { vxlan: 3, mac: MAC, target: Target::Nexthop(9) });
+    let message = NeighbourMessage::parse(payload(&both, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL)).unwrap();
+    assert!(message.has(NTF_SELF) && message.has(NTF_MASTER) && message.has(NTF_EXT_LEARNED));
+    assert_eq!((message.ifindex, message.mac, message.nexthop), (3, Some(MAC), Some(9)));
+    let both = encoded(Op::BothDelete { vxlan: 3, mac: MAC });
+    let message = NeighbourMessage::parse(payload(&both, RTM_DELNEIGH, 0)).unwrap();
+    assert_eq!((message.flags, message.mac), (NTF_SELF | NTF_MASTER, Some(MAC)));
     let delete = encoded(Op::BridgeDelete { port: 3, mac: MAC });
     let message = NeighbourMessage::parse(payload(&delete, RTM_DELNEIGH, 0)).unwrap();
     assert_eq!((message.flags, message.mac), (NTF_MASTER, Some(MAC)));
@@ -164,6 +171,7 @@ fn routes_read_back() {
                 nexthop,
                 gateway: None,
                 device: None,
+                source: None,
                 special: false,
             };
             assert_eq!(read, expected);
@@ -283,7 +291,7 @@ fn any_op() -> impl Strategy<Value = Op> {
     let mac = any::<[u8; 6]>().prop_map(MacAddr);
     let address =
         prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u8; 16]>().prop_map(IpAddr::from)];
-    (0..18_u8, any::<u32>(), any::<u32>(), mac, address, any::<bool>()).prop_map(
+    (0..20_u8, any::<u32>(), any::<u32>(), mac, address, any::<bool>()).prop_map(
         |(which, index, id, mac, address, flag)| {
             let mode = if flag { Mode::Create } else { Mode::Replace };
             match which {
@@ -308,7 +316,9 @@ fn any_op() -> impl Strategy<Value = Op> {
                     mode,
                 },
                 15 => Op::RouteDelete { table: index, prefix: address.into() },
-                16 => Op::ProxySet { device: index, ip: address },
+                16 => Op::BothSet { vxlan: index, mac, target: Target::Address(address) },
+                17 => Op::BothDelete { vxlan: index, mac },
+                18 => Op::ProxySet { device: index, ip: address },
                 _ => Op::ProxyDelete { device: index, ip: address },
             }
         },
@@ -325,7 +335,7 @@ proptest! {
             RTM_NEWNEIGH | RTM_DELNEIGH => {
                 let message = NeighbourMessage::parse(payload).unwrap();
                 match op {
-                    Op::VxlanSet { vxlan, mac, target, .. } => {
+                    Op::VxlanSet { vxlan, mac, target, .. } | Op::BothSet { vxlan, mac, target } => {
                         prop_assert_eq!((message.ifindex, message.mac), (vxlan, Some(mac)));
                         let read = match (message.nexthop, message.address) {
                             (Some(id), None) => Target::Nexthop(id),

@@ -47,7 +47,7 @@ pub(super) enum Silent {
 /// The bindings.
 #[derive(Debug, Default)]
 pub(super) struct HeardBindings {
-    bindings: HashMap<(Vni, IpAddr), Binding, foldhash::fast::FixedState>,
+    bindings: HashMap<(Vni, IpAddr), Binding, foldhash::fast::RandomState>,
     next: Option<Instant>,
 }
 

@@ -7,7 +7,7 @@ use crate::model::{Links, ServedVni, served, tunnels};
 use crate::netlink::attribute::Header;
 use crate::netlink::constants::*;
 use crate::netlink::encode::Query;
-use crate::netlink::link::{LinkNews, parse_address, parse_link, parse_vlans};
+use crate::netlink::link::{LinkNews, parse_address, parse_link, parse_settings, parse_vlans};
 use crate::netlink::neighbour::NeighbourMessage;
 use crate::netlink::nexthop::NexthopMessage;
 use crate::netlink::route::RouteMessage;
@@ -42,6 +42,8 @@ pub(super) struct Kernel {
     pub(super) links_changed: bool,
     /// An address was added since the core was told of one.
     pub(super) new_address: bool,
+    /// Devices of whose settings one was changed.
+    pub(super) changed_settings: BTreeSet<u32>,
     /// Links of which a notification told only a part.
     pub(super) ask_links: BTreeSet<u32>,
     /// When adopted entries may go of the VNIs that came up after the first look.
@@ -67,6 +69,7 @@ impl Kernel {
             served: BTreeMap::new(),
             links_changed: false,
             new_address: false,
+            changed_settings: BTreeSet::new(),
             ask_links: BTreeSet::new(),
             prune_at: BTreeMap::new(),
             prune_vrf_at: BTreeMap::new(),
@@ -91,13 +94,17 @@ impl Kernel {
                 }
             }
             RTM_NEWROUTE | RTM_DELROUTE => {
-                if let Some(route) = TableRoute::parse(payload) {
-                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
-                }
                 // Early and cheaply: a host's other tables may be large and restless.
                 let ours =
                     RouteMessage::table_of(payload).is_some_and(|table| self.forwarding.has_table(table));
-                if let Some(message) = ours.then(|| RouteMessage::parse(payload)).flatten() {
+                if !ours && !TableRoute::may_be(payload) {
+                    return;
+                }
+                let Some(message) = RouteMessage::parse(payload) else { return };
+                if let Some(route) = TableRoute::of(&message) {
+                    self.links_changed |= self.routing.hear_route(route, header.kind == RTM_DELROUTE);
+                }
+                if ours {
                     let news = match (header.kind, header.flags & NLM_F_REPLACE != 0) {
                         (RTM_DELROUTE, _) => RouteNews::Gone,
                         // In a dump the flag has another meaning.
@@ -131,7 +138,11 @@ impl Kernel {
             }
             RTM_NEWADDR | RTM_DELADDR => {
                 if let Some((index, address)) = parse_address(payload) {
-                    self.routes_doubtful |= header.kind == RTM_DELADDR;
+                    if header.kind == RTM_DELADDR {
+                        self.routes_doubtful = true;
+                        // With the last address of a device IPv4 routes go that nobody is told of.
+                        self.doubt_routes_of(index);
+                    }
                     self.links_changed |= if header.kind == RTM_NEWADDR {
                         let new = self.links.add_address(index, address);
                         self.new_address |= new && address.works;
@@ -141,6 +152,7 @@ impl Kernel {
                     };
                 }
             }
+            RTM_NEWNETCONF => self.changed_settings.extend(parse_settings(payload)),
             RTM_NEWRULE | RTM_DELRULE => {
                 if let Some(rule) = Rule::parse(payload) {
                     self.links_changed |= self.routing.hear_rule(rule, header.kind == RTM_DELRULE);
@@ -178,6 +190,16 @@ impl Kernel {
                 };
                 self.forwarding.observe(&self.links, &gone, true, now);
             }
+            Query::BridgeEntry { port, mac, vlan } => {
+                let gone = NeighbourMessage {
+                    family: AF_BRIDGE,
+                    ifindex: port,
+                    mac: Some(mac),
+                    vlan,
+                    ..NeighbourMessage::default()
+                };
+                self.forwarding.observe(&self.links, &gone, true, now);
+            }
             Query::Nexthop { id } => {
                 let gone = NexthopMessage { id, ..NexthopMessage::default() };
                 self.forwarding.observe_nexthop(&gone, true, now);
@@ -187,28 +209,40 @@ impl Kernel {
         }
     }
 
-    /// Reads links, addresses and nexthops, from nothing.
+    /// Reads links, addresses, rules and the routes that follow from them, from nothing.
     pub(super) fn read_links(
         &mut self,
         connection: &mut Connection,
         now: Instant,
     ) -> Result<(), RequestError> {
-        let old = std::mem::take(&mut self.links);
-        for query in [Query::Links, Query::Addresses] {
-            if let Err(error) = self.ask(connection, query, now) {
-                self.links = old;
-                return Err(error);
-            }
-        }
-        if self.links.iter().any(|link| link.vlan_aware) {
-            self.ask(connection, Query::BridgePorts, now)?;
-        }
-        self.links_changed |= self.links != old;
-        self.ask_links.clear();
-        self.routing.rules.clear();
-        self.ask(connection, Query::Rules, now)?;
-        self.links_changed = true;
+        self.take_links(|kernel, query| kernel.ask(connection, query, now))?;
         self.read_table_routes(connection, now)
+    }
+
+    /// The same, without routes; `ask` gets the answers.
+    fn take_links(
+        &mut self,
+        mut ask: impl FnMut(&mut Self, Query) -> Result<(), RequestError>,
+    ) -> Result<(), RequestError> {
+        let links = std::mem::take(&mut self.links);
+        let rules = std::mem::take(&mut self.routing.rules);
+        let mut read = || {
+            ask(self, Query::Links)?;
+            ask(self, Query::Addresses)?;
+            if self.links.iter().any(|link| link.vlan_aware) {
+                ask(self, Query::BridgePorts)?;
+            }
+            ask(self, Query::Rules)
+        };
+        if let Err(error) = read() {
+            // Half of it would look as if the other half were gone.
+            self.links = links;
+            self.routing.rules = rules;
+            return Err(error);
+        }
+        self.ask_links.clear();
+        self.links_changed = true;
+        Ok(())
     }
 
     /// Reads the routes of tenants' tables that follow from addresses, or end a table.
@@ -401,4 +435,37 @@ impl Kernel {
 
 fn same_devices(a: &ServedVni, b: &ServedVni) -> bool {
     (a.vxlan(), a.bridge(), a.svi, a.vlan) == (b.vxlan(), b.bridge(), b.svi, b.vlan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Link, LinkKind, PortVlans};
+    use crate::netlink::rule::RuleAction;
+
+    fn bridge() -> Link {
+        Link { kind: LinkKind::Bridge, vlan_aware: true, ..crate::devices::tests::other(7, "br0") }
+    }
+
+    #[test]
+    fn a_look_that_could_not_be_finished_changes_nothing() {
+        for failing in [Query::Addresses, Query::BridgePorts, Query::Rules] {
+            let mut kernel = Kernel::new(TargetForm::Nexthops);
+            kernel.links.set(bridge());
+            kernel.links.set_vlans(7, PortVlans { untagged: Some(10), ..PortVlans::default() });
+            kernel.routing.rules.insert(Rule::ours(false, 5, RuleAction::Lookup(1001)));
+            let (links, routing) = (kernel.links.clone(), kernel.routing.clone());
+            let read = kernel.take_links(|kernel, query| {
+                if query == failing {
+                    return Err(RequestError::Unsteady);
+                }
+                if query == Query::Links {
+                    kernel.links.set(bridge());
+                }
+                Ok(())
+            });
+            assert!(read.is_err());
+            assert_eq!((kernel.links, kernel.routing), (links, routing), "{failing:?}");
+        }
+    }
 }

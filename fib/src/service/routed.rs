@@ -29,7 +29,7 @@ pub(super) struct Routed {
     pub(super) wanted: Wanted,
     /// Those that are there.
     pub(super) up: BTreeMap<VrfName, ServedVrf>,
-    sysctls: SysctlKeeper,
+    pub(super) sysctls: SysctlKeeper,
     pub(super) marks: MarkKeeper,
 }
 
@@ -57,7 +57,7 @@ impl Routed {
     ) -> Vec<FibNotice> {
         self.tenants = tenants(config, links, self.form);
         self.wanted = want(config, links, &self.tenants);
-        let mut notices = self.sysctls.keep(&self.wanted, links);
+        let mut notices = self.sysctls.keep(&self.wanted, links, routing, now);
         // Rules of ours and none wanted: there was another run, or there were other lines.
         let leftover = routing.rules.iter().any(Rule::is_ours);
         notices.extend(self.marks.keep(&self.wanted.filter, leftover, now));
@@ -119,8 +119,66 @@ impl Routed {
 /// so, and neither makes anything.
 fn probe(connection: &mut Connection) -> VrfForm {
     let link = rtnetlink::LinkMessageBuilder::<LinkVrf>::new("weft-probe").down().build();
-    match connection.change_link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link) {
-        Err(RequestError::Refused(error)) if error.errno == Errno::EINVAL => VrfForm::Device,
-        _ => VrfForm::Rule,
+    form_of(connection.change_link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link))
+}
+
+/// What the answer to that says.
+fn form_of(answer: Result<(), RequestError>) -> VrfForm {
+    match answer {
+        Err(RequestError::Refused(error)) if error.errno == Errno::EOPNOTSUPP => VrfForm::Rule,
+        // It has them, or it was short of something for a moment. Devices that cannot be made are told of; rules in the
+        // place of devices that are there would turn every tenant over.
+        _ => VrfForm::Device,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::rule::RuleAction;
+    use crate::netlink::socket::KernelError;
+
+    #[test]
+    fn only_a_kernel_that_says_it_has_no_vrf_devices_gets_rules() {
+        let refused = |errno| Err(RequestError::Refused(KernelError { errno, words: None }));
+        assert_eq!(form_of(refused(Errno::EINVAL)), VrfForm::Device);
+        assert_eq!(form_of(refused(Errno::EOPNOTSUPP)), VrfForm::Rule);
+        // Short of memory for a moment, or a device of that name: the form of all tenants does not hang on that.
+        for errno in [Errno::ENOBUFS, Errno::ENOMEM, Errno::EEXIST] {
+            assert_eq!(form_of(refused(errno)), VrfForm::Device, "{errno}");
+        }
+        assert_eq!(form_of(Err(Errno::EAGAIN.into())), VrfForm::Device);
+    }
+
+    /// The report of a kernel that has these rules, where the first of them alone is wanted.
+    fn report(has: &[Rule], wanted: &Rule) -> ConsistencyReport {
+        let routed = Routed {
+            form: VrfForm::Rule,
+            tenants: Tenants::default(),
+            wanted: Wanted { rules: [wanted.clone()].into(), ..Wanted::default() },
+            up: BTreeMap::new(),
+            sysctls: SysctlKeeper::default(),
+            marks: MarkKeeper::default(),
+        };
+        let routing = Routing { rules: has.iter().cloned().collect(), ..Routing::default() };
+        let mut report = ConsistencyReport::default();
+        routed.report(&Links::default(), &routing, &mut report);
+        report
+    }
+
+    #[test]
+    fn a_rule_that_is_missing_or_not_wanted_is_named() {
+        let rule = |table| Rule::ours(false, 1_000, RuleAction::Lookup(table));
+        let (wanted, other) = (rule(1_001), rule(1_002));
+        let right = report(std::slice::from_ref(&wanted), &wanted);
+        assert!(right.is_consistent() && right.checked == 1, "{right:?}");
+        let missing = report(&[], &wanted);
+        let [difference] = missing.differences.as_slice() else { panic!("{missing:?}") };
+        assert_eq!((difference.kind, &difference.key), (EntryKind::Rule, &wanted.to_string()));
+        assert_eq!((difference.desired.as_deref(), difference.kernel.as_deref()), (Some("there"), None));
+        let many = report(&[wanted.clone(), other.clone()], &wanted);
+        let [difference] = many.differences.as_slice() else { panic!("{many:?}") };
+        assert_eq!((difference.kind, &difference.key), (EntryKind::Rule, &other.to_string()));
+        assert_eq!((difference.desired.as_deref(), difference.kernel.as_deref()), (None, Some("there")));
     }
 }

@@ -3,6 +3,7 @@
 
 use super::heard::{HeardBindings, Silent};
 use crate::event::FibNotice;
+use crate::model::address::is_link_local;
 use crate::model::{Links, ServedVni};
 use crate::snoop::{Seen, Snooper};
 use std::collections::{BTreeMap, HashSet};
@@ -106,8 +107,10 @@ impl Snooping {
         self.heard.forget(vni, ip);
     }
 
-    /// The core tells the hosts of a VNI that an address is at this MAC now; without one, at the SVI's.
-    pub(super) fn announce(&self, vni: Vni, served: &ServedVni, ip: IpAddr, mac: Option<MacAddr>) {
+    /// The core tells the hosts of a VNI that an address is at this MAC now; without one, at the SVI's. Whoever
+    /// has it here may say so once and must be passed on, known or not: an address that moves often is not asked for.
+    pub(super) fn announce(&mut self, vni: Vni, served: &ServedVni, ip: IpAddr, mac: Option<MacAddr>) {
+        self.heard.tell_again(vni, ip);
         let bridge = served.devices.bridge_mac;
         for port in self.untagged_ports(vni) {
             if let Err(error) = self.snooper.announce(port, bridge, ip, mac.unwrap_or(bridge)) {
@@ -143,12 +146,5 @@ impl Snooping {
                 debug!("probe for {ip} of VNI {vni}: {error}");
             }
         }
-    }
-}
-
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }

@@ -108,8 +108,15 @@ impl Kernel {
         }
         if ready {
             self.forwarding.device_is_back(index);
-        } else if self.forwarding.routes_use(index) {
+        } else {
             // Nexthop objects went with it, and IPv4 routes.
+            self.doubt_routes_of(index);
+        }
+    }
+
+    /// The kernel may have dropped routes that lead out of this device.
+    pub(super) fn doubt_routes_of(&mut self, device: u32) {
+        if self.forwarding.routes_use(device) {
             self.unread_vrfs.extend(self.forwarding.attached_vrfs());
         }
     }

@@ -1,31 +1,20 @@
 //! Writes the frame that tells all hosts on a port where an address is now: a gratuitous ARP request (RFC 5227 §2.3)
 //! or an unsolicited neighbour advertisement that overrides what they know (RFC 4861 §7.2.6). Pure.
 
+use super::probe::arp_request;
 use etherparse::icmpv6::NeighborAdvertisementHeader;
-use etherparse::{ArpEthIpv4Packet, ArpOperation, EtherType, Ethernet2Header, Icmpv6Type, PacketBuilder};
+use etherparse::{Icmpv6Type, PacketBuilder};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use weft_evpn::MacAddr;
 
 /// Tells that `ip` is at `mac`. The frame comes from `src_mac`, the bridge's own: were it from `mac`, a frame that finds
 /// its way back to another port would make the bridge believe that the host is there.
 pub fn frame(src_mac: MacAddr, ip: IpAddr, mac: MacAddr) -> io::Result<Vec<u8>> {
     match ip {
-        IpAddr::V4(ip) => Ok(gratuitous_arp(src_mac, ip, mac)),
+        IpAddr::V4(ip) => Ok(arp_request(src_mac, None, (mac, ip), ip)),
         IpAddr::V6(ip) => unsolicited_advertisement(src_mac, ip, mac),
     }
-}
-
-fn gratuitous_arp(src_mac: MacAddr, ip: Ipv4Addr, mac: MacAddr) -> Vec<u8> {
-    let ethernet = Ethernet2Header { source: src_mac.0, destination: [0xff; 6], ether_type: EtherType::ARP };
-    let arp = ArpEthIpv4Packet {
-        operation: ArpOperation::REQUEST,
-        sender_mac: mac.0,
-        sender_ipv4: ip.octets(),
-        target_mac: [0; 6],
-        target_ipv4: ip.octets(),
-    };
-    [ethernet.to_bytes().as_slice(), &arp.to_bytes()].concat()
 }
 
 fn unsolicited_advertisement(src_mac: MacAddr, ip: Ipv6Addr, mac: MacAddr) -> io::Result<Vec<u8>> {

@@ -16,7 +16,7 @@ pub mod frame;
 pub mod probe;
 mod socket;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use self::socket::PacketSocket;
 use std::collections::HashSet;

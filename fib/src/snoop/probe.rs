@@ -24,7 +24,7 @@ pub fn frame(
                 Some(IpAddr::V4(source)) => source,
                 _ => Ipv4Addr::UNSPECIFIED,
             };
-            Ok(arp_request(src_mac, source, target, target_mac))
+            Ok(arp_request(src_mac, target_mac, (src_mac, source), target))
         }
         IpAddr::V6(target) => {
             let source = match src_ip {
@@ -36,16 +36,22 @@ pub fn frame(
     }
 }
 
-fn arp_request(src_mac: MacAddr, source: Ipv4Addr, target: Ipv4Addr, target_mac: Option<MacAddr>) -> Vec<u8> {
+/// An ARP request from `source` to `destination`, in which `sender` asks who has `target`.
+pub(super) fn arp_request(
+    source: MacAddr,
+    destination: Option<MacAddr>,
+    sender: (MacAddr, Ipv4Addr),
+    target: Ipv4Addr,
+) -> Vec<u8> {
     let ethernet = Ethernet2Header {
-        source: src_mac.0,
-        destination: target_mac.map_or([0xff; 6], |mac| mac.0),
+        source: source.0,
+        destination: destination.map_or([0xff; 6], |mac| mac.0),
         ether_type: EtherType::ARP,
     };
     let arp = ArpEthIpv4Packet {
         operation: ArpOperation::REQUEST,
-        sender_mac: src_mac.0,
-        sender_ipv4: source.octets(),
+        sender_mac: sender.0.0,
+        sender_ipv4: sender.1.octets(),
         target_mac: [0; 6],
         target_ipv4: target.octets(),
     };

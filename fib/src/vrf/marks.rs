@@ -10,6 +10,8 @@ use tracing::debug;
 
 /// After a failure, and between repairs: somebody else may be at it.
 const PAUSE: Duration = Duration::from_millis(200);
+/// After so long without a repair the next one is the first again.
+const QUIET: Duration = Duration::from_secs(60);
 /// Repairs at once, before they are spaced out.
 const QUICK_REPAIRS: u32 = 10;
 
@@ -21,6 +23,7 @@ pub struct MarkKeeper {
     written: Option<Ruleset>,
     until: Option<Instant>,
     repairs: u32,
+    spoiled_at: Option<Instant>,
     told: bool,
 }
 
@@ -34,13 +37,20 @@ impl MarkKeeper {
     /// Something about the table is to be done now.
     pub fn is_due(&mut self, now: Instant) -> bool {
         if self.nftables.as_mut().is_some_and(Nftables::touched) && self.written.take().is_some() {
-            self.repairs += 1;
-            if self.repairs > QUICK_REPAIRS {
-                self.until = Some(now + PAUSE * self.repairs.min(100));
-            }
+            self.spoiled(now);
         }
         let due = self.until.map_or(self.nftables.is_some(), |until| until <= now);
         due && self.written.is_none()
+    }
+
+    /// Somebody has changed the table.
+    fn spoiled(&mut self, now: Instant) {
+        let quiet =
+            self.spoiled_at.replace(now).is_none_or(|last| now.saturating_duration_since(last) > QUIET);
+        self.repairs = if quiet { 1 } else { self.repairs + 1 };
+        if self.repairs > QUICK_REPAIRS {
+            self.until = Some(now + PAUSE * self.repairs.min(100));
+        }
     }
 
     /// When, at the latest.
@@ -92,5 +102,26 @@ impl MarkKeeper {
             return nftables.replace(wanted);
         }
         if nftables.is_there()? { nftables.remove() } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fight_is_spaced_out_and_a_reload_a_day_is_none() {
+        let (mut keeper, mut now) = (MarkKeeper::default(), Instant::now());
+        for day in 0..100 {
+            keeper.spoiled(now);
+            assert_eq!(keeper.next_due().filter(|due| *due > now), None, "day {day}");
+            keeper.written = Some(Ruleset::default());
+            now += Duration::from_secs(86_400);
+            keeper.written = None;
+        }
+        for _ in 0..=QUICK_REPAIRS {
+            keeper.spoiled(now);
+        }
+        assert!(keeper.next_due().is_some_and(|due| due > now));
     }
 }

@@ -72,7 +72,8 @@ impl VrfOp {
 }
 
 /// The steps, those before and those after the ones of devices: a rule is there before its interface works, and as
-/// long as it does, so that no packet of a tenant is ever looked up in the main table.
+/// long as it does, so that no packet of a tenant is ever looked up in the main table. A gateway goes before its device
+/// changes, and comes after.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct VrfPlan {
     /// Before.
@@ -138,20 +139,20 @@ impl VrfPlan {
 
     fn addresses(&mut self, device: u32, wanted: &[Address], links: &Links) {
         let name = links.name(device);
-        let same = |a: &Address, b: &Address| (a.ip, a.length) == (b.ip, b.length);
         for address in links.assigned(device) {
-            let right = wanted.iter().find(|right| same(right, address));
+            let right = wanted.iter().find(|right| right.same_place(address));
             let unwanted = match right {
                 None => address.protocol == RTPROT_BGP,
                 Some(right) => right.no_prefix_route != address.no_prefix_route,
             };
             if unwanted {
                 let (name, address) = (name.clone(), *address);
-                self.after.push(VrfOp::DeleteAddress { device, name, address });
+                // Before its bridge may leave the VRF device.
+                self.before.push(VrfOp::DeleteAddress { device, name, address });
             }
         }
         for address in wanted {
-            if !links.assigned(device).any(|there| same(there, address)) {
+            if !links.assigned(device).any(|there| there.same_place(address)) {
                 let (name, address) = (name.clone(), *address);
                 self.after.push(VrfOp::AddAddress { device, name, address });
             }

@@ -1,10 +1,10 @@
 //! Which IP-VRFs this kernel is to have, in which form and table, with which L3VNI. What contradicts itself is left out,
 //! with the reason.
 
-use super::{derived_table, device_name};
 use crate::config::{BridgeDomain, FibConfig, Vrf};
-use crate::devices::{bridge_name, is_ours, vxlan_name};
+use crate::devices::{is_newborn, is_ours};
 use crate::model::{Link, Links};
+use crate::names::{bridge_name, derived_table, device_name, vxlan_name};
 use crate::netlink::rule::TABLE_LOCAL;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,7 +104,7 @@ fn tenant(
 ) -> Option<Tenant> {
     let device_name = device_name(name.as_str());
     let device = links.named(&device_name);
-    let foreign = device.filter(|link| link.vrf_table().is_some() && !is_ours(link) && !is_fresh(link));
+    let foreign = device.filter(|link| link.vrf_table().is_some() && !is_ours(link) && !is_newborn(link));
     let (form, table, ours) = match foreign.and_then(Link::vrf_table) {
         Some(table) => {
             if vrf.table.is_some_and(|wanted| wanted != table) {
@@ -134,7 +134,7 @@ fn tenant(
     let of_others = |vni: Vni| {
         let with_vni = |link: &&Link| link.vxlan().is_some_and(|vxlan| vxlan.vni == Some(vni));
         // One of ours from a start that was cut short.
-        let unfinished = |link: &Link| is_fresh(link) && link.name == vxlan_name(vni);
+        let unfinished = |link: &Link| is_newborn(link) && link.name == vxlan_name(vni);
         links.iter().filter(with_vni).any(|link| !is_ours(link) && !unfinished(link))
     };
     let makes_l3vni = config.vtep_source.is_some() && vrf.vni.is_some_and(|vni| !of_others(vni));
@@ -149,15 +149,10 @@ fn tenant(
     })
 }
 
-/// True for a device that nobody has done anything with since it was made.
-pub fn is_fresh(link: &Link) -> bool {
-    !link.up && link.alias.is_none()
-}
-
 impl Tenants {
     fn refuse_shared_tables(&mut self, links: &Links) {
         let mut users: BTreeMap<u32, String> = BTreeMap::new();
-        for link in links.iter().filter(|link| !is_ours(link) && !is_fresh(link)) {
+        for link in links.iter().filter(|link| !is_ours(link) && !is_newborn(link)) {
             if let Some(table) = link.vrf_table() {
                 users.insert(table, format!("the VRF device {}", link.name));
             }

@@ -7,7 +7,7 @@ use super::want::{Wanted, want};
 use crate::config::{BridgeDomain, FibConfig, Serve, Vrf};
 use crate::devices::{DeviceOp, tests as devices};
 use crate::event::FibNotice;
-use crate::model::{LinkKind, Links};
+use crate::model::{Link, LinkKind, Links};
 use crate::netlink::rule::{Rule, RuleAction, TABLE_LOCAL};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ struct Machine {
     links: Links,
     routing: Routing,
     form: VrfForm,
+    /// Rules of this family are refused.
+    refuses_rules: Option<bool>,
 }
 
 impl Machine {
@@ -48,7 +50,7 @@ impl Machine {
             let local = Rule::ours(ipv6, 0, RuleAction::Lookup(TABLE_LOCAL));
             routing.rules.insert(Rule { protocol: 2, ..local });
         }
-        Machine { links: devices::underlay(), routing, form }
+        Machine { links: devices::underlay(), routing, form, refuses_rules: None }
     }
 
     fn wanted(&self, config: &FibConfig) -> (Tenants, Wanted) {
@@ -61,6 +63,7 @@ impl Machine {
     fn turn(&mut self, config: &FibConfig, limit: &mut usize) -> bool {
         let (tenants, wanted) = self.wanted(config);
         let ops = crate::devices::plan(config, &tenants, &self.links).ops;
+        let ops = crate::devices::possible(ops, &wanted.unled(&self.routing));
         let VrfPlan { before, after } = plan(&wanted, &self.links, &self.routing);
         let done = before.is_empty() && ops.is_empty() && after.is_empty();
         for op in before {
@@ -91,6 +94,7 @@ impl Machine {
         }
         *limit -= 1;
         match op {
+            VrfOp::AddRule(rule) if self.refuses_rules == Some(rule.ipv6) => {}
             VrfOp::AddRule(rule) => assert!(self.routing.rules.insert(rule.clone()), "{rule}"),
             VrfOp::DeleteRule(rule) => assert!(self.routing.rules.remove(rule), "{rule}"),
             VrfOp::AddAddress { device, address, .. } => _ = self.links.add_address(*device, *address),
@@ -103,6 +107,17 @@ impl Machine {
         for ipv6 in [false, true] {
             let rules = || self.routing.rules.iter().filter(move |rule| rule.ipv6 == ipv6);
             assert!(rules().any(Rule::is_local_for_all));
+        }
+    }
+
+    /// No gateway stands where the underlay is.
+    fn check_gateways(&self) {
+        let in_main = |link: &&Link| {
+            let master = link.master.and_then(|master| self.links.get(master));
+            link.is_bridge() && master.is_none_or(|master| master.vrf_table().is_none())
+        };
+        for link in self.links.iter().filter(in_main) {
+            assert_eq!(self.links.assigned(link.index).next(), None, "{}", link.name);
         }
     }
 
@@ -190,6 +205,107 @@ fn no_rule_is_missing_while_an_interface_works() {
 }
 
 #[test]
+fn a_gateway_of_a_tenant_is_at_no_moment_in_the_main_table() {
+    // A domain that is bridged only and works, then with a gateway in a VRF device, then without again.
+    let mut bridged = config();
+    add_domain(&mut bridged, "blue", 10, None, &[]);
+    let mut routed = config();
+    add_vrf(&mut routed, "red", 5000);
+    add_domain(&mut routed, "blue", 10, Some("red"), &["192.168.10.254/24", "2001:db8:10::254/64"]);
+    let mut start = Machine::new(VrfForm::Device);
+    start.settle(&bridged);
+    for target in [routed, bridged] {
+        for steps in 0.. {
+            let (mut machine, mut left) = (start.clone(), steps);
+            let mut done = false;
+            while left > 0 && !done {
+                done = machine.turn(&target, &mut left);
+                machine.check_gateways();
+            }
+            machine.check_gateways();
+            if done {
+                start = machine;
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gateway_waits_for_a_vrf_device_that_cannot_be_made() {
+    let mut config = config();
+    add_vrf(&mut config, "red", 5000);
+    add_domain(&mut config, "blue", 10, Some("red"), &["192.168.10.254/24"]);
+    let mut machine = Machine::new(VrfForm::Device);
+    machine.settle(&config);
+    // Somebody deletes it, and the kernel is short of memory: what stood in it stands in the main table now.
+    let red = machine.links.named("red").unwrap().index;
+    devices::apply(&mut machine.links, &DeviceOp::Delete { index: red, name: "red".to_owned() });
+    let (_, wanted) = machine.wanted(&config);
+    let VrfPlan { before, after } = plan(&wanted, &machine.links, &machine.routing);
+    for op in before.iter().chain(&after) {
+        machine.apply(op, &mut usize::MAX.clone());
+    }
+    machine.check_gateways();
+}
+
+#[test]
+fn an_interface_is_not_switched_on_without_its_rules() {
+    let mut config = config();
+    add_vrf(&mut config, "red", 5000);
+    add_domain(&mut config, "blue", 10, Some("red"), &["192.168.10.254/24"]);
+    // The kernel takes no rules of one family for a while.
+    for ipv6 in [false, true] {
+        let mut machine = Machine::new(VrfForm::Rule);
+        for refused in [Some(ipv6), None] {
+            machine.refuses_rules = refused;
+            for _ in 0..6 {
+                machine.turn(&config, &mut usize::MAX.clone());
+            }
+            for name in ["vx5000", "br-blue"] {
+                let up = machine.links.named(name).unwrap().up;
+                assert_eq!(up, refused.is_none(), "{name} while {refused:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_vrf_device_of_the_operator_that_is_switched_off_is_left_alone() {
+    let mut config = config();
+    add_vrf(&mut config, "red", 5000);
+    add_domain(&mut config, "blue", 10, None, &[]);
+    let mut machine = Machine::new(VrfForm::Device);
+    let link = |index, name: &str, kind| Link { kind, up: false, ..devices::other(index, name) };
+    machine.links.set(link(10, "red", LinkKind::Vrf { table: 100 }));
+    machine.links.set(link(11, "br-blue", LinkKind::Bridge));
+    let theirs = |machine: &Machine| ["red", "br-blue"].map(|name| machine.links.named(name).cloned());
+    let before = theirs(&machine);
+    machine.settle(&config);
+    machine.settle(&FibConfig::default());
+    assert_eq!(theirs(&machine), before);
+}
+
+#[test]
+fn a_device_that_was_made_and_never_marked_goes_with_the_line_that_asked_for_it() {
+    let mut config = config();
+    add_vrf(&mut config, "red", 5000);
+    add_domain(&mut config, "blue", 10, None, &[]);
+    let mut machine = Machine::new(VrfForm::Device);
+    let ops = crate::devices::plan(&config, &machine.wanted(&config).0, &machine.links).ops;
+    for op in ops.iter().filter(|op| op.marks()) {
+        devices::apply(&mut machine.links, op);
+        let made = machine.links.named(op.device()).unwrap().clone();
+        machine.links.set(Link { alias: None, group: crate::devices::NEWBORN, ..made });
+    }
+    let mut taken_over = machine.clone();
+    taken_over.settle(&config);
+    assert!(["red", "br-blue"].iter().all(|name| taken_over.links.named(name).unwrap().alias.is_some()));
+    machine.settle(&FibConfig::default());
+    assert_eq!(machine.names(), Machine::new(VrfForm::Device).names());
+}
+
+#[test]
 fn what_contradicts_itself_is_refused_with_the_reason() {
     let mut config = config();
     add_vrf(&mut config, "red", 5000);
@@ -216,10 +332,10 @@ fn devices_of_the_operator_are_served_and_none_are_made() {
     add_vrf(&mut config, "red", 5000);
     let mut links = devices::underlay();
     let base = devices::other(0, "");
-    links.set(crate::model::Link { kind: LinkKind::Vrf { table: 100 }, ..devices::other(10, "red") });
-    links.set(crate::model::Link { kind: LinkKind::Bridge, master: Some(10), ..devices::other(11, "br10") });
+    links.set(Link { kind: LinkKind::Vrf { table: 100 }, ..devices::other(10, "red") });
+    links.set(Link { kind: LinkKind::Bridge, master: Some(10), ..devices::other(11, "br10") });
     links.add_address(11, "192.168.10.254/24".parse::<ipnet::IpNet>().unwrap());
-    links.set(crate::model::Link { kind: LinkKind::Bridge, master: Some(10), ..devices::other(12, "br11") });
+    links.set(Link { kind: LinkKind::Bridge, master: Some(10), ..devices::other(12, "br11") });
     links.add_address(12, "192.168.10.1/25".parse::<ipnet::IpNet>().unwrap());
     let vxlan = crate::model::Vxlan {
         vni: Some(vni(5000)),
@@ -229,10 +345,9 @@ fn devices_of_the_operator_are_served_and_none_are_made() {
         external: false,
     };
     let mac = Some(weft_evpn::MacAddr([2, 0, 0, 0, 0, 1]));
-    let l3 =
-        crate::model::Link { kind: LinkKind::Vxlan(vxlan), mac, index: 13, name: "l3".to_owned(), ..base };
+    let l3 = Link { kind: LinkKind::Vxlan(vxlan), mac, index: 13, name: "l3".to_owned(), ..base };
     for (master, there) in [(None, false), (Some(10), true), (Some(11), true)] {
-        links.set(crate::model::Link { master, mac, ..l3.clone() });
+        links.set(Link { master, mac, ..l3.clone() });
         let mut bridge = links.get(11).unwrap().clone();
         bridge.mac = mac;
         links.set(bridge);
@@ -252,8 +367,8 @@ fn devices_of_the_operator_are_served_and_none_are_made() {
         assert_eq!(notices.iter().any(refused), master != Some(11), "the overlapping one is not served");
     }
     // In another VRF than the configuration says.
-    links.set(crate::model::Link { kind: LinkKind::Vrf { table: 101 }, ..devices::other(20, "green") });
-    links.set(crate::model::Link { master: Some(20), ..l3 });
+    links.set(Link { kind: LinkKind::Vrf { table: 101 }, ..devices::other(20, "green") });
+    links.set(Link { master: Some(20), ..l3 });
     let tenants = tenants(&config, &links, VrfForm::Rule);
     let (up, notices) = served(&links, &tenants, &Routing::default());
     assert!(up[&VrfName::from("red")].l3vni.is_none());
@@ -312,7 +427,7 @@ proptest! {
             if let Some(route) = machine.routing.routes.iter().nth(removed).copied() {
                 machine.routing.routes.remove(&route);
             }
-            let link = machine.links.iter().filter(|link| crate::devices::is_ours(link)).nth(removed % 8).map(crate::model::Link::id);
+            let link = machine.links.iter().filter(|link| crate::devices::is_ours(link)).nth(removed % 8).map(Link::id);
             if let Some((index, name)) = link {
                 devices::apply(&mut machine.links, &DeviceOp::Delete { index, name });
                 machine.forget_routes();

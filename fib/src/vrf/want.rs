@@ -2,10 +2,12 @@
 //! interfaces with their settings and marks. Pure; devices are the business of `devices`.
 
 use super::form::{VrfBackEnd, back_end};
+use super::plan::Routing;
 use super::tenant::{Tenant, Tenants};
 use crate::config::FibConfig;
-use crate::devices::{bridge_name, is_ours, vxlan_name};
+use crate::devices::is_ours;
 use crate::model::{Address, Link, LinkKind, Links};
+use crate::names::{bridge_name, vxlan_name};
 use crate::netlink::nftables::Ruleset;
 use crate::netlink::rule::{Rule, RuleAction, TABLE_LOCAL};
 use crate::netlink::table::TableRoute;
@@ -122,8 +124,11 @@ pub fn want(config: &FibConfig, links: &Links, tenants: &Tenants) -> Wanted {
                 None => addresses.push(Address { protocol: OWN, ..Address::from(*gateway) }),
                 Some((_, tenant)) => {
                     let form = back_end(tenant.form);
-                    addresses.push(form.address(*gateway));
-                    wanted.routes.extend(form.routes(tenant, bridge.index, *gateway));
+                    let address = form.address(*gateway);
+                    if may_stand(tenant, bridge, &address, links) {
+                        addresses.push(address);
+                        wanted.routes.extend(form.routes(tenant, bridge.index, *gateway));
+                    }
                 }
             }
         }
@@ -144,6 +149,17 @@ pub fn want(config: &FibConfig, links: &Links, tenants: &Tenants) -> Wanted {
     }
     wanted.filter.gateways = gateways_of_marked(&wanted, links);
     wanted
+}
+
+/// Whether a tenant's gateway may be an address of its bridge. Not of one that is in no VRF device where it should be
+/// in one: the subnet would stand in the main table, where the underlay is. One that is there goes along when the bridge
+/// is about to be joined.
+fn may_stand(tenant: &Tenant, bridge: &Link, gateway: &Address, links: &Links) -> bool {
+    if tenant.form == VrfForm::Rule {
+        return true;
+    }
+    let there = || links.assigned(bridge.index).any(|address| address.same_place(gateway));
+    tenant.device.is_some() && (bridge.master == tenant.device || there())
 }
 
 /// The gateways of the tenants whose interfaces are marked, without those that an interface of nobody's has, too.
@@ -180,6 +196,18 @@ impl Wanted {
         if tenant.ours {
             self.local_preference = self.local_preference.max(Some(form.local_preference()));
         }
+    }
+
+    /// Interfaces some of whose rules are missing: a packet of their tenants would be looked up in the main table.
+    pub fn unled(&self, routing: &Routing) -> BTreeSet<String> {
+        // The kernel has rules of a family from the start, unless that is switched off.
+        let exists = |ipv6: bool| !ipv6 || routing.rules.last().is_some_and(|last| last.ipv6);
+        // The kernel takes no second one that differs in who set it only.
+        let by = |rule: &Rule, protocol| Rule { protocol, ..rule.clone() };
+        let there = |rule: &Rule| routing.rules.range(by(rule, 0)..=by(rule, u8::MAX)).any(|is| !is.other);
+        let missing = self.rules.difference(&routing.rules);
+        let missing = missing.filter(|rule| exists(rule.ipv6) && !there(rule));
+        missing.flat_map(|rule| [&rule.iif, &rule.oif]).flatten().cloned().collect()
     }
 
     /// The rule for the router's own addresses where it has to stand.

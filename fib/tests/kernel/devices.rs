@@ -206,3 +206,16 @@ fn settings_of_the_operators_devices_are_advised_and_not_changed() {
         service.stop();
     });
 }
+
+#[test]
+fn a_device_that_was_made_and_never_marked_goes_and_one_of_the_operator_stays() {
+    in_namespace(|| {
+        // The group that devices of ours are born into.
+        run("ip link add br-old group 2003134068 type bridge");
+        run("ip link add br-theirs type bridge");
+        let service = Service::start();
+        wait_for("the bridge to go", || (!run("ip link").contains("br-old")).then_some(()));
+        assert!(run("ip link").contains("br-theirs"));
+        service.stop();
+    });
+}

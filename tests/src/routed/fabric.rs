@@ -5,9 +5,9 @@
 //!   red 192.168.10.1, blue 192.168.10.1 ── l1 ══ s (route reflector) ══ l2 ── red 192.168.20.2, blue 192.168.20.2
 //! ```
 
-use super::{Leaf, LeafPlan, Machine, RED, RoutedHost, Tenant, host};
+use super::{Leaf, LeafPlan, Machine, RED, RoutedHost, Tenant, Underlay, host};
 use crate::error::{LabError, Result};
-use crate::fabric::{LIMIT, REFLECTOR, join_underlay, reflector_config};
+use crate::fabric::LIMIT;
 use crate::netns::Namespace;
 use crate::owner;
 use crate::ping::first_reply;
@@ -28,6 +28,8 @@ pub struct Plan {
     /// A machine of the first tenant that moves: its subnet, and the leaves that it has wires to, its
     /// first place first. The subnet must be on each of them.
     pub machine: Option<(u8, Vec<usize>)>,
+    /// What lies between the leaves.
+    pub underlay: Underlay,
 }
 
 impl Plan {
@@ -38,7 +40,15 @@ impl Plan {
             leaves: subnets.iter().map(|subnets| LeafPlan::new(form, subnets)).collect(),
             tenants: vec![RED],
             machine: None,
+            underlay: Underlay::Ipv4,
         }
+    }
+
+    /// Over another underlay.
+    pub fn over(mut self, underlay: Underlay) -> Self {
+        self.underlay = underlay;
+        self.leaves = self.leaves.into_iter().map(|leaf| leaf.over(underlay)).collect();
+        self
     }
 
     /// With these tenants.
@@ -74,14 +84,13 @@ impl Fabric {
     pub fn build(plan: &Plan) -> Result<Self> {
         let prefix = owner::lab_prefix()?;
         let spine = Arc::new(Namespace::create(format!("{prefix}-s"))?);
-        spine.ip(&format!("addr add {REFLECTOR}/32 dev lo"))?;
-        spine.sysctl("net/ipv4/ip_forward", "1")?;
+        plan.underlay.prepare_spine(&spine)?;
         let mut leaves = Vec::new();
         let mut hosts = Vec::new();
         for (index, leaf_plan) in plan.leaves.iter().enumerate() {
             let number = index as u8 + 1;
             let ns = Arc::new(Namespace::create(format!("{prefix}-l{number}"))?);
-            join_underlay(&ns, &spine, number)?;
+            plan.underlay.join(&ns, &spine, number)?;
             leaves.push(Leaf::build(ns, number, leaf_plan, &plan.tenants)?);
             join_hosts(&prefix, &leaves, index, &mut hosts)?;
         }
@@ -92,7 +101,7 @@ impl Fabric {
             _ => None,
         };
         let reflector =
-            Speaker::prepare(plan.reflector, &spine, &reflector_config(leaves.len() as u8, None))?;
+            Speaker::prepare(plan.reflector, &spine, &plan.underlay.reflector_config(leaves.len() as u8))?;
         Ok(Self { leaves, reflector, hosts, machine, prefix })
     }
 

@@ -73,6 +73,15 @@ pub fn ask_quickly(ns: &Namespace, device: &str) -> Result<()> {
     Ok(())
 }
 
+/// The `ip` lines that make the network card of a machine that moves, `nic`. A port that leads nowhere keeps its
+/// carrier up while the wire changes: the kernel notices a carrier some time later, and until then would drop
+/// what the machine says first at its new place.
+fn network_card() -> &'static str {
+    "link add nic type bridge mcast_snooping 0\nlink add spare type veth peer name nowhere\n\
+     link set nowhere addrgenmode none\nlink set nowhere up\nlink set spare addrgenmode none\n\
+     link set spare master nic\nlink set spare up\n"
+}
+
 /// A machine with a wire to each of several leaves.
 #[derive(Debug)]
 pub struct Machine {
@@ -99,7 +108,7 @@ impl Machine {
         (tenant, subnet, number): (Tenant, u8, u8),
         ports: Vec<(usize, Arc<Namespace>, String)>,
     ) -> Result<Self> {
-        ns.ip_batch("link add nic type bridge mcast_snooping 0\nlink set w0 master nic\n")?;
+        ns.ip_batch(&format!("{}link set w0 master nic\n", network_card()))?;
         let wires: Vec<Wire> = ports
             .into_iter()
             .enumerate()

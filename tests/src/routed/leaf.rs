@@ -2,9 +2,9 @@
 //! itself, Weft beside devices that an operator made, FRR with the L3VNI in its default VRF, FRR
 //! with a network namespace as the VRF.
 
-use super::{Tenant, gateways, prefixes};
+use super::{Tenant, Underlay, gateways, operator, prefixes};
 use crate::error::{LabError, Result};
-use crate::fabric::{REFLECTOR, session, vtep};
+use crate::fabric::{session, vtep};
 use crate::kernel;
 use crate::netns::{Namespace, link};
 use crate::speaker::{Kind, Speaker};
@@ -21,6 +21,10 @@ pub enum Form {
     OperatorL3vni,
     /// Weft on an operator's VRF devices, bridges and vxlan devices. Needs a kernel with VRF devices.
     OperatorVrf,
+    /// The same on one bridge that keeps VLANs apart, a vxlan device for each VNI, a VLAN's device as SVI.
+    OperatorVlans,
+    /// The same with a single vxlan device, whose VNIs are filtered.
+    OperatorVniFilter,
     /// FRR on such devices.
     FrrVrf,
     /// FRR, the L3VNI in its default VRF: one tenant.
@@ -33,7 +37,11 @@ impl Form {
     /// The software.
     pub fn kind(self) -> Kind {
         match self {
-            Self::Made | Self::OperatorL3vni | Self::OperatorVrf => Kind::Weft,
+            Self::Made
+            | Self::OperatorL3vni
+            | Self::OperatorVrf
+            | Self::OperatorVlans
+            | Self::OperatorVniFilter => Kind::Weft,
             Self::FrrDefault | Self::FrrNetns | Self::FrrVrf => Kind::Frr,
         }
     }
@@ -47,6 +55,11 @@ impl Form {
     fn has_vrf_devices(self) -> bool {
         matches!(self, Self::OperatorVrf | Self::FrrVrf)
     }
+
+    /// All tenants are on one bridge that keeps VLANs apart.
+    fn has_vlans(self) -> bool {
+        matches!(self, Self::OperatorVlans | Self::OperatorVniFilter)
+    }
 }
 
 /// What a leaf consists of.
@@ -58,6 +71,8 @@ pub struct LeafPlan {
     pub subnets: Vec<u8>,
     /// Subnets without a host of their own there.
     pub hostless: Vec<u8>,
+    /// What it reaches the other leaves over.
+    pub underlay: Underlay,
     /// The route reflector.
     pub reflector: IpAddr,
     /// Lines added to its configuration.
@@ -71,9 +86,15 @@ impl LeafPlan {
             form,
             subnets: subnets.to_vec(),
             hostless: Vec::new(),
-            reflector: REFLECTOR,
+            underlay: Underlay::Ipv4,
+            reflector: Underlay::Ipv4.reflector(),
             extra: String::new(),
         }
+    }
+
+    /// Over another underlay.
+    pub fn over(self, underlay: Underlay) -> Self {
+        Self { underlay, reflector: underlay.reflector(), ..self }
     }
 
     /// All subnets that are there.
@@ -141,17 +162,20 @@ impl Leaf {
                     }
                 }
             }
-            Form::Made | Form::OperatorL3vni | Form::OperatorVrf => {}
+            _ => {}
         }
         let leaf = Self {
             speaker,
             ns,
-            vtep: vtep(number),
+            vtep: plan.underlay.vtep(number),
             number,
             form: plan.form,
             plan: plan.clone(),
             tenants: rooms,
         };
+        if plan.form.has_vlans() {
+            operator::make_shared(&leaf.ns, plan.form, leaf.vtep)?;
+        }
         for (tenant, room) in &leaf.tenants {
             leaf.make_devices(tenant, room)?;
         }
@@ -180,6 +204,9 @@ impl Leaf {
     pub fn attach(&self, tenant: Tenant, subnet: u8, port: &str, to: (&Namespace, &str)) -> Result<()> {
         let room = self.room(tenant)?;
         link((room, port), to)?;
+        if self.form.has_vlans() {
+            return operator::join_vlan(room, tenant, subnet, port);
+        }
         if !self.form.has_domains() {
             room.ip(&format!("link set {port} master {}", self.bridge(tenant, subnet)))?;
         }
@@ -188,12 +215,18 @@ impl Leaf {
 
     /// The routed device of the tenant's L3VNI: its bridge, or the vxlan device itself.
     pub fn l3_device(&self, tenant: Tenant) -> Result<String> {
+        if self.form.has_vlans() {
+            return Ok(format!("vlan{}", operator::vlan(tenant, tenant.l3vni)));
+        }
         let vxlan = self.l3_vxlan(tenant)?;
         Ok(kernel::master_of_kind(self.room(tenant)?, &vxlan, "bridge")?.unwrap_or(vxlan))
     }
 
     /// The vxlan device of the tenant's L3VNI.
     pub fn l3_vxlan(&self, tenant: Tenant) -> Result<String> {
+        if self.form == Form::OperatorVniFilter {
+            return Ok(operator::SINGLE_VXLAN.to_owned());
+        }
         kernel::vxlan_of(self.room(tenant)?, tenant.l3vni)?
             .ok_or_else(|| LabError::Unexpected(format!("no vxlan device with VNI {}", tenant.l3vni)))
     }
@@ -225,6 +258,10 @@ impl Leaf {
         if self.form == Form::Made {
             return Ok(());
         }
+        if self.form.has_vlans() {
+            let subnets: Vec<u8> = self.plan.all_subnets().collect();
+            return operator::make_vlans(room, self.form, *tenant, (self.number, self.vtep), &subnets);
+        }
         let subnets: Vec<u8> =
             if self.form.has_domains() { Vec::new() } else { self.plan.all_subnets().collect() };
         let vnis: Vec<u32> =
@@ -240,7 +277,7 @@ impl Leaf {
             }
         }
         self.ns.ip_batch(&made)?;
-        room.ip_batch(&bridges(tenant, self.number, &subnets, self.form.has_vrf_devices()))?;
+        room.ip_batch(&operator::bridges(*tenant, self.number, &subnets, self.form.has_vrf_devices()))?;
         for vni in &vnis {
             room.bridge(&format!("link set dev vx{vni} learning off neigh_suppress on"))?;
         }
@@ -248,57 +285,16 @@ impl Leaf {
     }
 }
 
-/// What an operator types for a tenant's bridges: one for each subnet, with the anycast gateway,
-/// and one for the L3VNI, whose MAC is the router MAC; with a VRF device, enslaved to it.
-fn bridges(tenant: &Tenant, number: u8, subnets: &[u8], vrf: bool) -> String {
-    let mut text = String::new();
-    let enslave =
-        |bridge: &str| if vrf { format!("link set {bridge} master {tenant}\n") } else { String::new() };
-    if vrf {
-        let _ = write!(text, "link add {tenant} type vrf table {}\nlink set {tenant} up\n", tenant.table());
-    }
-    for subnet in subnets {
-        let vni = tenant.l2vni(*subnet);
-        let bridge = format!("br{vni}");
-        let _ = write!(
-            text,
-            "link add {bridge} type bridge\nlink set {bridge} address 00:00:5e:00:01:01\n{}\
-             link set vx{vni} master {bridge}\nlink set vx{vni} addrgenmode none\n\
-             link set {bridge} up\nlink set vx{vni} up\n",
-            enslave(&bridge)
-        );
-        for (gateway, prefix) in gateways(*subnet).into_iter().zip(prefixes(*subnet)) {
-            let length = prefix.split('/').nth(1).unwrap_or_default();
-            let dad = if gateway.is_ipv6() { " nodad" } else { "" };
-            let _ = writeln!(text, "addr add {gateway}/{length} dev {bridge}{dad}");
-        }
-    }
-    let vni = tenant.l3vni;
-    let _ = write!(
-        text,
-        "link add br{vni} type bridge\nlink set br{vni} address {}\nlink set br{vni} addrgenmode none\n{}\
-         link set vx{vni} master br{vni}\nlink set vx{vni} addrgenmode none\nlink set br{vni} up\nlink set vx{vni} up\n",
-        operator_router_mac(tenant, number),
-        enslave(&format!("br{vni}"))
-    );
-    text
-}
-
-/// The router MAC that an operator gives leaf `number` for a tenant.
-fn operator_router_mac(tenant: &Tenant, number: u8) -> String {
-    format!("02:00:00:ff:{:02x}:{number:02x}", tenant.l3vni % 100)
-}
-
 /// The configuration of leaf `number`.
 pub fn config(number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> String {
-    let (vtep, reflector) = (vtep(number), plan.reflector);
+    let (vtep, reflector, router_id) = (plan.underlay.vtep(number), plan.reflector, vtep(number));
     let mut text = format!("hostname l{number}\n");
     if plan.form.kind() == Kind::Weft {
         text += &weft_tenants(plan, tenants, vtep);
     }
     let _ = write!(
         text,
-        "router bgp 65000\n bgp router-id {vtep}\n no bgp default ipv4-unicast\n{}",
+        "router bgp 65000\n bgp router-id {router_id}\n no bgp default ipv4-unicast\n{}",
         session(&reflector.to_string(), &vtep.to_string(), None)
     );
     let mut advertise = "";
@@ -317,11 +313,11 @@ pub fn config(number: u8, plan: &LeafPlan, tenants: &[Tenant]) -> String {
         " address-family l2vpn evpn\n  neighbor {reflector} activate\n  advertise-all-vni\n{advertise} exit-address-family\n"
     );
     // Subnets that an operator made are advertised when that is asked for; gateways of Weft's own always.
-    if matches!(plan.form, Form::FrrNetns | Form::FrrVrf | Form::OperatorVrf) {
+    if matches!(plan.form, Form::FrrNetns | Form::FrrVrf | Form::OperatorVrf) || plan.form.has_vlans() {
         for tenant in tenants {
             let _ = write!(
                 text,
-                "router bgp 65000 vrf {tenant}\n bgp router-id {vtep}\n \
+                "router bgp 65000 vrf {tenant}\n bgp router-id {router_id}\n \
                  address-family ipv4 unicast\n  redistribute connected\n exit-address-family\n \
                  address-family ipv6 unicast\n  redistribute connected\n exit-address-family\n \
                  address-family l2vpn evpn\n  advertise ipv4 unicast\n  advertise ipv6 unicast\n exit-address-family\n"

@@ -8,11 +8,14 @@
 pub mod fabric;
 pub mod host;
 pub mod leaf;
+pub mod operator;
 pub mod sites;
+pub mod underlay;
 
 pub use fabric::{Fabric, Plan};
 pub use host::{Machine, RoutedHost};
 pub use leaf::{Form, Leaf, LeafPlan};
+pub use underlay::Underlay;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -9,6 +9,8 @@
 //! tenant has in a site. A host has one MAC and one IPv4 address. A second address family, a second
 //! reflector or a second gateway multiplies both designs alike.
 
+pub mod constrained;
+pub mod cost;
 pub mod simulate;
 pub mod table;
 

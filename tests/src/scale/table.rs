@@ -53,7 +53,7 @@ pub fn markdown(size: &Size) -> String {
 }
 
 /// A number with its thousands apart.
-fn number(value: u64) -> String {
+pub(super) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

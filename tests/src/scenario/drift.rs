@@ -28,6 +28,8 @@ pub struct Repair {
     pub change: &'static str,
     /// The time to the right state, or nothing: not within the limit given.
     pub took: Option<Duration>,
+    /// What was wrong then.
+    pub left: Option<String>,
 }
 
 /// What the kernel of a leaf holds for one remote host, in a form that can be compared.
@@ -145,33 +147,36 @@ pub fn foreign_changes(fabric: &Fabric, limit: Duration) -> Result<Vec<Repair>> 
         }
         // Two cores run the lab, too: a late look says little about the daemon, three late ones do.
         let mut best: Option<Duration> = None;
+        let mut left = None;
         for _ in 0..TRIES {
-            let took = measure(leaf, host, &right, make, limit)?;
-            best = best.into_iter().chain(took).min();
-            if took.is_none() {
-                restore(leaf, host, &right)?;
-                right = held(leaf, host)?;
-                break;
+            match measure(leaf, host, &right, make, limit)? {
+                Ok(took) => best = Some(best.map_or(took, |best| best.min(took))),
+                Err(wrong) => {
+                    left = Some(wrong);
+                    restore(leaf, host, &right)?;
+                    right = held(leaf, host)?;
+                    break;
+                }
             }
             if best.is_some_and(|best| best <= GOOD) {
                 break;
             }
         }
-        repairs.push(Repair { change, took: best });
+        repairs.push(Repair { change, took: if left.is_none() { best } else { None }, left });
     }
     first_reply(&fabric.host(0)?.ns, host.v4, LIMIT)?;
     first_reply(&fabric.host(0)?.ns, host.v6, LIMIT)?;
     Ok(repairs)
 }
 
-/// Makes one change and waits until it is undone; nothing, if that is not within `limit`.
+/// Makes one change and waits until it is undone; what is wrong, if that is not within `limit`.
 fn measure(
     leaf: &Leaf,
     host: &Host,
     right: &Held,
     make: fn(&Leaf, &Host) -> Result<()>,
     limit: Duration,
-) -> Result<Option<Duration>> {
+) -> Result<std::result::Result<Duration, String>> {
     // A change of two steps must be whole before it is undone.
     leaf.speaker.signal(Signal::SIGSTOP)?;
     let made = make(leaf, host);
@@ -182,8 +187,8 @@ fn measure(
         Ok(if now == *right { Ok(()) } else { Err(format!("{now:?} in place of {right:?}")) })
     });
     match repaired {
-        Ok(((), took)) => Ok(Some(took)),
-        Err(LabError::Timeout { .. }) => Ok(None),
+        Ok(((), took)) => Ok(Ok(took)),
+        Err(LabError::Timeout { detail, .. }) => Ok(Err(detail)),
         Err(other) => Err(other),
     }
 }

@@ -6,9 +6,12 @@
 pub mod basics;
 pub mod drift;
 pub mod interop;
+pub mod invalid;
 pub mod movement;
 pub mod resilience;
 pub mod routing;
 pub mod scale;
+pub mod shows;
 pub mod sites;
 pub mod upkeep;
+pub mod vni_role;

@@ -290,7 +290,8 @@ fn travel(sites: &mut Sites, to: usize, leaving: Leaving) -> Result<[Loss; 2]> {
     for (pinger, loss) in pingers.into_iter().zip(&mut losses) {
         // Twice, since the path may change once more while the old side lets go.
         for _ in 0..2 {
-            sites.explain(sites.fabric.explain(pinger.wait_answered(STEADY, LIMIT)))?;
+            let answered = pinger.wait_answered(STEADY, LIMIT);
+            answered.map_err(|error| whereabouts(sites, target, error))?;
         }
         *loss = pinger.stop()?;
     }

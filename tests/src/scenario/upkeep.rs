@@ -61,12 +61,17 @@ pub fn kill_and_restart(speaker: &mut Speaker, sessions: usize, pause: Duration)
 /// back, the kernel holds what it held.
 pub fn kill_leaf(fabric: &mut Fabric, pause: Duration) -> Result<Loss> {
     let held = kernel::holdings(&fabric.leaf(0)?.ns)?;
+    let loss = kill_leaf_under_ping(fabric, pause)?;
+    same_holdings(&fabric.leaf(0)?.ns, &held, LIMIT)?;
+    Ok(loss)
+}
+
+/// The same, whatever the kernel holds afterwards.
+pub fn kill_leaf_under_ping(fabric: &mut Fabric, pause: Duration) -> Result<Loss> {
     let (h1, h2) = (fabric.host(RED, 0, 10)?, fabric.host(RED, 1, 20)?);
     let pings = UnderPing::start(&[(h1.ns(), h2.host.v4), (h2.ns(), h1.host.v6)])?;
     kill_and_restart(&mut fabric.leaf_mut(0)?.speaker, 1, pause)?;
-    let loss = fabric.explain(pings.finish())?;
-    same_holdings(&fabric.leaf(0)?.ns, &held, LIMIT)?;
-    Ok(loss)
+    fabric.explain(pings.finish())
 }
 
 /// Waits until a namespace holds exactly this again.
@@ -173,7 +178,13 @@ pub fn vrf_removed_leaves_nothing(fabric: &mut Fabric) -> Result<()> {
     Ok(())
 }
 
-type Change = (&'static str, fn(&Held<'_>) -> Result<()>, Look);
+/// Something that somebody does to what leads a tenant to another leaf.
+#[derive(Debug, Clone, Copy)]
+pub struct Change {
+    what: &'static str,
+    make: fn(&Held<'_>) -> Result<()>,
+    look: Look,
+}
 
 /// Where to look for the repair: one command each, since a look must be short.
 #[derive(Debug, Clone, Copy)]
@@ -185,6 +196,7 @@ enum Look {
 }
 
 /// The entries of a leaf that lead one tenant to another leaf.
+#[derive(Debug)]
 struct Held<'a> {
     leaf: &'a Leaf,
     room: &'a Namespace,
@@ -239,41 +251,41 @@ impl Held<'_> {
 }
 
 /// Everything that somebody does to what leads a tenant to another leaf.
-const CHANGES: [Change; 12] = [
-    (
-        "IPv4 route deleted",
-        |held| held.ip(&format!("route del {} table {}", held.prefixes[0], held.table)),
-        Look::Routes,
-    ),
-    (
-        "IPv6 route deleted",
-        |held| held.ip(&format!("-6 route del {} table {}", held.prefixes[1], held.table)),
-        Look::Routes,
-    ),
-    (
-        "IPv4 route changed",
-        |held| {
+pub const CHANGES: [Change; 12] = [
+    Change {
+        what: "IPv4 route deleted",
+        make: |held| held.ip(&format!("route del {} table {}", held.prefixes[0], held.table)),
+        look: Look::Routes,
+    },
+    Change {
+        what: "IPv6 route deleted",
+        make: |held| held.ip(&format!("-6 route del {} table {}", held.prefixes[1], held.table)),
+        look: Look::Routes,
+    },
+    Change {
+        what: "IPv4 route changed",
+        make: |held| {
             held.ip(&format!(
                 "route replace {} via 10.255.0.66 dev {} onlink proto bgp metric {} table {}",
                 held.prefixes[0], held.device, held.metrics[0], held.table
             ))
         },
-        Look::Routes,
-    ),
-    (
-        "IPv4 route made a blackhole",
-        |held| {
+        look: Look::Routes,
+    },
+    Change {
+        what: "IPv4 route made a blackhole",
+        make: |held| {
             held.ip(&format!("route del {} table {}", held.prefixes[0], held.table))?;
             held.ip(&format!(
                 "route add blackhole {} proto bgp metric {} table {}",
                 held.prefixes[0], held.metrics[0], held.table
             ))
         },
-        Look::Routes,
-    ),
-    (
-        "nexthop deleted",
-        |held| {
+        look: Look::Routes,
+    },
+    Change {
+        what: "nexthop deleted",
+        make: |held| {
             let known = kernel::nexthops(held.room)?;
             let found = known.iter().find(|row| {
                 row["dev"] == held.device.as_str()
@@ -284,73 +296,76 @@ const CHANGES: [Change; 12] = [
                 None => Ok(()),
             }
         },
-        Look::Routes,
-    ),
-    (
-        "router MAC neighbour deleted",
-        |held| held.ip(&format!("neigh del {} dev {}", held.far, held.device)),
-        Look::Neighbours,
-    ),
-    (
-        "router MAC neighbour changed",
-        |held| {
+        look: Look::Routes,
+    },
+    Change {
+        what: "router MAC neighbour deleted",
+        make: |held| held.ip(&format!("neigh del {} dev {}", held.far, held.device)),
+        look: Look::Neighbours,
+    },
+    Change {
+        what: "router MAC neighbour changed",
+        make: |held| {
             held.ip(&format!(
                 "neigh replace {} lladdr 02:66:66:66:66:66 dev {} nud permanent",
                 held.far, held.device
             ))
         },
-        Look::Neighbours,
-    ),
-    (
-        "router MAC FDB entry deleted",
-        |held| held.room.bridge(&format!("fdb del {} dev {} self", held.rmac, held.vxlan)).map(drop),
-        Look::Fdb,
-    ),
-    (
-        "router MAC FDB entry changed",
-        |held| {
+        look: Look::Neighbours,
+    },
+    Change {
+        what: "router MAC FDB entry deleted",
+        make: |held| held.room.bridge(&format!("fdb del {} dev {} self", held.rmac, held.vxlan)).map(drop),
+        look: Look::Fdb,
+    },
+    Change {
+        what: "router MAC FDB entry changed",
+        make: |held| {
             held.room.bridge_batch(&format!(
                 "fdb del {0} dev {1} self\nfdb add {0} dev {1} dst 10.255.0.66 self\n",
                 held.rmac, held.vxlan
             ))
         },
-        Look::Fdb,
-    ),
-    (
-        "IPv4 rule deleted",
-        |held| held.ip(&format!("rule del iif {} lookup {}", held.device, held.table)),
-        Look::Rules,
-    ),
-    (
-        "IPv6 rule deleted",
-        |held| held.ip(&format!("-6 rule del iif {} lookup {}", held.device, held.table)),
-        Look::Rules,
-    ),
-    (
-        "all routes of the tenant deleted",
-        |held| {
+        look: Look::Fdb,
+    },
+    Change {
+        what: "IPv4 rule deleted",
+        make: |held| held.ip(&format!("rule del iif {} lookup {}", held.device, held.table)),
+        look: Look::Rules,
+    },
+    Change {
+        what: "IPv6 rule deleted",
+        make: |held| held.ip(&format!("-6 rule del iif {} lookup {}", held.device, held.table)),
+        look: Look::Rules,
+    },
+    Change {
+        what: "all routes of the tenant deleted",
+        make: |held| {
             let all = held.leaf.routes(held.tenant)?;
             let ours = all.iter().filter(|route| route.protocol == "bgp");
             let lines: String =
                 ours.map(|route| format!("route del {} table {}\n", route.prefix, held.table)).collect();
             held.room.ip_batch(&lines)
         },
-        Look::Routes,
-    ),
+        look: Look::Routes,
+    },
 ];
 
 fn metric(leaf: &Leaf, prefix: &str) -> Result<u64> {
     Ok(leaf.route(RED, prefix)?.map_or(0, |route| route.metric))
 }
 
-/// Makes each change at the first leaf, to the entries that lead to the second, and measures how
-/// long it takes until they are right again. The daemon is held (SIGSTOP) while the change is made.
-pub fn foreign_changes(fabric: &Fabric, limit: Duration) -> Result<Vec<Repair>> {
+/// What of the first leaf leads to the second, once all of it is there.
+fn held(fabric: &Fabric) -> Result<Held<'_>> {
     let (leaf, far) = (fabric.leaf(0)?, fabric.leaf(1)?);
     crate::scenario::routing::wait_router_mac(leaf, RED, far, LIMIT)?;
+    let prefixes = prefixes(20);
+    for prefix in &prefixes {
+        fabric.wait_route(0, RED, prefix, &[1], LIMIT)?;
+    }
     let device = leaf.l3_device(RED)?;
     let room = leaf.room(RED)?;
-    let held = Held {
+    Ok(Held {
         leaf,
         room,
         tenant: RED,
@@ -359,34 +374,55 @@ pub fn foreign_changes(fabric: &Fabric, limit: Duration) -> Result<Vec<Repair>> 
         device,
         far: far.vtep,
         rmac: far.router_mac(RED)?,
-        metrics: [metric(leaf, &prefixes(20)[0])?, metric(leaf, &prefixes(20)[1])?],
-        prefixes: prefixes(20),
-    };
-    let mut repairs = Vec::new();
-    for (change, make, look) in CHANGES {
-        let right = held.look(look)?;
-        let mut best: Option<Duration> = None;
-        for _ in 0..TRIES {
-            leaf.speaker.signal(Signal::SIGSTOP)?;
-            let made = make(&held);
-            leaf.speaker.signal(Signal::SIGCONT)?;
-            made.map_err(|error| LabError::Unexpected(format!("{change}: {error}")))?;
-            let repaired = wait_for("the change to be undone", limit, || {
-                let now = held.look(look)?;
-                Ok(if now == right { Ok(()) } else { Err(difference(&right, &now)) })
-            });
-            match repaired {
-                Ok(((), took)) => best = Some(best.map_or(took, |best| best.min(took))),
-                Err(error @ LabError::Timeout { .. }) => {
-                    return Err(LabError::Unexpected(format!("{change}: {error}; so far {repairs:?}")));
-                }
-                Err(other) => return Err(other),
+        metrics: [metric(leaf, &prefixes[0])?, metric(leaf, &prefixes[1])?],
+        prefixes,
+    })
+}
+
+/// Makes a change at the first leaf, to the entries that lead to the second, and measures how long
+/// it takes until they are right again: the best of a few tries. The daemon is held (SIGSTOP) while the
+/// change is made. Nothing where the leaf's form has no such entries. What is not undone
+/// within `limit` stays so.
+pub fn foreign_change(fabric: &Fabric, change: &Change, limit: Duration) -> Result<Option<Repair>> {
+    let held = held(fabric)?;
+    if matches!(change.look, Look::Rules) && held.table == "main" {
+        return Ok(None);
+    }
+    let right = held.look(change.look)?;
+    let mut best: Option<Duration> = None;
+    for _ in 0..TRIES {
+        held.leaf.speaker.signal(Signal::SIGSTOP)?;
+        let made = (change.make)(&held);
+        held.leaf.speaker.signal(Signal::SIGCONT)?;
+        made.map_err(|error| LabError::Unexpected(format!("{}: {error}", change.what)))?;
+        let repaired = wait_for("the change to be undone", limit, || {
+            let now = held.look(change.look)?;
+            Ok(if now == right { Ok(()) } else { Err(difference(&right, &now)) })
+        });
+        match repaired {
+            Ok(((), took)) => best = Some(best.map_or(took, |best| best.min(took))),
+            Err(LabError::Timeout { detail, .. }) => {
+                return Ok(Some(Repair { change: change.what, took: None, left: Some(detail) }));
             }
-            if best.is_some_and(|best| best <= GOOD) {
-                break;
-            }
+            Err(other) => return Err(other),
         }
-        repairs.push(Repair { change, took: best });
+        if best.is_some_and(|best| best <= GOOD) {
+            break;
+        }
+    }
+    Ok(Some(Repair { change: change.what, took: best, left: None }))
+}
+
+/// Makes each change in the same fabric, until one is not undone; then everybody pings.
+pub fn foreign_changes(fabric: &Fabric, limit: Duration) -> Result<Vec<Repair>> {
+    let mut repairs = Vec::new();
+    for change in &CHANGES {
+        let Some(repair) = foreign_change(fabric, change, limit)? else { continue };
+        let undone = repair.took.is_some();
+        repairs.push(repair);
+        if !undone {
+            return Ok(repairs);
+        }
     }
     fabric.everybody_pings()?;
     Ok(repairs)

@@ -3,6 +3,8 @@
 //! is free in it. Needs root and iproute2.
 
 mod addresses;
+mod conflicts;
+mod memory;
 mod refusals;
 mod shell;
 mod signals;

@@ -3,7 +3,7 @@
 
 use weft_tests::Result;
 use weft_tests::routed::{BLUE, Fabric, Form, LeafPlan, Plan, RED};
-use weft_tests::scenario::routing;
+use weft_tests::scenario::{routing, shows};
 use weft_tests::speaker::Kind;
 
 /// A leaf with subnet 10 and a leaf with subnet 20, around a reflector.
@@ -68,4 +68,17 @@ fn an_external_prefix_of_a_weft_leaf_is_reached_from_an_frr_leaf() -> Result<()>
 #[test]
 fn an_external_prefix_of_an_frr_leaf_is_reached_from_a_weft_leaf() -> Result<()> {
     routing::customer_edge(Kind::Weft, [Form::Made, Form::FrrNetns])
+}
+
+#[test]
+fn what_is_shown_of_a_tenant_has_all_that_frr_shows() -> Result<()> {
+    let mut plan = plan(Kind::Weft, [Form::Made, Form::FrrNetns]);
+    // As FRR's leaf has it.
+    let lines = "router bgp 65000 vrf red\n address-family ipv4 unicast\n  redistribute connected\n \
+                 exit-address-family\n address-family ipv6 unicast\n  redistribute connected\n exit-address-family\n";
+    plan.leaves.iter_mut().take(1).for_each(|leaf| leaf.extra = lines.to_owned());
+    let fabric = Fabric::up(&plan)?;
+    let [keys, headings] = shows::compare(&fabric)?;
+    assert!(keys.is_empty() && headings.is_empty(), "{keys:#?}\n{headings:#?}");
+    Ok(())
 }

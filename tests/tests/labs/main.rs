@@ -7,9 +7,11 @@
 
 mod bench;
 mod clab;
+mod demos;
 mod drift;
 mod interop;
 mod interop_l3;
+mod invalid;
 mod movement;
 mod own_devices;
 mod reachability;

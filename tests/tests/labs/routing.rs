@@ -2,7 +2,7 @@
 
 use weft_tests::Result;
 use weft_tests::fabric::Leaving;
-use weft_tests::routed::{BLUE, Fabric, Form, LeafPlan, Plan, RED};
+use weft_tests::routed::{BLUE, Fabric, Form, LeafPlan, Plan, RED, Underlay};
 use weft_tests::scenario::routing;
 
 /// What stands in the place of Weft's own form: `WEFT_LAB_KIND=frr` shows that a lab is right.
@@ -107,4 +107,23 @@ fn a_routed_move_seen_from_the_new_leaf_loses_at_most_three_packets() -> Result<
 #[test]
 fn a_routed_move_that_the_old_leaf_does_not_see_loses_at_most_three_packets() -> Result<()> {
     moves_lose_at_most_three_packets((2, 30), Leaving::Silent)
+}
+
+#[test]
+fn tenants_of_both_families_are_bridged_and_routed_over_ipv6_vteps() -> Result<()> {
+    let plan = Plan::new(form(), &[&[10, 30], &[20, 30]]).tenants(&[RED, BLUE]).over(Underlay::Ipv6);
+    let fabric = Fabric::up(&plan)?;
+    routing::vteps_are_ipv6(&fabric)?;
+    routing::tenants_do_not_leak(&fabric)
+}
+
+#[test]
+fn a_machine_that_moves_so_often_that_it_is_a_duplicate_is_followed_each_time() -> Result<()> {
+    let plan = Plan::new(form(), &[&[10], &[10, 20], &[30]]).machine(10, &[0, 1]);
+    let mut fabric = Fabric::up(&plan)?;
+    for _ in 0..4 {
+        let losses = routing::machine_moves(&mut fabric, (2, 30), Leaving::Silent)?;
+        assert!(losses.iter().all(|loss| loss.lost <= 30), "{losses:?}");
+    }
+    Ok(())
 }

@@ -23,9 +23,9 @@ fn a_leaf_holds_its_own_site_and_one_prefix_for_each_other() -> Result<()> {
     sites::gateways_discard_behind_their_aggregates(&lab)
 }
 
-fn away_and_home(leaving: Leaving, limit: usize) -> Result<()> {
+fn away_and_home(leaving: Leaving, times: usize, limit: usize) -> Result<()> {
     let mut lab = two_sites()?;
-    for _ in 0..2 {
+    for _ in 0..times {
         let journey = sites::away_and_home(&mut lab, leaving)?;
         assert!(journey.worst() <= limit, "{journey:?}");
     }
@@ -34,13 +34,18 @@ fn away_and_home(leaving: Leaving, limit: usize) -> Result<()> {
 
 #[test]
 fn a_machine_that_goes_to_the_other_site_and_home_is_followed() -> Result<()> {
-    away_and_home(Leaving::PortDown, 3)
+    away_and_home(Leaving::PortDown, 2, 3)
 }
 
 #[test]
 fn a_machine_that_leaves_its_site_unseen_is_followed() -> Result<()> {
     // No port goes down: nothing is known before the word has come through two gateways.
-    away_and_home(Leaving::Silent, 30)
+    away_and_home(Leaving::Silent, 2, 30)
+}
+
+#[test]
+fn a_machine_that_moves_so_often_that_it_is_a_duplicate_is_followed_each_time() -> Result<()> {
+    away_and_home(Leaving::Silent, 5, 30)
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::routing::{form, plan};
 use std::time::Duration;
 use weft_tests::Result;
 use weft_tests::routed::Fabric;
-use weft_tests::scenario::upkeep;
+use weft_tests::scenario::{upkeep, vni_role};
 
 #[test]
 fn a_killed_leaf_that_restarts_at_once_loses_no_routed_packet() -> Result<()> {
@@ -37,4 +37,9 @@ fn what_leads_to_another_leaf_is_put_right_within_50_ms() -> Result<()> {
     let late: Vec<_> = repairs.iter().filter(|repair| repair.took.is_none_or(|took| took > limit)).collect();
     assert!(late.is_empty(), "{late:?} with {:?}", form());
     Ok(())
+}
+
+#[test]
+fn a_vni_that_changes_between_l2_and_l3_works_in_each_role_and_leaves_nothing() -> Result<()> {
+    vni_role::changes(4)
 }

@@ -3,13 +3,16 @@
 
 use std::path::Path;
 use std::process::Command;
-use weft_tests::routed::{BLUE, Fabric, Form, LeafPlan, Plan, RED};
+use weft_tests::routed::{BLUE, Fabric, Form, LeafPlan, Plan, RED, Underlay};
 use weft_tests::scenario::{routing, upkeep};
 use weft_tests::speaker::{Kind, weft_binary};
 use weft_tests::{LabError, Result, ensure};
 
 /// The script's exit status where no guest could be started.
 const NO_GUEST: i32 = 125;
+
+/// Seconds that a guest may take: less than the tests' runner gives, which would leave the guest behind.
+const LIMIT: &str = "230";
 
 /// In the guest; elsewhere these labs do nothing.
 fn in_guest() -> bool {
@@ -18,15 +21,25 @@ fn in_guest() -> bool {
 
 #[test]
 fn labs_of_vrf_devices_pass_in_uml() -> Result<()> {
+    pass_in_uml("vrf_device::guest::")
+}
+
+#[test]
+fn labs_of_devices_that_an_operator_made_pass_in_uml() -> Result<()> {
+    pass_in_uml("vrf_device::operator::")
+}
+
+/// Runs the labs whose names begin so in a guest.
+fn pass_in_uml(labs: &str) -> Result<()> {
     if in_guest() {
         return Ok(());
     }
     let binaries = weft_binary("weftd")?.parent().map(Path::to_path_buf).unwrap_or_default();
     let own = std::env::current_exe().map_err(LabError::io("find the labs' program"))?;
     let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("uml/run"))
-        .args(["-t", "280"])
+        .args(["-t", LIMIT])
         .arg(own)
-        .args(["vrf_device::guest", "--test-threads", "1"])
+        .args([labs, "--test-threads", "1"])
         .env("WEFT_BIN_DIR", binaries)
         .output()
         .map_err(LabError::io("start tests/uml/run"))?;
@@ -39,15 +52,16 @@ fn labs_of_vrf_devices_pass_in_uml() -> Result<()> {
     ensure(output.status.success(), || said)
 }
 
+/// Two leaves of these forms with a subnet each.
+fn pair(reflector: Kind, forms: [Form; 2]) -> Plan {
+    let [first, second] = forms;
+    let leaves = vec![LeafPlan::new(first, &[10]), LeafPlan::new(second, &[20])];
+    Plan { reflector, leaves, ..Plan::new(first, &[]) }
+}
+
 /// The labs; each returns at once outside the guest.
 mod guest {
     use super::*;
-
-    fn pair(reflector: Kind, forms: [Form; 2]) -> Plan {
-        let [first, second] = forms;
-        let leaves = vec![LeafPlan::new(first, &[10]), LeafPlan::new(second, &[20])];
-        Plan { reflector, leaves, ..Plan::new(first, &[]) }
-    }
 
     #[test]
     fn two_tenants_are_routed_and_do_not_leak() -> Result<()> {
@@ -82,5 +96,46 @@ mod guest {
         let loss = upkeep::kill_leaf(&mut fabric, std::time::Duration::ZERO)?;
         assert_eq!(loss.lost, 0, "{loss}");
         Ok(())
+    }
+}
+
+/// Labs of the forms in which operators make devices.
+mod operator {
+    use super::*;
+
+    fn is_routed_and_bridged(forms: [Form; 2]) -> Result<()> {
+        if !in_guest() {
+            return Ok(());
+        }
+        let mut plan = pair(Kind::Weft, forms);
+        // A subnet on both leaves is bridged.
+        plan.leaves.iter_mut().for_each(|leaf| leaf.subnets.push(30));
+        let fabric = Fabric::up(&plan)?;
+        routing::prefixes_and_hosts_are_routed(&fabric)?;
+        routing::wait_router_mac(fabric.leaf(0)?, RED, fabric.leaf(1)?, weft_tests::fabric::LIMIT).map(drop)
+    }
+
+    #[test]
+    fn a_bridge_and_a_vxlan_device_for_each_vni_are_served() -> Result<()> {
+        is_routed_and_bridged([Form::OperatorVrf, Form::OperatorVrf])
+    }
+
+    #[test]
+    fn vlans_of_one_bridge_with_svis_are_served() -> Result<()> {
+        is_routed_and_bridged([Form::OperatorVlans, Form::OperatorVrf])
+    }
+
+    #[test]
+    fn a_single_vxlan_device_with_a_vni_filter_is_served() -> Result<()> {
+        is_routed_and_bridged([Form::OperatorVniFilter, Form::OperatorVlans])
+    }
+
+    #[test]
+    fn ipv6_vteps_are_served_with_vrf_devices() -> Result<()> {
+        if !in_guest() {
+            return Ok(());
+        }
+        let fabric = Fabric::up(&pair(Kind::Weft, [Form::OperatorVrf, Form::Made]).over(Underlay::Ipv6))?;
+        routing::prefixes_and_hosts_are_routed(&fabric)
     }
 }

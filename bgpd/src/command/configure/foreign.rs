@@ -107,6 +107,12 @@ pub static EVPN: &[Command] = &[
     ),
 ];
 
+/// In `address-family rtfilter unicast`.
+pub static RT_FILTER: &[Command] = &[Command::refuse(
+    "neighbor <A.B.C.D|X:X::X:X|WORD>$peer <route-map|prefix-list>$list LINE$line",
+    "memberships are not filtered; filter the EVPN routes themselves in `address-family l2vpn evpn`",
+)];
+
 /// In `address-family ipv4|ipv6 unicast` outside of an IP-VRF, where nothing can be said.
 pub static UNICAST: &[Command] = &[
     Command::set("exit-address-family", |edit, _| {

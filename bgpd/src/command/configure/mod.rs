@@ -16,6 +16,7 @@ pub mod route_map_match;
 pub mod route_map_set;
 pub mod route_target;
 pub mod router;
+pub mod rt_filter;
 pub mod unicast;
 pub mod vrf;
 pub mod vrf_evpn;

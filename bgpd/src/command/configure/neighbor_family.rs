@@ -53,6 +53,14 @@ pub static COMMANDS: &[Command] = &[
         family(edit, args)?.soft_reconfiguration_inbound = !args.negative();
         Ok(())
     }),
+    // Weft sends every kind of community in any case.
+    Command::nothing(
+        "neighbor <A.B.C.D|X:X::X:X|WORD>$peer send-community [<all|both|extended|large|standard>]",
+    ),
+];
+
+/// Filters by what routes are: not for memberships, which ask for routes.
+pub static FILTER_COMMANDS: &[Command] = &[
     Command::set(
         "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer route-map WORD$route_map <in|out>",
         |edit, args| {
@@ -67,10 +75,6 @@ pub static COMMANDS: &[Command] = &[
             filter(args, "prefix_list", &mut family.prefix_list_in, &mut family.prefix_list_out)
         },
     ),
-    // Weft sends every kind of community in any case.
-    Command::nothing(
-        "neighbor <A.B.C.D|X:X::X:X|WORD>$peer send-community [<all|both|extended|large|standard>]",
-    ),
 ];
 
 /// The lines of `address-family l2vpn evpn` only.
@@ -83,17 +87,19 @@ pub static EVPN_COMMANDS: &[Command] = &[Command::set(
 )];
 
 /// The lines of the unicast families only.
-pub static UNICAST_COMMANDS: &[Command] = &[
-    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer next-hop-self [force]", |edit, args| {
+pub static UNICAST_COMMANDS: &[Command] =
+    &[Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer next-hop-self [force]", |edit, args| {
         let how = if args.has("force") { NextHopSelf::Force } else { NextHopSelf::External };
         family(edit, args)?.next_hop_self = (!args.negative()).then_some(how);
         Ok(())
-    }),
-    Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate", |edit, args| {
+    })];
+
+/// The lines of the families that have a default: unicast and rtfilter.
+pub static DEFAULT_COMMANDS: &[Command] =
+    &[Command::set("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer default-originate", |edit, args| {
         family(edit, args)?.default_originate = !args.negative();
         Ok(())
-    }),
-];
+    })];
 
 /// The name and identifier of a domain, none in the `no` form.
 pub(super) fn domain(args: &Args<'_>) -> Result<Option<Domain>, Reject> {
@@ -108,6 +114,7 @@ fn family<'e>(edit: &'e mut Edit<'_>, args: &Args<'_>) -> Result<&'e mut Neighbo
     Ok(match mode {
         Some(ModeKind::VrfIpv4) => &mut settings.ipv4_unicast,
         Some(ModeKind::VrfIpv6) => &mut settings.ipv6_unicast,
+        Some(ModeKind::RtFilter) => &mut settings.rtfilter,
         _ => &mut settings.l2vpn_evpn,
     })
 }

@@ -105,6 +105,16 @@ pub static COMMANDS: &[Command] = &[
         edit.enter(if edit.instance_vrf().is_some() { Mode::VrfEvpn } else { Mode::Evpn });
         Ok(())
     }),
+    Command::set("address-family rtfilter [unicast]", |edit, args| {
+        if edit.instance_vrf().is_some() {
+            return Err(
+                args.reject("rtfilter", "memberships are for EVPN neighbors: say it outside of an IP-VRF")
+            );
+        }
+        edit.instance()?;
+        edit.enter(Mode::RtFilter);
+        Ok(())
+    }),
     Command::set("address-family <ipv4|ipv6>$afi [unicast]", |edit, args| {
         edit.instance()?;
         edit.enter(match (edit.instance_vrf(), args.text("afi")) {

@@ -4,7 +4,7 @@ use super::{Evpn, Neighbor, NeighborSettings, Unicast, VrfEvpn};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
 };
 
@@ -64,6 +64,9 @@ pub struct Bgp<F = Evpn> {
     /// `address-family ipv6 unicast`; of an IP-VRF only.
     #[serde(default)]
     pub ipv6: Unicast,
+    /// `address-family rtfilter unicast`, without its neighbour lines; of the speaker's own instance only.
+    #[serde(default)]
+    pub rtfilter: RtFilter,
     /// `address-family l2vpn evpn`, without its neighbour lines (those are with the neighbours).
     #[serde(default)]
     pub evpn: F,
@@ -96,6 +99,7 @@ impl<F: Default> Bgp<F> {
             neighbors: BTreeMap::new(),
             ipv4: Unicast::default(),
             ipv6: Unicast::default(),
+            rtfilter: RtFilter::default(),
             evpn: F::default(),
         }
     }
@@ -103,6 +107,15 @@ impl<F: Default> Bgp<F> {
 
 fn yes() -> bool {
     true
+}
+
+/// What is asked for by memberships of route targets (RFC 4684).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RtFilter {
+    /// `auto-import as ASN`: whose derived route targets an import of `*:VNI` stands for. None: everybody's,
+    /// so that everything must be asked for.
+    pub auto_import_as: BTreeSet<u32>,
 }
 
 /// `bgp bestpath …` and the MED lines: changes to the decision process (RFC 4271 §9.1.2.2).

@@ -11,7 +11,7 @@ mod neighbor;
 mod route_map;
 mod unicast;
 
-pub use bgp::{BestPath, Bgp, BgpVrf, GracefulRestart, GracefulRestartMode, Timers};
+pub use bgp::{BestPath, Bgp, BgpVrf, GracefulRestart, GracefulRestartMode, RtFilter, Timers};
 pub use evpn::{Advertise, Domain, DuplicateDetection, Evpn, Flooding, Freeze, VniConfig, VrfEvpn};
 pub use lists::{
     AccessList, AccessListEntry, Action, AsPathList, ByFamily, CommunityList, CommunityListEntry,

@@ -56,6 +56,8 @@ pub struct NeighborSettings {
     pub domain: Option<Domain>,
     /// The neighbour's lines in `address-family l2vpn evpn`.
     pub l2vpn_evpn: NeighborFamily,
+    /// The neighbour's lines in `address-family rtfilter unicast` (RFC 4684); outside of IP-VRFs only.
+    pub rtfilter: NeighborFamily,
     /// The neighbour's lines in `address-family ipv4 unicast`; in an IP-VRF only.
     pub ipv4_unicast: NeighborFamily,
     /// The neighbour's lines in `address-family ipv6 unicast`; in an IP-VRF only.
@@ -117,11 +119,12 @@ pub struct NeighborFamily {
     pub prefix_list_out: Option<String>,
     /// `next-hop-self`: what goes to an internal peer has our address as next hop. Unicast only.
     pub next_hop_self: Option<NextHopSelf>,
-    /// `default-originate`: the peer is sent a default route. Unicast only.
+    /// `default-originate`: the peer is sent a default route, in `rtfilter unicast` the default
+    /// membership. Not for EVPN.
     pub default_originate: bool,
 }
 
-/// `next-hop-self [force]`.
+/// `next-hop-self [force]`. The tables make no difference between the two: it holds for all routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NextHopSelf {

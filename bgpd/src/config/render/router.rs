@@ -23,6 +23,17 @@ pub(super) fn speaker(bgp: &Bgp, text: &mut Text) {
                 evpn::speaker(&bgp.evpn, text);
             });
         }
+        if !bgp.rtfilter.auto_import_as.is_empty() || says_something(bgp, |s| &s.rtfilter) {
+            text.line("!");
+            text.block("address-family rtfilter unicast", "exit-address-family", |text| {
+                for (peer, settings) in everybody(bgp) {
+                    neighbor::family(&peer, &settings.rtfilter, text);
+                }
+                for asn in &bgp.rtfilter.auto_import_as {
+                    text.line(format_args!("auto-import as {asn}"));
+                }
+            });
+        }
     });
 }
 

@@ -90,6 +90,20 @@ fn unicast_family(ipv4: bool) -> BoxedStrategy<NeighborFamily> {
         .boxed()
 }
 
+/// Memberships are not filtered by what routes are.
+fn rt_filter_family() -> BoxedStrategy<NeighborFamily> {
+    (family(), any::<bool>())
+        .prop_map(|(family, default_originate)| NeighborFamily {
+            route_map_in: None,
+            route_map_out: None,
+            prefix_list_in: None,
+            prefix_list_out: None,
+            default_originate,
+            ..family
+        })
+        .boxed()
+}
+
 fn settings() -> BoxedStrategy<NeighborSettings> {
     let remote =
         prop_oneof![(1u32..).prop_map(RemoteAs::As), Just(RemoteAs::Internal), Just(RemoteAs::External)];
@@ -144,6 +158,7 @@ fn settings() -> BoxedStrategy<NeighborSettings> {
                 graceful_restart,
                 domain: None,
                 l2vpn_evpn,
+                rtfilter: NeighborFamily::default(),
                 ipv4_unicast: NeighborFamily::default(),
                 ipv6_unicast: NeighborFamily::default(),
             }
@@ -154,8 +169,9 @@ fn settings() -> BoxedStrategy<NeighborSettings> {
 /// A neighbour outside of an IP-VRF.
 fn evpn_settings() -> BoxedStrategy<NeighborSettings> {
     let domain = option::of(proptest::sample::select(vec!["core", "east", "west"]));
-    (settings(), domain)
-        .prop_map(|(settings, domain)| NeighborSettings {
+    (settings(), domain, rt_filter_family())
+        .prop_map(|(settings, domain, rtfilter)| NeighborSettings {
+            rtfilter,
             domain: domain.map(|name| Domain { name: name.into(), id: None }),
             ..settings
         })

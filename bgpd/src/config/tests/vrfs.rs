@@ -90,6 +90,11 @@ fn what_cannot_be_is_refused_where_it_stands() {
             "2:6: vrf a: vni 7 has a `vni 7` block",
         ),
         ("vrf a\n table 100\nvrf b\n table 100\n", "4:8: vrf b: table 100 is vrf a's already"),
+        (
+            "router bgp 1\nrouter bgp 1 vrf a\n address-family l2vpn evpn\n  rd 1:1\n\
+             router bgp 1 vrf b\n address-family l2vpn evpn\n  rd 1:1\n",
+            "5:18: router bgp vrf b: rd 1:1 is vrf a's already",
+        ),
         ("vrf a\n table 254\n", "2:8: 253, 254 and 255 are the kernel's tables"),
         ("vrf a\n table 0\n", "2:8: unexpected word `0`"),
         ("vrf default\n", "1:5: `default` cannot be the name"),

@@ -40,6 +40,7 @@ pub fn validate(config: &Config, completeness: Completeness) -> Vec<Problem> {
     bridge_domains(config, completeness, &mut problems);
     vrfs::l3vnis(config, &mut problems);
     vrfs::tables(config, &mut problems);
+    vrfs::route_distinguishers(config, &mut problems);
     vrfs::gateways(config, &mut problems);
     vrfs::aggregates(config, &mut problems);
     if let Some(bgp) = &config.bgp {

@@ -4,7 +4,7 @@ use super::{Problem, Subject};
 use crate::config::model::Config;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
-use weft_evpn::Vni;
+use weft_evpn::{RouteDistinguisher, Vni};
 
 /// Each L3VNI belongs to one IP-VRF, and is no L2VNI.
 pub(super) fn l3vnis(config: &Config, problems: &mut Vec<Problem>) {
@@ -37,6 +37,19 @@ pub(super) fn tables(config: &Config, problems: &mut Vec<Problem>) {
         if let Some(other) = taken.insert(table, name) {
             let message = format!("table {table} is vrf {other}'s already");
             problems.push(Problem { subject: Subject::VrfTable(name.clone()), message });
+        }
+    }
+}
+
+/// Each route distinguisher belongs to one IP-VRF: a prefix that two tenants have would be one route.
+pub(super) fn route_distinguishers(config: &Config, problems: &mut Vec<Problem>) {
+    let mut taken: BTreeMap<RouteDistinguisher, &String> = BTreeMap::new();
+    for (name, bgp) in &config.bgp_vrfs {
+        let Some(rd) = bgp.evpn.rd else { continue };
+        if let Some(other) = taken.insert(rd, name) {
+            let message =
+                format!("rd {rd} is vrf {other}'s already; prefixes that both have would be one route");
+            problems.push(Problem { subject: Subject::BgpVrf(name.clone()), message });
         }
     }
 }

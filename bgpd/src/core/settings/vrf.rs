@@ -128,6 +128,7 @@ fn family(
         }),
         default_originate,
         maximum_paths: unicast.maximum_paths.unwrap_or(DEFAULT_MAXIMUM_PATHS),
+        maximum_paths_ibgp: unicast.maximum_paths_ibgp.unwrap_or(DEFAULT_MAXIMUM_PATHS),
     }
 }
 

@@ -7,8 +7,12 @@ use crate::wire::attribute::{AsPath, Origin, RawAttribute};
 use std::net::IpAddr;
 use weft_evpn::ExtendedCommunity;
 
-const SPEAKER: Speaker =
-    Speaker { cluster_id: Ipv4Addr::new(9, 9, 9, 9), default_local_pref: 100, client_to_client: true };
+const SPEAKER: Speaker = Speaker {
+    router_id: Ipv4Addr::new(8, 8, 8, 8),
+    cluster_id: Ipv4Addr::new(9, 9, 9, 9),
+    default_local_pref: 100,
+    client_to_client: true,
+};
 
 fn peer(kind: PeerKind, client: bool) -> RibPeer {
     let mut row = RibPeerFamily::new(Family::L2vpnEvpn);

@@ -1,11 +1,12 @@
 //! A RIB with neighbours that decode what they are sent.
 
 use crate::peer::{PeerFamily, PeerId, PeerKind};
-use crate::rib::{Rib, RibPeer, RibPeerFamily, RibSettings};
+use crate::rib::{NextHopRule, Rib, RibPeer, RibPeerFamily, RibSettings};
 use crate::wire::refresh::RefreshKind;
 use crate::wire::update::{DecodeContext, SessionKind};
 use crate::wire::{
-    AttributeSet, Decoder, EncodeContext, Family, FrameDecoder, Message, NlriBlock, Update, UpdateEncoder,
+    AttributeSet, Decoder, EncodeContext, Family, FrameDecoder, Membership, Message, NlriBlock, Update,
+    UpdateEncoder,
 };
 use bytes::BytesMut;
 use std::{
@@ -31,6 +32,9 @@ pub(super) struct Receiver {
     decoder: Decoder,
     frames: FrameDecoder,
     pub(super) view: BTreeMap<NlriKey, Held>,
+    /// Memberships, and how often their End-of-RIB came.
+    pub(super) asked: BTreeMap<Membership, Arc<AttributeSet>>,
+    pub(super) ends_of_asking: usize,
     pub(super) ends_of_rib: usize,
     pub(super) refresh: Vec<RefreshKind>,
     pub(super) messages: usize,
@@ -76,6 +80,40 @@ pub(super) fn peer(n: u8, kind: PeerKind, client: bool) -> RibPeer {
 
 pub(super) fn client(n: u8) -> RibPeer {
     peer(n, PeerKind::Internal, true)
+}
+
+/// The same peer, saying what it asks for.
+pub(super) fn asking(mut peer: RibPeer) -> RibPeer {
+    let evpn = peer.families[0].clone();
+    let mut row = RibPeerFamily { family: Family::RtFilter, ..evpn };
+    let own = Ipv4Addr::new(10, 0, 0, 100).into();
+    let beyond = row.settings.route_reflector_client || peer.kind == PeerKind::External;
+    row.next_hop = if beyond { NextHopRule::Own(own) } else { NextHopRule::OwnIfNone(own) };
+    peer.families.push(row);
+    peer
+}
+
+/// A membership in a route target `asn:10`, on behalf of our AS.
+pub(super) fn membership(asn: u16) -> Membership {
+    Membership::exact(ASN, RouteTarget::two_octet_as(asn, 10))
+}
+
+/// What the neighbour asks for beside what it has asked for already.
+pub(super) fn ask(memberships: &[Membership]) -> Update {
+    let wire: Vec<u8> = memberships.iter().flat_map(Membership::to_wire).collect();
+    let set = AttributeSet { next_hop: Some(Ipv4Addr::LOCALHOST.into()), ..AttributeSet::default() };
+    let reach = vec![NlriBlock::new(Family::RtFilter, wire)];
+    Update { attributes: Some(Arc::new(set)), reach, ..empty() }
+}
+
+/// What it asks for no more.
+pub(super) fn forgo(memberships: &[Membership]) -> Update {
+    let wire: Vec<u8> = memberships.iter().flat_map(Membership::to_wire).collect();
+    Update { unreach: vec![NlriBlock::new(Family::RtFilter, wire)], ..empty() }
+}
+
+pub(super) fn end_of_rib(family: Family) -> Update {
+    Update { end_of_rib: Some(family), ..empty() }
 }
 
 pub(super) fn id(n: u8) -> PeerId {
@@ -168,6 +206,8 @@ impl Lab {
             decoder: Decoder::new(context),
             frames,
             view: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            ends_of_asking: 0,
             ends_of_rib: 0,
             refresh: Vec::new(),
             messages: 0,
@@ -255,20 +295,33 @@ impl Receiver {
     }
 
     fn apply(&mut self, update: &Update) {
+        let membership = |nlri: &[u8]| {
+            let (key, _) = (Family::RtFilter.row().split)(nlri).expect("a membership");
+            Membership::from_key(&key).expect("a membership")
+        };
         for block in &update.unreach {
             for (_, nlri) in block.iter() {
+                if block.family == Family::RtFilter {
+                    self.asked.remove(&membership(nlri));
+                    continue;
+                }
                 self.view.remove(&(block.family.row().split)(nlri).expect("a route").0);
                 self.withdrawn += 1;
             }
         }
         for block in &update.reach {
             for (_, nlri) in block.iter() {
+                if block.family == Family::RtFilter {
+                    self.asked.insert(membership(nlri), update.attributes.clone().expect("attributes"));
+                    continue;
+                }
                 let (key, rest) = (block.family.row().split)(nlri).expect("a route");
                 let attributes = update.attributes.clone().expect("attributes");
                 self.view.insert(key, (rest.to_vec(), attributes));
                 self.announced += 1;
             }
         }
-        self.ends_of_rib += usize::from(update.end_of_rib.is_some());
+        self.ends_of_asking += usize::from(update.end_of_rib == Some(Family::RtFilter));
+        self.ends_of_rib += usize::from(update.end_of_rib.is_some_and(|family| family != Family::RtFilter));
     }
 }

@@ -2,6 +2,8 @@
 //! the wire decoder, as a neighbour would. The parts have their tests beside them.
 
 mod adjacency;
+mod constrained;
+mod constrained_property;
 mod domains;
 mod groups;
 mod inbound;

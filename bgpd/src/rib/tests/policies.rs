@@ -135,11 +135,11 @@ fn a_path_without_a_way_outlives_another_policy() {
     let mut lab =
         Lab::with([(1, importing(outside.clone(), Some(&first), false)), (2, ce(2, PeerKind::External))]);
     lab.update(1, &announce(from(1), &PREFIXES));
-    lab.rib.set_next_hop([10, 0, 0, 1].into(), false);
+    lab.rib.set_next_hops([([10, 0, 0, 1].into(), false)]);
     lab.drain();
     assert_eq!(told(&lab, 2), [false; 3]);
     lab.rib.set_peer(id(1), importing(outside, Some(&second), false)).expect("up");
-    lab.rib.set_next_hop([10, 0, 0, 1].into(), true);
+    lab.rib.set_next_hops([([10, 0, 0, 1].into(), true)]);
     lab.drain();
     assert_eq!(told(&lab, 2), [true; 3]);
 }

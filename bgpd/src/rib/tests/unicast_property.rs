@@ -519,6 +519,31 @@ impl Run {
     }
 }
 
+/// The route that all hold has gone, and before they hear of it a neighbour's path that may not be used
+/// comes and goes at the same destination: it was never the best one, so its neighbour holds the route, too.
+#[test]
+fn a_path_that_was_never_the_best_hides_nobody_who_holds_the_route() {
+    let mut run = Run::new();
+    let set = || AttributeSet::default();
+    let knobs = Knobs { import: 0, export: 0, soft: true, second_domain: false, default_originate: false };
+    run.apply(Action::Knobs { peer: 1, knobs });
+    run.apply(Action::Import {
+        prefix: 1,
+        number: 0,
+        set: set(),
+        external: false,
+        identifier: 0,
+        second: false,
+    });
+    run.check();
+    run.apply(Action::WithdrawImport { prefix: 1, number: 0 });
+    let looped = AttributeSet { as_path: path(&[ASN]), ..set() };
+    run.apply(Action::Announce { peer: 1, prefixes: vec![1], set: looped });
+    run.apply(Action::Withdraw { peer: 1, prefix: 1 });
+    run.check();
+    run.end();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 384, failure_persistence: None, ..ProptestConfig::default() })]
 

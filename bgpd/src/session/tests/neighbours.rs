@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use tokio::{net::TcpSocket, time::timeout};
 
 fn range(net: IpAddr, length: u8, template: PeerSettings) -> ListenRange {
-    ListenRange { range: IpNet::new(net, length).unwrap().trunc(), template }
+    ListenRange { range: IpNet::new(net, length).unwrap().trunc(), template, limit: 1 }
 }
 
 async fn connect_with_key(from: IpAddr, to: SocketAddr, key: Option<&str>) -> Option<Scripted> {
@@ -90,7 +90,7 @@ async fn callers_from_a_listen_range_become_neighbours_up_to_the_limit_and_are_f
     template.peer_group = Some("LEAVES".into());
     let mut other = template.clone();
     other.remote_as = RemoteAs::External;
-    daemon.sessions.set_listen_ranges(vec![range(remote, 16, other), range(remote, 24, template)], 1);
+    daemon.sessions.set_listen_ranges(vec![range(remote, 16, other), range(remote, 24, template)]);
     let mut scripted = Scripted::connect(remote, daemon.address).await;
     scripted.establish(theirs()).await;
     let (peer, settings) = daemon
@@ -135,17 +135,17 @@ async fn a_listen_range_has_its_password() {
     let (ours, remote) = addresses();
     let mut daemon = Daemon::start(ours);
     let mut template = PeerSettings { password: Some("old".into()), ..settings(remote) };
-    daemon.sessions.set_listen_ranges(vec![range(remote, 24, template.clone())], 10);
+    daemon.sessions.set_listen_ranges(vec![range(remote, 24, template.clone())]);
     template.password = Some("right".into());
     for _ in 0..2 {
-        daemon.sessions.set_listen_ranges(vec![range(remote, 24, template.clone())], 10);
+        daemon.sessions.set_listen_ranges(vec![range(remote, 24, template.clone())]);
     }
     assert!(connect_with_key(remote, daemon.address, Some("old")).await.is_none());
     assert!(connect_with_key(remote, daemon.address, Some("wrong")).await.is_none());
     let mut scripted = connect_with_key(remote, daemon.address, Some("right")).await.unwrap();
     scripted.establish(theirs()).await;
     daemon.established().await;
-    daemon.sessions.set_listen_ranges(Vec::new(), 10);
+    daemon.sessions.set_listen_ranges(Vec::new());
     // The key went with the range: a connection without one comes about again.
     Scripted::connect(remote, daemon.address).await;
 }

@@ -246,8 +246,8 @@ fn listen_ranges_are_of_one_tenant() {
         }
         let mut template = neighbour("red", 65101, None);
         template.graceful_restart.enabled = false;
-        let range = ListenRange { range: "10.9.0.0/16".parse().unwrap(), template };
-        daemon.sessions.set_listen_ranges(vec![range], 1);
+        let range = ListenRange { range: "10.9.0.0/16".parse().unwrap(), template, limit: 1 };
+        daemon.sessions.set_listen_ranges(vec![range]);
         let mut stranger = blue.call(daemon.gateway(), None).await;
         assert_eq!(stranger.expect_notification().await.error.numbers(), (6, 5));
         let mut scripted = red.call(daemon.gateway(), None).await;

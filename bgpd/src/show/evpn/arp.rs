@@ -3,12 +3,12 @@
 
 use super::{
     duplicate_text,
-    list::{self, Kind},
-    no_such_vni, sequences,
+    list::{self, Holders, Kind},
+    sequences,
 };
 use crate::{
     command::{ExecError, Sink, exec::NeighFilter},
-    core::{Core, CoreHandle},
+    core::CoreHandle,
     show::{json::document, tables::Tables, text::Clock},
 };
 use serde_json::{Map, Value};
@@ -45,13 +45,7 @@ impl Kind for Neighbours {
     type Key = IpAddr;
     type One = String;
 
-    fn vnis(core: &Core) -> Vec<Vni> {
-        core.evpn().instances().map(|instance| instance.vni).collect()
-    }
-
-    fn no_such_vni(vni: Vni) -> ExecError {
-        no_such_vni(vni)
-    }
+    const OF: Holders = Holders::MacVrfs;
 
     fn missing(vni: Vni) -> ExecError {
         ExecError(format!("Requested neighbor does not exist in VNI {vni}"))

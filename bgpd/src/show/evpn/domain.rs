@@ -12,10 +12,11 @@ use crate::{
     show::{
         instance::Instance,
         json::JsonStream,
+        page::PAGE,
         peer_view::{self, PeerView},
         vrfs,
     },
-    vrf::{ExportKind, HeldBack, VrfTable},
+    vrf::{AggregateView, Crossing, ExportKind, VrfTable},
     wire::Family,
 };
 use ipnet::IpNet;
@@ -81,6 +82,13 @@ struct Lists {
     held_back: Vec<HeldBack>,
 }
 
+/// A prefix that does not go into a domain because of an aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct HeldBack {
+    prefix: IpNet,
+    aggregate: IpNet,
+}
+
 /// Carries out the command.
 pub(in crate::show) fn show(
     core: &CoreHandle,
@@ -89,7 +97,9 @@ pub(in crate::show) fn show(
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
     let wanted = name.clone();
-    let (domains, names) = core.ask(move |core, _| (domains(core, wanted.as_deref()), vrfs::names(core)))?;
+    let (domains, vrfs, names) = core.ask(move |core, _| {
+        (domains(core, wanted.as_deref()), vrfs::names(core), domain_names(core.config()))
+    })?;
     if let (Some(name), true) = (&name, domains.is_empty()) {
         return if json {
             Ok(out.text("{}\n")?)
@@ -104,11 +114,8 @@ pub(in crate::show) fn show(
     });
     for (mut domain, peers) in domains {
         domain.neighbours = neighbours(core, peers)?;
-        for vrf in &names {
-            let (vrf, id, lists) = (vrf.clone(), domain.id, name.is_some());
-            let share =
-                core.ask(move |core, _| Some(share(&vrf, vrfs::table(core, &vrf)?, core, id, lists)))?;
-            domain.vrfs.extend(share);
+        for vrf in &vrfs {
+            domain.vrfs.extend(share(core, vrf, domain.id, name.is_some(), &names)?);
         }
         match &mut stream {
             Some(stream) => as_json(&domain, stream, out)?,
@@ -175,31 +182,60 @@ fn neighbour(peer: &PeerView) -> Neighbour {
     }
 }
 
-fn share(name: &VrfName, table: &VrfTable, core: &Core, domain: DomainId, lists: bool) -> Share {
-    let held_back = table.held_back(domain);
-    let aggregates = table.aggregates().into_iter().filter_map(|aggregate| {
+/// What an IP-VRF has to do with a domain, asked for in pages; `None`: the IP-VRF is gone.
+fn share(
+    core: &CoreHandle,
+    name: &VrfName,
+    domain: DomainId,
+    lists: bool,
+    names: &BTreeMap<DomainId, String>,
+) -> Result<Option<Share>, ExecError> {
+    let vrf = name.clone();
+    let aggregates = core.ask(move |core, _| Some(aggregates(vrfs::table(core, &vrf)?, domain)))?;
+    let Some(aggregates) = aggregates else { return Ok(None) };
+    let lists = lists.then(Lists::default);
+    let mut share = Share { vrf: name.to_string(), aggregates, lists, ..Share::default() };
+    let mut behind = None;
+    loop {
+        let vrf = name.clone();
+        let page = core.ask(move |core, _| Some(vrfs::table(core, &vrf)?.crossings(domain, behind, PAGE)))?;
+        let Some(page) = page else { return Ok(None) };
+        behind = page.last().map(|crossing| crossing.prefix);
+        let is_last = page.len() < PAGE;
+        page.into_iter().for_each(|crossing| share.take(crossing, names));
+        if is_last {
+            return Ok(Some(share));
+        }
+    }
+}
+
+fn aggregates(table: &VrfTable, domain: DomainId) -> Vec<Aggregate> {
+    let here = |aggregate: AggregateView| {
         let of = aggregate.domains.iter().find(|of| of.domain == domain)?;
         Some(Aggregate {
             prefix: aggregate.prefix,
             summary_only: aggregate.summary_only,
             active: of.active,
             lingers: of.lingers_until.is_some(),
-            contributors: of.contributors,
+            contributors: 0,
         })
-    });
-    Share {
-        vrf: name.to_string(),
-        came_in: table.from_domain(domain).count(),
-        sent: table.sent(domain).count(),
-        held_back: held_back.len(),
-        aggregates: aggregates.collect(),
-        lists: lists.then(|| {
-            let names = domain_names(core.config());
-            let mut sent: Vec<(IpNet, String)> =
-                table.sent(domain).map(|route| (route.route.prefix, reason(route.kind, &names))).collect();
-            sent.sort_unstable();
-            Lists { came_in: table.from_domain(domain).copied().collect(), sent, held_back }
-        }),
+    };
+    table.aggregates().into_iter().filter_map(here).collect()
+}
+
+impl Share {
+    fn take(&mut self, crossing: Crossing, names: &BTreeMap<DomainId, String>) {
+        let Crossing { prefix, came_in, sent, held_back, contributes_to } = crossing;
+        self.came_in += usize::from(came_in);
+        self.sent += usize::from(sent.is_some());
+        self.held_back += usize::from(held_back.is_some());
+        for aggregate in &mut self.aggregates {
+            aggregate.contributors += usize::from(contributes_to.contains(&aggregate.prefix));
+        }
+        let Some(lists) = &mut self.lists else { return };
+        lists.came_in.extend(came_in.then_some(prefix));
+        lists.sent.extend(sent.map(|kind| (prefix, reason(kind, names))));
+        lists.held_back.extend(held_back.map(|aggregate| HeldBack { prefix, aggregate }));
     }
 }
 

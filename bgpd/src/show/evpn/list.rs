@@ -2,6 +2,7 @@
 //! VNI (6 to 17 octets each); which of them are meant, and what they look like, is asked page by
 //! page. What is listed says so by `Kind`; how it is walked is here, once.
 
+use super::{no_such_l3vni, no_such_vni};
 use crate::{
     command::{ExecError, Sink},
     core::{Core, CoreHandle},
@@ -9,11 +10,37 @@ use crate::{
         json::JsonStream,
         page::{PAGE, Pages, SMALL_PAGE, stream},
         tables::Tables,
+        vrfs,
     },
 };
 use serde_json::Value;
 use std::{fmt::Display, vec};
 use weft_evpn::{Evpn, Vni};
+
+/// The VNIs of MAC-VRFs, or those of IP-VRFs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holders {
+    MacVrfs,
+    IpVrfs,
+}
+
+impl Holders {
+    /// All of them, in order.
+    fn vnis(self, core: &Core) -> Vec<Vni> {
+        match self {
+            Self::MacVrfs => core.evpn().instances().map(|instance| instance.vni).collect(),
+            Self::IpVrfs => vrfs::l3vnis(core),
+        }
+    }
+
+    /// What is said of a VNI that is none of them.
+    fn no_such_vni(self, vni: Vni) -> ExecError {
+        match self {
+            Self::MacVrfs => no_such_vni(vni),
+            Self::IpVrfs => no_such_l3vni(vni),
+        }
+    }
+}
 
 /// A kind of entries, with the condition on those that are asked for.
 pub(super) trait Kind: Copy + Send + 'static {
@@ -22,11 +49,8 @@ pub(super) trait Kind: Copy + Send + 'static {
     /// One of them at length, copied out of the core or rendered there.
     type One: Send + 'static;
 
-    /// All VNIs that can hold such entries, in order.
-    fn vnis(core: &Core) -> Vec<Vni>;
-
-    /// What is said of a VNI that is none of them.
-    fn no_such_vni(vni: Vni) -> ExecError;
+    /// Which VNIs can hold such entries.
+    const OF: Holders;
 
     /// What is said when the one that is asked for is not there.
     fn missing(vni: Vni) -> ExecError;
@@ -75,12 +99,12 @@ pub(super) fn show<K: Kind>(
     json: bool,
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
-    let mut found = core.ask(|core, _| K::vnis(core))?;
+    let mut found = core.ask(|core, _| K::OF.vnis(core))?;
     if let Some(vni) = vni {
         found.retain(|found| *found == vni);
         match (found.is_empty(), json, kind.only()) {
             (true, true, _) => return Ok(out.text("{}\n")?),
-            (true, false, _) => return Err(K::no_such_vni(vni)),
+            (true, false, _) => return Err(K::OF.no_such_vni(vni)),
             (false, _, Some(key)) => return one::<K>(core, vni, key, json, out),
             (false, _, None) => {}
         }

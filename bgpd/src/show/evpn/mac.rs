@@ -5,12 +5,12 @@
 
 use super::{
     duplicate_text,
-    list::{self, Kind},
-    no_such_vni, sequences,
+    list::{self, Holders, Kind},
+    sequences,
 };
 use crate::{
     command::{ExecError, Sink, exec::MacFilter},
-    core::{Core, CoreHandle},
+    core::CoreHandle,
     show::{json::document, tables::Tables, text::Clock},
 };
 use serde_json::{Map, Value, json};
@@ -44,13 +44,7 @@ impl Kind for Macs {
     type Key = MacAddr;
     type One = String;
 
-    fn vnis(core: &Core) -> Vec<Vni> {
-        core.evpn().instances().map(|instance| instance.vni).collect()
-    }
-
-    fn no_such_vni(vni: Vni) -> ExecError {
-        no_such_vni(vni)
-    }
+    const OF: Holders = Holders::MacVrfs;
 
     fn missing(vni: Vni) -> ExecError {
         ExecError(format!("Requested MAC does not exist in VNI {vni}"))

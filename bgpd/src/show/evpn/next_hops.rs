@@ -1,13 +1,10 @@
 //! `show evpn next-hops vni N|all [ip A] [json]`: the remote VTEPs that the routes of an L3VNI
 //! lead to, each with its router MAC.
 
-use super::{
-    list::{self, Kind},
-    no_such_l3vni,
-};
+use super::list::{self, Holders, Kind};
 use crate::{
     command::{ExecError, Sink},
-    core::{Core, CoreHandle},
+    core::CoreHandle,
     show::{json::document, tables::Tables, vrfs},
 };
 use ipnet::IpNet;
@@ -41,13 +38,7 @@ impl Kind for NextHops {
     type Key = IpAddr;
     type One = (VrfNextHopView, Vec<IpNet>);
 
-    fn vnis(core: &Core) -> Vec<Vni> {
-        vrfs::l3vnis(core)
-    }
-
-    fn no_such_vni(vni: Vni) -> ExecError {
-        no_such_l3vni(vni)
-    }
+    const OF: Holders = Holders::IpVrfs;
 
     fn missing(vni: Vni) -> ExecError {
         ExecError(format!("Requested next-hop not present for L3-VNI {vni}"))

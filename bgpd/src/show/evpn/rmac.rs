@@ -1,12 +1,9 @@
 //! `show evpn rmac vni N|all [mac M] [json]`: the router MACs of remote VTEPs, by L3VNI.
 
-use super::{
-    list::{self, Kind},
-    no_such_l3vni,
-};
+use super::list::{self, Holders, Kind};
 use crate::{
     command::{ExecError, Sink},
-    core::{Core, CoreHandle},
+    core::CoreHandle,
     show::{json::document, tables::Tables, vrfs},
 };
 use serde_json::{Value, json};
@@ -38,13 +35,7 @@ impl Kind for RouterMacs {
     type Key = MacAddr;
     type One = (MacAddr, Vec<IpAddr>);
 
-    fn vnis(core: &Core) -> Vec<Vni> {
-        vrfs::l3vnis(core)
-    }
-
-    fn no_such_vni(vni: Vni) -> ExecError {
-        no_such_l3vni(vni)
-    }
+    const OF: Holders = Holders::IpVrfs;
 
     fn missing(vni: Vni) -> ExecError {
         ExecError(format!("Requested RMAC doesn't exist in L3-VNI {vni}"))

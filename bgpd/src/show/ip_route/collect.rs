@@ -8,7 +8,7 @@ use crate::{
     rib::PathSource,
     show::{instance::Instance, tables::Tables, vrfs},
     vrf::TableRoute,
-    wire::{Family, unicast},
+    wire::unicast,
 };
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Instant};
@@ -20,13 +20,6 @@ use weft_evpn::{
 /// The devices that serve it.
 pub(super) fn devices(core: &Core, instance: &Instance) -> Option<VrfDevices> {
     vrfs::facts(core, instance.vrf()?)?.devices
-}
-
-/// The prefixes of a family, in order.
-pub(super) fn prefixes(tables: &Tables<'_>, family: Family) -> Vec<IpNet> {
-    let routes = tables.vrf.map(|vrf| vrf.table_routes()).unwrap_or_default();
-    let prefixes = routes.into_iter().map(|route| route.prefix);
-    prefixes.filter(|prefix| unicast::family(prefix) == family).collect()
 }
 
 /// The routes to the prefix that is asked for; none if there is no such prefix.

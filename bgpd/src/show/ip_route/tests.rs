@@ -117,7 +117,7 @@ fn the_routes_of_a_table_are_collected() {
     };
     let tenant = Tenant::new();
     let (tables, devices) = (tenant.tables(), bench::red().devices.unwrap());
-    let prefixes = collect::prefixes(&tables, Family::Ipv4Unicast);
+    let prefixes = tenant.table.prefixes_behind(None, Family::Ipv4Unicast, PAGE);
     let text: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
     assert_eq!(
         text,

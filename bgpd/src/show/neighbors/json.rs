@@ -156,7 +156,7 @@ fn graceful_restart(peer: &PeerView) -> Value {
 
 fn messages(peer: &PeerView) -> Value {
     let (sent, received) = (peer.status.sent, peer.status.received);
-    json!({
+    let mut json = json!({
         "depthInq": 0,
         "depthOutq": peer.status.out_queue,
         "opensSent": sent.opens,
@@ -171,7 +171,11 @@ fn messages(peer: &PeerView) -> Value {
         "routeRefreshRecv": received.route_refreshes,
         "totalSent": sent.total(),
         "totalRecv": received.total(),
-    })
+    });
+    if let (Some(members), 1..) = (json.as_object_mut(), peer.status.malformed_updates) {
+        put(members, "updatesMalformed", peer.status.malformed_updates);
+    }
+    json
 }
 
 fn about_family(peer: &PeerView, view: &FamilyView) -> Value {
@@ -198,13 +202,18 @@ fn about_family(peer: &PeerView, view: &FamilyView) -> Value {
     }
     if settings.next_hop_self {
         put(&mut json, "routerAlwaysNextHop", true);
-    } else if !view.family.is_unicast() {
+    } else if view.family == Family::L2vpnEvpn {
         // FRR's spelling.
         put(&mut json, "unchangedNextHopPropogatedToNbr", true);
     }
     put(&mut json, "commAttriSentToNbr", "extendedAndStandard");
     if settings.default_originate {
         put(&mut json, "defaultOriginate", true);
+    }
+    if let Some(constraint) = view.constraint {
+        put(&mut json, "heldForMemberships", constraint.held_until.is_some());
+        put(&mut json, "asksForAll", constraint.all);
+        put(&mut json, "routeTargetsAskedFor", constraint.targets);
     }
     if settings.policy_import.is_some() {
         put(&mut json, "inboundPathPolicyConfig", true);

@@ -81,6 +81,7 @@ fn silent() -> PeerView {
         end_of_rib_sent: false,
         policy_missing: PolicyMissing::default(),
         filters: Filters::default(),
+        constraint: None,
     };
     PeerView {
         settings,

@@ -165,6 +165,9 @@ fn messages(peer: &PeerView, out: &mut String) {
     ] {
         *out += &format!("    {what:<14} {sent:>10} {received:>10}\n");
     }
+    if peer.status.malformed_updates > 0 {
+        *out += &format!("  Malformed updates received: {}\n", peer.status.malformed_updates);
+    }
     if let Some(source) = &peer.settings.update_source {
         let source = match source {
             UpdateSource::Address(address) => address.to_string(),
@@ -203,12 +206,19 @@ fn about_family(peer: &PeerView, view: &FamilyView, out: &mut String) {
     }
     if settings.next_hop_self {
         out.push_str("  NEXT_HOP is always this router\n");
-    } else if !view.family.is_unicast() {
+    } else if view.family == crate::wire::Family::L2vpnEvpn {
         out.push_str("  NEXT_HOP is propagated unchanged to this neighbor\n");
     }
     out.push_str("  Community attribute sent to this neighbor(all)\n");
     if settings.default_originate {
         out.push_str("  Default information originate\n");
+    }
+    if let Some(constraint) = view.constraint {
+        *out += &match (constraint.held_until, constraint.all) {
+            (Some(_), _) => "  Held until its memberships of route targets are known\n".to_owned(),
+            (None, true) => "  Asks for all routes\n".to_owned(),
+            (None, false) => format!("  Asks for {} route targets\n", constraint.targets + constraint.ranges),
+        };
     }
     if settings.policy_import.is_some() {
         out.push_str("  Inbound path policy configured\n");

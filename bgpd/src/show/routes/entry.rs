@@ -151,11 +151,11 @@ impl Entry {
 
     /// Marks the paths that are used together. Only in unicast: in EVPN a route has one path.
     fn with_multipath(mut self, tables: &Tables<'_>, view: &RouteView) -> Self {
-        let maximum = view.prefix().map_or(1, |prefix| tables.maximum_paths(&prefix));
-        if view.paths.len() < 2 || maximum < 2 {
+        let (Some(vrf), Some(prefix)) = (tables.vrf, view.prefix()) else { return self };
+        if view.paths.len() < 2 {
             return self;
         }
-        let used = tables.rib.multipath(view.family, &view.key, maximum);
+        let used = vrf.paths(&prefix);
         if used.len() > 1 {
             for path in &mut self.paths {
                 path.multipath = used.iter().any(|best| best.source == path.view.source);
@@ -293,7 +293,7 @@ pub(in crate::show) fn unspecified(prefix: &IpNet) -> IpAddr {
 }
 
 /// An AS path as FRR prints it: `65000 65001 {1,2} (3 4) [5,6]`.
-pub(super) fn as_path(path: &AsPath) -> String {
+pub(in crate::show) fn as_path(path: &AsPath) -> String {
     let segment = |kind: AsSegmentKind, asns: &[u32]| {
         let join = |with: &str| asns.iter().map(u32::to_string).collect::<Vec<_>>().join(with);
         match kind {

@@ -17,6 +17,7 @@ mod table;
 mod unicast;
 mod vrf;
 
+pub(super) use entry::as_path;
 pub(super) use unicast::show as unicast;
 
 use super::{instance::Instance, json::JsonStream};

@@ -19,12 +19,12 @@ use crate::{
     show::{
         instance::{Instance, select},
         json::{JsonStream, document},
+        one::{self, Found},
         tables::Tables,
     },
     wire::{Family, unicast},
 };
 use ipnet::IpNet;
-use serde_json::Value;
 use std::net::IpAddr;
 
 /// Carries out the command.
@@ -84,32 +84,17 @@ fn one(
     json: bool,
     out: &mut dyn Sink,
 ) -> Result<(), ExecError> {
-    let mut found = Vec::new();
-    for instance in instances {
-        let of = instance.clone();
-        let entry = core.ask(move |core, now| {
-            let tables = Tables::of_instance(core, &of, now)?;
-            Ok::<_, ExecError>(entry(&tables, family, query).map(|entry| (entry, tables.clock)))
-        })??;
-        found.extend(entry.map(|(entry, clock)| (instance, entry, clock)));
-    }
+    let found = one::find(core, instances, move |_, _, tables| entry(tables, family, query))?;
     if json {
-        let of = |(instance, entry, clock): &(Instance, Entry, _)| {
-            (instance.name().to_owned(), json::detail(entry, clock))
-        };
-        let value: Value = match (all, found.first()) {
-            (true, _) => Value::Object(found.iter().map(of).collect()),
-            (false, Some(first)) => of(first).1,
-            (false, None) => Value::Object(Default::default()),
-        };
-        return Ok(out.text(&document(&value))?);
+        let of = |found: &Found<Entry>| json::detail(&found.what, &found.clock);
+        return Ok(out.text(&document(&one::as_json(&found, all, of)))?);
     }
     if found.is_empty() {
-        return Err(ExecError("Network not in table".to_owned()));
+        return Err(one::not_found());
     }
-    for (instance, entry, clock) in found {
+    for Found { instance, what, clock } in found {
         let mut text = if all { format!("\nInstance {}:\n", instance.name()) } else { String::new() };
-        detail::entry(&entry, Some(instance.name()), &clock, &mut text);
+        detail::entry(&what, Some(instance.name()), &clock, &mut text);
         out.text(&text)?;
     }
     Ok(())

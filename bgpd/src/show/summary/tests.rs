@@ -45,6 +45,7 @@ fn silent(settings: PeerSettings) -> PeerView {
         end_of_rib_sent: false,
         policy_missing: PolicyMissing::default(),
         filters: Filters::default(),
+        constraint: None,
     };
     PeerView {
         settings,

@@ -44,7 +44,8 @@ fn a_summary_holds_its_contributors_back_and_not_what_it_does_not_cover() {
         assert_eq!(lab.advertised(CORE), [aggregate, outside]);
         assert!(lab.advertised(SITE).is_empty());
         assert_eq!(lab.ways(aggregate), Some(VrfForward::Discard));
-        let held: Vec<_> = lab.table.held_back(CORE).iter().map(|held| held.prefix).collect();
+        let all = lab.table.crossings(CORE, None, usize::MAX);
+        let held: Vec<_> = all.iter().filter(|of| of.held_back.is_some()).map(|held| held.prefix).collect();
         assert_eq!(held, [net(inside[1]), net(inside[0])]);
         // The next contributor is silent: nobody hears of it.
         let out = lab.remote(inside[1], &remote(4, SITE));
@@ -226,15 +227,17 @@ fn nested_aggregates_each_have_their_contributors() {
     });
     host(&mut lab, "10.1.10.1/32");
     assert_eq!(lab.advertised(CORE), ["10.0.0.0/8", "10.1.0.0/16"]);
-    let counts: Vec<usize> = lab
-        .table
-        .aggregates()
-        .iter()
-        .flat_map(|aggregate| &aggregate.domains)
-        .filter(|of| of.domain == CORE)
-        .map(|of| of.contributors)
-        .collect();
-    assert_eq!(counts, [1, 1], "an aggregate is no contributor");
+    let all = lab.table.crossings(CORE, None, usize::MAX);
+    let contributors: Vec<_> = all.iter().filter(|of| !of.contributes_to.is_empty()).collect();
+    assert_eq!(contributors.len(), 1, "an aggregate is no contributor");
+    assert_eq!(contributors[0].contributes_to.as_slice(), [net("10.1.0.0/16"), net("10.0.0.0/8")]);
+    // In pages, too.
+    let mut behind = None;
+    for one in &all {
+        assert_eq!(lab.table.crossings(CORE, behind, 1), std::slice::from_ref(one));
+        behind = Some(one.prefix);
+    }
+    assert_eq!(lab.table.crossings(CORE, behind, 1), []);
 }
 
 #[test]

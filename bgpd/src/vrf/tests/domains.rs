@@ -48,7 +48,8 @@ fn a_route_of_one_domain_is_originated_anew_in_the_other_and_not_in_its_own() {
     let set = &lab.sent(SITE, "198.51.100.0/24").unwrap().1;
     let passed: Vec<_> = set.d_path.iter().flat_map(|path| path.domains()).map(|of| of.domain).collect();
     assert_eq!(passed, [CORE, Lab::OTHER]);
-    assert_eq!(lab.table.from_domain(CORE).count(), 1);
+    let all = lab.table.crossings(CORE, None, usize::MAX);
+    assert_eq!(all.iter().filter(|of| of.came_in).count(), 1);
 }
 
 #[test]
@@ -114,4 +115,30 @@ fn a_domain_that_is_left_is_told_so() {
     assert!(lab.sent.is_empty());
     lab.configure(|settings| settings.other_domains.push(CORE));
     assert_eq!(lab.advertised(CORE), ["203.0.113.0/24"]);
+}
+
+#[test]
+fn a_domain_that_gets_another_name_keeps_its_routes() {
+    let mut lab = Lab::new(settings(1));
+    lab.configure(|settings| {
+        settings.ipv4.redistribute.insert(weft_evpn::vrf::LocalRouteKind::Connected, None);
+    });
+    lab.local("192.0.2.0/24", Some(connected()));
+    assert_eq!(lab.advertised(SITE), ["192.0.2.0/24"]);
+    lab.configure(|settings| settings.domain = Lab::OTHER);
+    assert_eq!((lab.advertised(SITE), lab.advertised(Lab::OTHER)), (vec![], vec!["192.0.2.0/24".into()]));
+}
+
+#[test]
+fn a_gateway_that_changes_sides_loses_no_route() {
+    let mut lab = Lab::new(gateway_settings(1));
+    lab.ce_up(1, "192.0.2.1");
+    lab.local("192.0.2.0/24", Some(connected()));
+    lab.ce(1, Some(from_ce(1, "192.0.2.1")), &["203.0.113.0/24"]);
+    lab.configure(|settings| (settings.domain, settings.other_domains) = (CORE, vec![SITE]));
+    let mut active = active(1);
+    active.domain_rds = vec![(SITE, rd(1, 3))];
+    lab.table.activate(Some(active));
+    lab.settle();
+    assert_eq!((lab.advertised(SITE).len(), lab.advertised(CORE).len()), (1, 1));
 }

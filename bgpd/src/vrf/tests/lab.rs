@@ -248,12 +248,16 @@ impl Lab {
             VrfOutput::Forward(other) => panic!("{other:?}"),
             VrfOutput::Originate { domain, route: EvpnRoute::IpPrefix(route), attributes } => {
                 let new = (*route, attributes.clone());
-                let old = self.sent.insert((*domain, route.rd, route.prefix), new.clone());
+                // As in the RIB: with one key there is one route, whatever domain it is for.
+                let (rd, prefix) = (route.rd, route.prefix);
+                self.sent.retain(|(of, sent_rd, sent), _| (*sent_rd, *sent) != (rd, prefix) || of == domain);
+                let old = self.sent.insert((*domain, rd, prefix), new.clone());
                 assert_ne!(old, Some(new), "{}: said again", route.prefix);
             }
-            VrfOutput::Withdraw { domain, route: EvpnRoute::IpPrefix(route) } => {
-                let old = self.sent.remove(&(*domain, route.rd, route.prefix));
-                assert!(old.is_some(), "{} was not advertised", route.prefix);
+            VrfOutput::Withdraw { route: EvpnRoute::IpPrefix(route), .. } => {
+                let before = self.sent.len();
+                self.sent.retain(|(_, rd, prefix), _| (*rd, *prefix) != (route.rd, route.prefix));
+                assert_eq!(self.sent.len() + 1, before, "{} was not advertised", route.prefix);
             }
             other => panic!("{other:?}"),
         }

@@ -4,7 +4,8 @@ use super::lab::*;
 use crate::rib::Verdict;
 use crate::vrf::{Advertise, ExportKind};
 use crate::wire::{AttributeSet, attribute::Origin};
-use weft_evpn::{ExtendedCommunity, MacAddr, RouteTarget, vrf::LocalRouteKind};
+use weft_evpn::vrf::{LocalRoute, LocalRouteKind};
+use weft_evpn::{ExtendedCommunity, MacAddr, RouteTarget};
 
 #[test]
 fn routes_are_redistributed_by_their_kind_and_policy() {
@@ -51,6 +52,31 @@ fn routes_are_redistributed_by_their_kind_and_policy() {
     lab.configure(|settings| settings.ipv4.redistribute.clear());
     assert_eq!(lab.advertised(SITE), ["2001:db8:1::/64"]);
     assert!(lab.ce_holds(1, "198.51.100.0/24").is_none());
+}
+
+#[test]
+fn each_kind_is_redistributed_alone_in_each_family() {
+    use LocalRouteKind::{Connected, Kernel, Static};
+    let routes = [
+        (Connected, "192.0.2.0/24", "2001:db8:1::/64"),
+        (Static, "198.51.100.0/24", "2001:db8:2::/64"),
+        (Kernel, "203.0.113.0/24", "2001:db8:3::/64"),
+    ];
+    for (wanted, v4, v6) in routes {
+        let mut lab = Lab::new(settings(1));
+        for (kind, v4, v6) in routes {
+            lab.local(v4, Some(LocalRoute { kind, ..connected() }));
+            lab.local(v6, Some(LocalRoute { kind, ..connected() }));
+        }
+        assert!(lab.sent.is_empty());
+        lab.configure(|settings| _ = settings.ipv4.redistribute.insert(wanted, None));
+        assert_eq!(lab.advertised(SITE), [v4], "{wanted:?}");
+        lab.configure(|settings| {
+            settings.ipv4.redistribute.clear();
+            settings.ipv6.redistribute.insert(wanted, None);
+        });
+        assert_eq!(lab.advertised(SITE), [v6], "{wanted:?}");
+    }
 }
 
 #[test]
@@ -149,6 +175,24 @@ fn the_overlay_index_is_the_next_hop_if_asked_for() {
 }
 
 #[test]
+fn a_route_map_sets_the_overlay_index_of_what_is_sent() {
+    let text = "ip prefix-list L permit 198.51.100.0/24\nroute-map M permit 10\n match ip address prefix-list L\n \
+                set evpn gateway-ip ipv4 192.0.2.99\nroute-map M permit 20\n";
+    let policies = crate::policy::compile(&crate::config::parse("policy.conf", text).unwrap());
+    let mut lab = Lab::new(settings(1));
+    lab.configure(|settings| {
+        settings.ipv4.redistribute.insert(LocalRouteKind::Static, None);
+        settings.ipv4.advertise = Some(Advertise { policy: Some(policies.route_map("M")), gateway_ip: true });
+    });
+    lab.local("198.51.100.0/24", Some(by("192.0.2.7")));
+    lab.local("203.0.113.0/24", Some(by("192.0.2.7")));
+    let (route, set) = lab.sent(SITE, "198.51.100.0/24").unwrap();
+    assert_eq!(route.gateway, ip("192.0.2.99"), "before that of the route");
+    assert_eq!(set.next_hop, Some(ip("10.255.0.1")));
+    assert_eq!(lab.sent(SITE, "203.0.113.0/24").unwrap().0.gateway, ip("192.0.2.7"));
+}
+
+#[test]
 fn a_default_route_is_originated_into_every_domain() {
     let mut lab = Lab::new(gateway_settings(1));
     lab.configure(|settings| settings.ipv6.default_originate = true);
@@ -161,6 +205,10 @@ fn a_default_route_is_originated_into_every_domain() {
     lab.gone("::/0", &remote(9, CORE));
     lab.configure(|settings| settings.ipv6.default_originate = false);
     assert!(lab.sent.is_empty());
+    lab.configure(|settings| settings.ipv4.default_originate = true);
+    for domain in [SITE, CORE] {
+        assert_eq!(lab.advertised(domain), ["0.0.0.0/0"]);
+    }
 }
 
 #[test]

@@ -28,8 +28,26 @@ fn a_set_of_equal_paths_changes_with_one_change_a_prefix() {
     lab.remote("203.0.113.0/24", &remote(5, SITE).with(|set| set.local_pref = Some(200)));
     assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(5)]));
     lab.gone("203.0.113.0/24", &remote(5, SITE));
-    lab.configure(|settings| settings.ipv4.maximum_paths = 1);
+    lab.configure(|settings| settings.ipv4.maximum_paths_ibgp = 1);
     assert_eq!(lab.ways("203.0.113.0/24"), via(&[vtep(3)]));
+}
+
+#[test]
+fn paths_by_ebgp_and_others_are_limited_apart() {
+    let mut lab = Lab::new(settings(1));
+    lab.configure(|settings| settings.rib.bestpath.multipath_relax = true);
+    lab.local("192.0.2.0/24", Some(connected()));
+    for n in [1, 2, 3] {
+        lab.ce_up(n, &format!("192.0.2.{n}"));
+        lab.ce(n, Some(from_ce(n, &format!("192.0.2.{n}"))), &["203.0.113.0/24"]);
+        lab.remote("198.51.100.0/24", &remote(n as u8 + 1, SITE));
+    }
+    lab.configure(|settings| (settings.ipv4.maximum_paths, settings.ipv4.maximum_paths_ibgp) = (1, 2));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1")]));
+    assert_eq!(lab.ways("198.51.100.0/24"), via(&[vtep(2), vtep(3)]));
+    lab.configure(|settings| (settings.ipv4.maximum_paths, settings.ipv4.maximum_paths_ibgp) = (2, 1));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("192.0.2.1"), gateway("192.0.2.2")]));
+    assert_eq!(lab.ways("198.51.100.0/24"), via(&[vtep(2)]));
 }
 
 #[test]
@@ -112,9 +130,8 @@ fn what_the_kernel_has_itself_is_not_touched() {
     lab.remote("198.51.100.0/24", &remote(2, SITE));
     lab.local("198.51.100.0/24", Some(by("192.0.2.7")));
     assert_eq!(lab.ways("198.51.100.0/24"), None);
-    let all = lab.table.table_routes();
-    assert_eq!(all.len(), 1);
-    assert!(all[0].local.is_some() && all[0].forward.is_none());
+    let route = lab.table.table_route(net("198.51.100.0/24"));
+    assert!(route.local.is_some() && route.forward.is_none());
     lab.local("198.51.100.0/24", None);
     assert_eq!(lab.ways("198.51.100.0/24"), via(&[vtep(2)]));
     lab.local("198.51.100.0/24", Some(by("192.0.2.7")));
@@ -190,4 +207,72 @@ fn an_overruled_path_is_not_used_but_its_domain_has_it() {
     assert_eq!(lab.advertised(CORE), ["10.1.0.0/16", "10.1.10.5/32"]);
     lab.gone("10.1.10.5/32", &there);
     assert_eq!(lab.advertised(CORE), ["10.1.0.0/16"]);
+}
+
+#[test]
+fn a_host_route_whose_next_hop_is_the_host_comes_to_rest() {
+    // By AS_PATH the CE's route wins over EVPN's, by which alone its next hop is reached.
+    let mut lab = Lab::new(settings(1));
+    lab.ce_up(1, "192.0.2.1");
+    let far = |n| remote(n, SITE).host(n).with(|set| set.as_path = as_path(&[65_001, 65_002]));
+    lab.remote("198.51.100.7/32", &far(2));
+    lab.remote("198.51.100.8/32", &far(3));
+    lab.ce(1, Some(from_ce(1, "198.51.100.7")), &["198.51.100.7/32"]);
+    assert_eq!(lab.ways("198.51.100.7/32"), via(&[vtep(2)]));
+    // Two that lead through each other.
+    lab.ce(1, Some(from_ce(1, "198.51.100.8")), &["198.51.100.7/32"]);
+    lab.ce(1, Some(from_ce(1, "198.51.100.7")), &["198.51.100.8/32"]);
+    assert_eq!(lab.ways("198.51.100.7/32"), via(&[vtep(3)]));
+    assert_eq!(lab.ways("198.51.100.8/32"), via(&[vtep(2)]));
+    lab.gone("198.51.100.8/32", &far(3));
+    assert_eq!(lab.ways("198.51.100.7/32"), via(&[vtep(2)]), "its next hop is not reached any more");
+}
+
+fn as_path(asns: &[u32]) -> crate::wire::attribute::AsPath {
+    let mut path = crate::wire::attribute::AsPath::default();
+    asns.iter().rev().for_each(|asn| path.prepend(*asn, 1));
+    path
+}
+
+#[test]
+fn next_hops_without_a_way_are_forgotten_with_their_routes() {
+    let mut lab = Lab::new(settings(1));
+    lab.ce_up(1, "192.0.2.1");
+    for n in 0..200_u8 {
+        lab.ce(1, Some(from_ce(1, &format!("198.51.100.{n}"))), &["203.0.113.0/24"]);
+    }
+    let unreachable = lab.table.rib().unreachable_next_hops(ip("0.0.0.0")..=ip("255.255.255.255"));
+    assert!(unreachable.count() <= 1);
+    assert_eq!(lab.ways("203.0.113.0/24"), None);
+    lab.local("198.51.100.0/24", Some(connected()));
+    assert_eq!(lab.ways("203.0.113.0/24"), via(&[gateway("198.51.100.199")]));
+}
+
+#[test]
+fn the_table_is_read_in_pages() {
+    use crate::wire::Family;
+    let mut lab = Lab::new(settings(1));
+    lab.local("198.51.100.0/24", Some(by("192.0.2.7")));
+    lab.local("2001:db8:1::/48", Some(by("2001:db8::7")));
+    for prefix in ["0.0.0.0/0", "10.0.0.0/8", "198.51.100.0/24", "203.0.113.0/24", "::/0", "2001:db8::/32"] {
+        lab.remote(prefix, &remote(2, SITE));
+    }
+    for most in 1..5 {
+        let read = |family| {
+            let (mut all, mut behind) = (Vec::new(), None);
+            loop {
+                let page = lab.table.prefixes_behind(behind, family, most);
+                behind = page.last().copied().or(behind);
+                all.extend(page.iter().map(ToString::to_string));
+                if page.len() < most {
+                    return all;
+                }
+            }
+        };
+        assert_eq!(
+            read(Family::Ipv4Unicast),
+            ["0.0.0.0/0", "10.0.0.0/8", "198.51.100.0/24", "203.0.113.0/24"]
+        );
+        assert_eq!(read(Family::Ipv6Unicast), ["::/0", "2001:db8::/32", "2001:db8:1::/48"]);
+    }
 }

@@ -2,7 +2,7 @@
 //! the family's. An error here resets the session, because what follows cannot be found
 //! (RFC 7606 §7.11).
 
-use crate::wire::family::FamilyRow;
+use crate::wire::family::{Family, FamilyRow};
 use crate::wire::reader::Reader;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -13,9 +13,6 @@ pub(in crate::wire) struct NextHop {
     /// Only in families that allow 32 octets (RFC 2545 §3).
     pub link_local: Option<Ipv6Addr>,
 }
-
-/// The address family whose next hops are of another one only by agreement (RFC 8950).
-const IPV4: u16 = 1;
 
 /// The front of either attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +38,8 @@ pub(in crate::wire) fn parse_next_hop<'a>(
 ) -> Option<(NextHop, &'a [u8])> {
     let mut reader = Reader(rest);
     let length = reader.u8()?;
-    if !row.next_hop_lengths.contains(&length) || (length > 4 && row.afi == IPV4 && !extended) {
+    let by_agreement = row.family == Family::Ipv4Unicast && length > 4;
+    if !row.next_hop_lengths.contains(&length) || (by_agreement && !extended) {
         return None;
     }
     let octets = reader.take(usize::from(length))?;

@@ -106,6 +106,27 @@ fn malformed_attributes_are_treated_as_withdraw() {
     }
 }
 
+/// RFC 9135 §9.1.1: the route without a MAC alone, not those beside it and not the session.
+#[test]
+fn a_route_without_a_mac_is_passed_over() {
+    let mut no_mac = MAC_ROUTE.to_vec();
+    no_mac[24] = 0;
+    for routes in [[MAC_ROUTE, &no_mac, MAC_ROUTE].concat(), [&no_mac, MAC_ROUTE, MAC_ROUTE].concat()] {
+        for withdrawn in [false, true] {
+            let field = if withdrawn { mp_unreach(&routes) } else { mp_reach(&routes) };
+            let decoded = update(internal(), &[&field, ORIGIN, AS_PATH]).unwrap();
+            let blocks = if withdrawn { &decoded.update.unreach } else { &decoded.update.reach };
+            let seen: Vec<&[u8]> =
+                blocks.iter().flat_map(|block| block.iter().map(|(_, route)| route)).collect();
+            assert_eq!(seen, [MAC_ROUTE, MAC_ROUTE]);
+            assert_eq!(decoded.update.attributes.is_some(), !withdrawn);
+            let [issue] = decoded.issues.as_slice() else { panic!("{:?}", decoded.issues) };
+            assert_eq!(issue.action, IssueAction::RouteWithdrawn);
+            assert!(issue.to_string().contains("MAC length 0: that route treated as withdraw"), "{issue}");
+        }
+    }
+}
+
 #[test]
 fn without_reachable_nlri_the_same_errors_reset_the_session() {
     // §5.2.

@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// IPv4 unicast, the family of the fields that are older than RFC 4760.
 const IPV4_UNICAST: (u16, u8) = (1, 1);
 
+/// What is wrong with a route that is passed over.
+const NO_MAC: &str = "has a MAC/IP route with MAC length 0";
+
 /// Reads a whole UPDATE.
 pub fn decode(
     frame: &Frame,
@@ -231,7 +234,7 @@ impl<'a> Reading<'a> {
                 .map(Some)
                 .ok_or_else(|| Notification::new(UpdateError::InvalidNetworkField)),
             None => {
-                let offset = field.as_ptr().addr().saturating_sub(self.frame.bytes.as_ptr().addr());
+                let offset = self.offset_of(field);
                 let reason = IssueReason::FamilyNotNegotiated { afi, safi };
                 self.issues.add(AttributeIssue { code: None, reason, action: IssueAction::Ignored, offset });
                 Ok(None)
@@ -239,18 +242,48 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Checks the syntax of every NLRI.
-    fn block(&self, family: Family, field: &'a [u8]) -> Option<NlriBlock> {
+    /// Notes a route that is passed over (RFC 9135 §9.1.1).
+    fn skipped(&mut self, at: &[u8]) {
+        let offset = self.offset_of(at);
+        let (reason, action) = (IssueReason::Value(NO_MAC), IssueAction::RouteWithdrawn);
+        self.issues.add(AttributeIssue { code: None, reason, action, offset });
+    }
+
+    /// Where a part of the message begins in it.
+    fn offset_of(&self, part: &[u8]) -> usize {
+        part.as_ptr().addr().saturating_sub(self.frame.bytes.as_ptr().addr())
+    }
+
+    /// Checks the syntax of every NLRI. Those that are passed over are not in the block.
+    fn block(&mut self, family: Family, field: &'a [u8]) -> Option<NlriBlock> {
         let add_path = self.context.add_path.contains(&family);
         let measure = family.row().measure;
         let mut rest = field;
+        // Where the octets that are kept begin, and those before them if some were passed over.
+        let (mut kept_from, mut kept) = (field, Vec::new());
         while !rest.is_empty() {
+            let begin = rest;
             if add_path {
                 rest = rest.get(4..)?;
             }
-            rest = rest.get(measure(rest).ok().filter(|&length| length > 0)?..)?;
+            match measure(rest) {
+                Ok(length) => rest = rest.get(Some(length).filter(|&length| length > 0)?..)?,
+                Err(error) => {
+                    let next = rest.get(error.octets_to_skip()?..)?;
+                    self.skipped(rest);
+                    rest = next;
+                    kept.extend_from_slice(kept_from.get(..kept_from.len() - begin.len())?);
+                    kept_from = rest;
+                }
+            }
         }
-        Some(NlriBlock { family, add_path, next_hop: None, wire: self.frame.bytes.slice_ref(field) })
+        let wire = if kept_from.len() == field.len() {
+            self.frame.bytes.slice_ref(field)
+        } else {
+            kept.extend_from_slice(kept_from);
+            kept.into()
+        };
+        Some(NlriBlock { family, add_path, next_hop: None, wire })
     }
 
     /// RFC 4760 §7, RFC 7606 §5.3 and §7.11: with these two attributes the routes cannot be
@@ -269,7 +302,8 @@ impl<'a> Reading<'a> {
             return Ok(());
         };
         if !nlri.is_empty() {
-            self.update.unreach.push(self.block(family, nlri).ok_or_else(error)?);
+            let block = self.block(family, nlri).ok_or_else(error)?;
+            self.update.unreach.push(block);
         } else if !layout.others
             && layout.mp_reach.is_none()
             && self.sections.withdrawn.is_empty()

@@ -107,6 +107,11 @@ impl UpdateEncoder {
         Self { context, value: Vec::new() }
     }
 
+    /// Octets allocated.
+    pub fn bytes(&self) -> usize {
+        self.value.capacity()
+    }
+
     /// What was negotiated.
     pub fn context(&self) -> &EncodeContext {
         &self.context

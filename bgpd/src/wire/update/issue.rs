@@ -12,6 +12,8 @@ pub(super) const MAX_ISSUES: usize = 16;
 pub enum IssueAction {
     /// NLRI of a family that was not negotiated were ignored.
     Ignored,
+    /// One route was taken as withdrawn, the others are used.
+    RouteWithdrawn,
     /// The attribute was discarded, the routes are used.
     AttributeDiscard,
     /// The routes were taken as withdrawn.
@@ -72,6 +74,7 @@ impl fmt::Display for IssueAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ignored => "ignored",
+            Self::RouteWithdrawn => "that route treated as withdraw",
             Self::AttributeDiscard => "attribute discarded",
             Self::TreatAsWithdraw => "treated as withdraw",
         })

@@ -107,7 +107,7 @@ impl NlriBlock {
     /// The NLRI in the block, each with its path identifier (0 without add-path) and its wire
     /// form without it.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let measure = self.family.row().measure;
+        let length = self.family.row().length;
         let (mut rest, add_path) = (self.wire.as_ref(), self.add_path);
         std::iter::from_fn(move || {
             let mut path_id = 0;
@@ -119,8 +119,7 @@ impl NlriBlock {
             if rest.is_empty() {
                 return None;
             }
-            let length = measure(rest).ok()?;
-            let (nlri, tail) = rest.split_at_checked(length)?;
+            let (nlri, tail) = rest.split_at_checked(length(rest)?)?;
             rest = tail;
             Some((path_id, nlri))
         })

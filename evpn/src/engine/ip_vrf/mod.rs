@@ -34,6 +34,7 @@ pub(super) use settle::HAUNT;
 use super::import::{Holders, ImportIndex};
 use super::instance::MacVrf;
 use super::interner::Interner;
+use super::memory::{IpVrfMemory, btree_bytes, spilled};
 use super::source::Sources;
 use super::timers::Timers;
 use super::{Notice, Output, VrfActive};
@@ -97,6 +98,17 @@ impl IpVrfs {
     /// True if the configuration has this VNI for an IP-VRF: then it is no L2VNI.
     pub(super) fn is_l3vni(&self, vni: Vni) -> bool {
         self.l3vnis.contains_key(&vni)
+    }
+
+    /// What each holds and costs; how many sources, and octets of them and of the indexes.
+    pub(super) fn memory(&self) -> (Vec<IpVrfMemory>, usize, usize, usize) {
+        let targets = self.sources.iter().map(|source| spilled(&source.targets)).sum::<usize>();
+        (
+            self.all.values().map(|vrf| vrf.memory()).collect(),
+            self.sources.len(),
+            self.sources.bytes() + targets,
+            self.importers.bytes() + self.holders.bytes(),
+        )
     }
 
     /// How many sources are held, and RDs with routes: at most one for each path.
@@ -218,6 +230,29 @@ impl IpVrf {
             ghosts: BTreeMap::new(),
             refusals: Refusals::default(),
             counters: Counters::default(),
+        }
+    }
+
+    fn memory(&self) -> IpVrfMemory {
+        let (prefixes, paths) = (self.paths.len(), self.paths.count());
+        let vnis = self.local.values().chain(self.subnets.values());
+        let gateways =
+            self.gateways.values().map(|gateway| btree_bytes::<IpNet, u32>(gateway.prefixes.len()));
+        IpVrfMemory {
+            name: self.name.clone(),
+            prefixes,
+            paths,
+            path_bytes: size_of::<Self>() + self.paths.bytes(),
+            host_bytes: self.local.allocation_size()
+                + vnis.map(spilled).sum::<usize>()
+                + btree_bytes::<IpAddr, Gateway>(self.gateways.len())
+                + gateways.sum::<usize>()
+                + btree_bytes::<(IpAddr, MacAddr), usize>(self.next_hops.len())
+                + btree_bytes::<Vni, Attached>(self.attached.len())
+                + btree_bytes::<IpNet, SmallVec<[Vni; 1]>>(self.subnets.len())
+                + btree_bytes::<IpAddr, ()>(self.away.len())
+                + btree_bytes::<(IpAddr, Vni), ()>(self.proxies.len())
+                + btree_bytes::<GhostKey, Instant>(self.ghosts.len()),
         }
     }
 

@@ -5,7 +5,7 @@
 use crate::engine::interner::Interner;
 use crate::engine::mobility::Claim;
 use crate::engine::source::Sources;
-use crate::engine::table::{Keyed, Table};
+use crate::table::{Keyed, Table};
 use crate::{DomainId, Esi, EthernetTag, MacAddr, RouteDistinguisher, RouteTarget};
 use hashbrown::HashMap;
 use ipnet::IpNet;
@@ -171,6 +171,17 @@ impl Paths {
                 }
             }
         }
+    }
+
+    /// How many paths there are.
+    pub(super) fn count(&self) -> usize {
+        self.table.len() + self.more.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// Octets allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let more = self.more.values().map(|paths| paths.capacity() * size_of::<Path>());
+        self.table.bytes() + self.more.allocation_size() + more.sum::<usize>()
     }
 
     /// All prefixes, copied.

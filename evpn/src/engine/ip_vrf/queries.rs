@@ -3,11 +3,20 @@
 use super::{IpVrf, IpVrfs};
 use crate::engine::{Evpn, IpVrfView, VrfNextHopView};
 use crate::forwarding::VrfNextHop;
-use crate::{Vni, VrfName};
+use crate::{RouteTargetMatch, Vni, VrfName};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 impl IpVrfs {
+    /// What any of them imports.
+    pub(in crate::engine) fn imports(&self) -> impl Iterator<Item = RouteTargetMatch> {
+        self.importers.imports()
+    }
+
+    pub(in crate::engine) fn imports_version(&self) -> u64 {
+        self.importers.version()
+    }
+
     fn by_l3vni(&self, vni: Vni) -> Option<&IpVrf> {
         let names = self.l3vnis.get(&vni)?;
         let vrfs = names.iter().filter_map(|name| self.by_name(name));

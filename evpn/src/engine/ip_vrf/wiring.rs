@@ -386,7 +386,11 @@ impl Evpn {
             return;
         }
         if let Some(before) = before {
-            self.with_vrf(before, now, out, |vrf, turn| vrf.attach(vni, None, turn));
+            self.with_vrf(before, now, out, |vrf, turn| {
+                vrf.attach(vni, None, turn);
+                // Its prefix routes say nothing of this MAC-VRF's hosts any more.
+                turn.asks.extend(vrf.away.iter().map(|ip| Ask::Forget(vni, *ip)));
+            });
             if let Some(vrf) = self.vrfs.all.get_mut(&before) {
                 vrf.members.remove(&vni);
             }

@@ -78,14 +78,60 @@ fn sources_are_let_go_with_their_routes() {
     assert_eq!((shared.sources.len(), shared.holders.len()), (0, 0));
 }
 
+#[test]
+fn memory_is_counted_and_comes_back() {
+    let mut leaf = Leaf::new(1);
+    let empty = leaf.evpn.memory();
+    for number in 0..2000 {
+        let (mac, ip) = host(number);
+        leaf.update(&peer(2).mac_ip(mac, Some(ip)));
+    }
+    let full = leaf.evpn.memory();
+    assert_eq!((full.mac_vrfs[0].macs, full.mac_vrfs[0].addresses, full.sources), (2000, 2000, 1));
+    let each = (full.bytes() - empty.bytes()) / 2000;
+    assert!((104..=160).contains(&each), "{each} octets a route");
+    for number in 0..2000 {
+        let (mac, ip) = host(number);
+        leaf.withdraw(&peer(2).mac_ip(mac, Some(ip)));
+    }
+    let left = leaf.evpn.memory();
+    assert_eq!((left.mac_vrfs[0].macs, left.mac_vrfs[0].addresses), (0, 0));
+    assert!(left.bytes() < empty.bytes() + 20_000, "{left:?}, empty {empty:?}");
+}
+
+/// How many octets of memory the process has.
+pub(super) fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Routes of a measurement: half a million, or as `alone` has it.
+pub(super) fn routes_to_measure() -> u32 {
+    std::env::var("WEFT_TEST_ROUTES").map_or(500_000, |routes| routes.parse().unwrap())
+}
+
+/// Runs a measurement, an ignored test of this module, with 50,000 routes in a process of its own:
+/// what other tests allocate is none of its routes'.
+pub(super) fn alone(module: &str, test: &str) {
+    let (_, module) = module.split_once("::").unwrap();
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("{module}::{test}"), "--ignored", "--nocapture"])
+        .env("WEFT_TEST_ROUTES", "50000")
+        .output()
+        .unwrap();
+    let (said, failed) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success() && said.contains("1 passed"), "{said}{failed}");
+}
+
+#[test]
+fn fifty_thousand_routes_cost_little() {
+    alone(module_path!(), "half_a_million_routes_cost_little");
+}
+
 /// `cargo test --release -p weft-evpn -- --ignored --nocapture --test-threads 1 half_a_million`
 #[test]
-#[ignore = "a measurement: run it alone and in release mode"]
+#[ignore = "long in a debug build, and measures its process; `fifty_thousand…` runs it with fewer routes"]
 fn half_a_million_routes_cost_little() {
-    fn resident() -> usize {
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-    }
     for (vnis, with_mac_only) in [(1, false), (100, false), (100, true)] {
         let mut evpn = Evpn::new();
         let (now, mut out) = (Instant::now(), vec![]);
@@ -96,7 +142,7 @@ fn half_a_million_routes_cost_little() {
         }
         let (before, start) = (resident(), Instant::now());
         let mut routes = 0;
-        for number in 0..500_000 {
+        for number in 0..routes_to_measure() {
             let from = Peer { n: 2 + (number % 64) as u8, vni: VNI + number % vnis, communities: vec![] };
             let (mac, ip) = host(number);
             for ip in [Some(ip), None].into_iter().take(if with_mac_only { 2 } else { 1 }) {

@@ -34,6 +34,22 @@ fn the_auto_import_takes_any_as_and_asks_for_routes_once() {
 }
 
 #[test]
+fn what_is_imported_in_all_is_known_and_counted() {
+    let mut leaf = Leaf::bare(1);
+    leaf.configure(config(1));
+    assert!(leaf.evpn.imports().is_empty(), "nothing is active");
+    let before = leaf.evpn.imports_version();
+    leaf.up();
+    assert_eq!(leaf.evpn.imports().into_iter().collect::<Vec<_>>(), [RouteTargetMatch::AnyAs(10)]);
+    let active = leaf.evpn.imports_version();
+    assert_ne!(active, before);
+    leaf.configure(block(VNI, imports(&["65000:500"])));
+    let targets: Vec<String> = leaf.evpn.imports().iter().map(ToString::to_string).collect();
+    assert_eq!(targets, ["65000:500"]);
+    assert_ne!(leaf.evpn.imports_version(), active);
+}
+
+#[test]
 fn the_rfc_8365_form_is_sent_and_imported() {
     let mut leaf = Leaf::bare(1);
     leaf.configure(EvpnConfig { auto_rt_rfc8365: true, ..config(1) });

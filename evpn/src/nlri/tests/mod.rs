@@ -195,6 +195,20 @@ fn lengths_that_do_not_agree_are_refused_by_name_and_place() {
 }
 
 #[test]
+fn a_route_without_a_mac_can_be_passed_over() {
+    let label = [0, 0, 10];
+    for mac in [&MAC[..], &[]] {
+        let wire = nlri(2, &[&RD, &[0; 10], &[0; 4], &[0], mac, &[32, 10, 0, 0, 1], &label]);
+        let error = EvpnRoute::parse(&wire).unwrap_err();
+        assert_eq!(error, NlriError::NoMac { octets: wire.len() });
+        assert_eq!(error.octets_to_skip(), Some(wire.len()));
+        assert_eq!((measure(&wire), split(&wire)), (Err(error), Err(error)));
+    }
+    let wrong = nlri(2, &[&RD, &[0; 10], &[0; 4], &[47], &MAC, &[0], &label]);
+    assert_eq!(EvpnRoute::parse(&wrong).unwrap_err().octets_to_skip(), None);
+}
+
+#[test]
 fn a_cut_nlri_is_truncated_and_a_longer_one_is_not_whole() {
     for (wire, _, text) in samples() {
         for end in 0..wire.len() {

@@ -95,6 +95,8 @@ pub(super) struct FakeKernel {
     pub(super) events: Vec<Event>,
     pub(super) writes: usize,
     pub(super) route_writes: usize,
+    /// Short of something: refuses everything.
+    pub(super) busy: bool,
 }
 
 impl FakeKernel {
@@ -174,7 +176,16 @@ impl FakeKernel {
         Ok(())
     }
 
+    /// What one message does besides something else.
+    fn part(&mut self, op: &Op) -> Result<(), Errno> {
+        self.writes -= 1;
+        self.apply(op)
+    }
+
     pub(super) fn apply(&mut self, op: &Op) -> Result<(), Errno> {
+        if self.busy {
+            return Err(Errno::ENOBUFS);
+        }
         self.writes += 1;
         let fdb = |ifindex, mac| NeighbourMessage {
             family: AF_BRIDGE,
@@ -197,6 +208,14 @@ impl FakeKernel {
             Op::VxlanDelete { mac, .. } => {
                 let message = self.fdb.remove(&mac).ok_or(Errno::ENOENT)?;
                 self.events.push(Event::Neighbour(message, true));
+            }
+            Op::BothSet { vxlan, mac, target } => {
+                self.part(&Op::BridgeSet { port: vxlan, mac })?;
+                self.part(&Op::VxlanSet { vxlan, mac, target, mode: Mode::Create })?;
+            }
+            Op::BothDelete { vxlan, mac } => {
+                self.part(&Op::BridgeDelete { port: vxlan, mac })?;
+                self.part(&Op::VxlanDelete { vxlan, mac })?;
             }
             Op::BridgeSet { port, mac } => {
                 let message = NeighbourMessage {
@@ -290,6 +309,7 @@ pub(super) fn our_route(prefix: IpNet, kind: u8, nexthop: Option<u32>) -> RouteM
         nexthop,
         gateway: None,
         device: None,
+        source: None,
         special: false,
     }
 }

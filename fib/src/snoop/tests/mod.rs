@@ -1,7 +1,7 @@
 //! Tests of the snooper: `pure` by octets, `kernel` with a host behind a bridge port.
 
 mod kernel;
-mod namespace;
+pub(crate) mod namespace;
 mod pure;
 
 use etherparse::icmpv6::NeighborAdvertisementHeader;

@@ -8,14 +8,14 @@ use std::thread;
 
 type Work = Box<dyn FnOnce() + Send>;
 
-pub(super) struct Namespace {
+pub(crate) struct Namespace {
     work: Sender<Work>,
     /// Where other namespaces' `ip` finds it.
-    pub(super) path: String,
+    pub(crate) path: String,
 }
 
 impl Namespace {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (work, todo) = channel::<Work>();
         thread::spawn(move || todo.into_iter().for_each(|work| work()));
         let mut namespace = Self { work, path: String::new() };
@@ -27,7 +27,7 @@ impl Namespace {
     }
 
     /// Runs this in the namespace; sockets made there stay there.
-    pub(super) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let (done, result) = channel();
         let work = move || done.send(work()).unwrap();
         self.work.send(Box::new(work)).unwrap();
@@ -35,7 +35,7 @@ impl Namespace {
     }
 
     /// Runs `ip` with each line of arguments.
-    pub(super) fn ip(&self, lines: &str) {
+    pub(crate) fn ip(&self, lines: &str) {
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
             let output = self.run(move || Command::new("ip").args(arguments).output().unwrap());
@@ -45,7 +45,7 @@ impl Namespace {
     }
 
     /// The index of a device in it.
-    pub(super) fn ifindex(&self, name: &'static str) -> u32 {
+    pub(crate) fn ifindex(&self, name: &'static str) -> u32 {
         self.run(move || nix::net::if_::if_nametoindex(name).unwrap())
     }
 }

@@ -1,6 +1,6 @@
 //! A domain as text and as JSON, a page of prefixes at a time.
 
-use super::{Aggregate, Domain, Lists, Share};
+use super::{Aggregate, Domain, HeldBack, Lists, Share};
 use crate::{
     command::{ExecError, Sink},
     show::{json::JsonStream, page::PAGE},
@@ -101,7 +101,7 @@ pub(super) fn as_json(domain: &Domain, json: &mut JsonStream, out: &mut dyn Sink
             list_json("in", &lists.came_in, |prefix| json!(prefix.to_string()), json, out)?;
             let sent = |(prefix, reason): &(ipnet::IpNet, String)| json!({"prefix": prefix.to_string(), "reason": reason});
             list_json("out", &lists.sent, sent, json, out)?;
-            let held = |held: &crate::vrf::HeldBack| json!({"prefix": held.prefix.to_string(), "aggregate": held.aggregate.to_string()});
+            let held = |held: &HeldBack| json!({"prefix": held.prefix.to_string(), "aggregate": held.aggregate.to_string()});
             list_json("heldBack", &lists.held_back, held, json, out)?;
         }
         json.end();

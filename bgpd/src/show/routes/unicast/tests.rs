@@ -11,7 +11,7 @@ use crate::{
         text::Clock,
     },
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const IPV4: Family = Family::Ipv4Unicast;
 

@@ -1,7 +1,7 @@
 //! Which path of a route a MAC-VRF or IP-VRF uses.
 
 use super::super::entry::{EntryPath, Route, Sender};
-use crate::{rib::PathSource, show::tables::Tables, wire::unicast};
+use crate::{rib::PathSource, show::tables::Tables};
 use ipnet::IpNet;
 use weft_evpn::{
     Vni,
@@ -53,8 +53,7 @@ pub(super) fn prefix(route: &EvpnRoute) -> Option<IpNet> {
 
 fn of_ip_vrf(tables: &Tables<'_>, route: &EvpnRoute, path: &EntryPath) -> Use {
     let (Some(prefix), Some(vrf)) = (prefix(route), tables.vrf) else { return Use::None };
-    let maximum = tables.maximum_paths(&prefix);
-    let used = vrf.rib().multipath(unicast::family(&prefix), &unicast::key(&prefix), maximum);
+    let used = vrf.paths(&prefix);
     let own = matches!(path.sender, Sender::Local { .. });
     if own && vrf.table_route(prefix).local.is_some() {
         // The kernel's own route goes before all others, redistributed or not.

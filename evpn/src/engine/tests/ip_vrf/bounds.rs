@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::ip_vrf::PrefixEntry;
+use crate::engine::tests::bounds::{alone, resident, routes_to_measure};
 
 #[test]
 fn a_prefix_with_one_path_is_small() {
@@ -59,19 +60,21 @@ fn what_a_host_that_was_away_leaves_behind_is_bounded_by_the_routes_that_named_i
     assert_eq!(leaf.evpn.neighbour_addresses(vni(VNI)).len(), 0);
 }
 
+#[test]
+fn fifty_thousand_host_paths_cost_little() {
+    alone(module_path!(), "half_a_million_host_paths_cost_little");
+}
+
 /// `cargo test --release -p weft-evpn -- --ignored --nocapture --test-threads 1 half_a_million`
 #[test]
-#[ignore = "a measurement: run it alone and in release mode"]
+#[ignore = "long in a debug build, and measures its process; `fifty_thousand…` runs it with fewer routes"]
 fn half_a_million_host_paths_cost_little() {
-    fn resident() -> usize {
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-    }
+    let routes = routes_to_measure();
     for bridged in [false, true] {
         let mut leaf = Leaf::routed(1);
         let (now, mut out) = (leaf.now, vec![]);
         let (before, start) = (resident(), Instant::now());
-        for number in 0..500_000 {
+        for number in 0..routes {
             let (mac, address) = host_number(number);
             let at = 2 + (number % 64) as u8;
             let route = host_of_vni(at, if bridged { VNI } else { 20 }, mac, &address);
@@ -85,8 +88,8 @@ fn half_a_million_host_paths_cost_little() {
             out.clear();
             leaf.evpn.handle(Input::Route { route: &route.route, path: Some(path) }, now, &mut out);
         }
-        let (time, bytes) = (start.elapsed(), (resident() - before) / 500_000);
-        println!("500000 host paths, bridged too: {bridged}: {bytes} octets each, {time:?}");
+        let (time, bytes) = (start.elapsed(), (resident() - before) / routes as usize);
+        println!("{routes} host paths, bridged too: {bridged}: {bytes} octets each, {time:?}");
         assert!(bytes <= if bridged { 230 } else { 90 });
     }
 }

@@ -87,6 +87,19 @@ fn a_host_given_up_for_a_route_that_goes_is_asked_for_again() {
 }
 
 #[test]
+fn a_host_given_up_is_asked_for_when_its_mac_vrf_leaves_the_ip_vrf() {
+    let mut leaf = here();
+    leaf.update(&prefix(9, "10.0.0.1/32"));
+    leaf.probes.clear();
+    let outside = VniDevices { vrf: None, ..routed_devices(1) };
+    leaf.local(LocalEvent::VniUp { vni: vni(VNI), devices: outside });
+    assert_eq!(leaf.probes, [(ip(HOST), None)], "no route says any more that it is elsewhere");
+    leaf.neighbour_gone(HOST);
+    leaf.mac_gone(mac(1));
+    assert_eq!(leaf.evpn.neighbour_addresses(vni(VNI)).len(), 0, "nothing is left of it");
+}
+
+#[test]
 fn a_host_that_goes_is_reached_by_the_route_that_was_overruled() {
     let mut leaf = here();
     leaf.update(&prefix(9, "10.0.0.1/32"));

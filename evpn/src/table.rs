@@ -8,7 +8,7 @@ use hashbrown::hash_table::Entry;
 use std::hash::{BuildHasher, Hash};
 
 /// An entry that knows its key.
-pub(super) trait Keyed {
+pub trait Keyed {
     /// The key.
     type Key: Copy + Eq + Hash;
     /// This entry's key. It never changes.
@@ -17,7 +17,7 @@ pub(super) trait Keyed {
 
 /// Entries by key. Iteration order is arbitrary and changes with removals.
 #[derive(Debug)]
-pub(super) struct Table<E: Keyed> {
+pub struct Table<E: Keyed> {
     index: HashTable<u32>,
     slots: Vec<E>,
     hasher: RandomState,
@@ -36,17 +36,19 @@ impl<E: Keyed> Table<E> {
         found.map(|&at| at as usize)
     }
 
-    pub(super) fn get(&self, key: E::Key) -> Option<&E> {
+    /// The entry of this key.
+    pub fn get(&self, key: E::Key) -> Option<&E> {
         self.slots.get(self.position(key)?)
     }
 
-    pub(super) fn get_mut(&mut self, key: E::Key) -> Option<&mut E> {
+    /// The entry of this key, to be changed; the key must stay as it is.
+    pub fn get_mut(&mut self, key: E::Key) -> Option<&mut E> {
         let position = self.position(key)?;
         self.slots.get_mut(position)
     }
 
     /// The entry of this key, made if there is none. `None` only past 2³² entries.
-    pub(super) fn get_or_insert_with(&mut self, key: E::Key, make: impl FnOnce() -> E) -> Option<&mut E> {
+    pub fn get_or_insert_with(&mut self, key: E::Key, make: impl FnOnce() -> E) -> Option<&mut E> {
         let (slots, hasher) = (&mut self.slots, &self.hasher);
         let rehash = |&at: &u32| slots.get(at as usize).map_or(0, |entry| hasher.hash_one(entry.key()));
         let entry = self.index.entry(hasher.hash_one(key), |&at| is_at(slots, at, key), rehash);
@@ -62,7 +64,8 @@ impl<E: Keyed> Table<E> {
         slots.get_mut(at as usize)
     }
 
-    pub(super) fn remove(&mut self, key: E::Key) -> Option<E> {
+    /// Takes the entry of this key out.
+    pub fn remove(&mut self, key: E::Key) -> Option<E> {
         let slots = &self.slots;
         let found = self.index.find_entry(self.hasher.hash_one(key), |&at| is_at(slots, at, key));
         let (at, _) = found.ok()?.remove();
@@ -92,16 +95,42 @@ impl<E: Keyed> Table<E> {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// Keeps the entries that `keep` accepts; it may change them.
+    pub fn retain(&mut self, mut keep: impl FnMut(&mut E) -> bool) {
+        let refused = |entry: &mut E| (!keep(entry)).then(|| entry.key());
+        let refused: Vec<E::Key> = self.slots.iter_mut().filter_map(refused).collect();
+        for key in refused {
+            self.remove(key);
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &E> {
+    /// Octets allocated, without what the entries own.
+    pub fn bytes(&self) -> usize {
+        self.index.allocation_size() + self.slots.capacity() * size_of::<E>()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// All entries.
+    pub fn iter(&self) -> impl Iterator<Item = &E> {
         self.slots.iter()
     }
 
+    /// All entries, to be changed; a key must stay as it is.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut E> {
+        self.slots.iter_mut()
+    }
+
     /// All keys, copied, so that entries may change while one goes through them.
-    pub(super) fn keys(&self) -> Vec<E::Key> {
+    pub fn keys(&self) -> Vec<E::Key> {
         self.slots.iter().map(E::key).collect()
     }
 }

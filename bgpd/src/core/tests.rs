@@ -1,0 +1,229 @@
+//! The core as a whole, without sockets and kernel: what a changed configuration does to what
+//! is there already.
+
+use super::{Core, SystemFacts};
+use crate::{
+    config,
+    log::Log,
+    peer::{Endpoints, Negotiated, PeerId, PeerKind, PeerSettings, SessionEvent, SessionId},
+    session::{SessionOptions, SessionSender, Sessions},
+    wire::{AttributeSet, Family, NlriBlock, Update, unicast},
+};
+use bytes::Bytes;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+use tokio::{runtime::Runtime, sync::mpsc};
+
+/// A core; its sessions' tasks never run, the test speaks for them.
+struct Bench {
+    core: Core,
+    now: Instant,
+    sessions: u64,
+    _runtime: Runtime,
+    _events: mpsc::Receiver<SessionEvent>,
+}
+
+fn log() -> Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| Log::start().unwrap()).clone()
+}
+
+fn read(text: &str) -> config::Config {
+    config::parse("test", text).unwrap_or_else(|errors| panic!("{}", errors[0]))
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+impl Bench {
+    fn new(text: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (events, receiver) = mpsc::channel(16);
+        let sessions = {
+            let _inside = runtime.enter();
+            Sessions::start(SessionOptions::listening(Vec::new()), events).unwrap()
+        };
+        let now = Instant::now();
+        let facts = SystemFacts { router_id: Some(Ipv4Addr::new(10, 255, 0, 1)), ..SystemFacts::default() };
+        let mut core = Core::new(read(text), facts, log(), sessions, None, None, now);
+        core.begin(now).unwrap();
+        Self { core, now, sessions: 0, _runtime: runtime, _events: receiver }
+    }
+
+    fn settle(&mut self) {
+        while self.core.settle(self.now) {}
+    }
+
+    fn apply(&mut self, text: &str) {
+        self.core.apply(read(text), self.now).unwrap();
+        self.settle();
+    }
+
+    fn peer(&self, address: &str) -> Option<PeerId> {
+        let address = ip(address);
+        self.core.peers().iter().find(|peer| peer.settings.address == address).map(|peer| peer.id)
+    }
+
+    /// A session comes up, with these families of those that are configured.
+    fn up(&mut self, id: PeerId, families: &[Family]) -> mpsc::Receiver<Bytes> {
+        let settings = self.core.peers().get(id).unwrap().settings.clone();
+        let remote_as = match settings.remote_as {
+            crate::peer::RemoteAs::Number(asn) => asn,
+            _ => 65_099,
+        };
+        let negotiated = Negotiated {
+            kind: if remote_as == settings.local_as { PeerKind::Internal } else { PeerKind::External },
+            local_as: settings.local_as,
+            remote_as,
+            local_id: settings.router_id,
+            remote_id: Ipv4Addr::new(192, 0, 2, 1),
+            endpoints: Endpoints {
+                local: (Ipv4Addr::new(192, 0, 2, 254), 179).into(),
+                remote: (settings.address, 40_000).into(),
+            },
+            families: families.to_vec(),
+            four_octet_as: true,
+            max_message: 4096,
+            max_receive: 4096,
+            add_path: Vec::new(),
+            extended_next_hop: false,
+            route_refresh: true,
+            enhanced_refresh: false,
+            graceful_restart: None,
+            hold_time: Duration::from_secs(180),
+            keepalive: Duration::from_secs(60),
+            hostname: None,
+            remote_capabilities: Vec::new(),
+        };
+        let (out, messages) = SessionSender::detached();
+        self.sessions += 1;
+        let (session, negotiated) = (SessionId(self.sessions), Box::new(negotiated));
+        self.core.session_event(SessionEvent::Established { peer: id, session, negotiated, out }, self.now);
+        self.settle();
+        messages
+    }
+
+    /// A caller from a listen range, with a session.
+    fn called(&mut self, id: PeerId, address: &str) -> mpsc::Receiver<Bytes> {
+        let ranges =
+            super::settings::listen_ranges(self.core.config(), &self.core.facts, &self.core.policies);
+        let template = ranges.unwrap().remove(0).template;
+        let settings = Box::new(PeerSettings { address: ip(address), ..template });
+        self.core.session_event(SessionEvent::NewDynamicPeer { peer: id, settings }, self.now);
+        self.up(id, &[Family::Ipv4Unicast])
+    }
+
+    /// A CE neighbour announces a prefix.
+    fn announce(&mut self, id: PeerId, prefix: &str) {
+        let prefix = prefix.parse().unwrap();
+        let peer = self.core.peers().get(id).unwrap();
+        let session = peer.live.as_ref().unwrap().session;
+        let mut set = AttributeSet { next_hop: Some(peer.settings.address), ..AttributeSet::default() };
+        set.as_path.prepend(65_099, 1);
+        let update = Update {
+            attributes: Some(Arc::new(set)),
+            reach: vec![NlriBlock::new(unicast::family(&prefix), unicast::nlri(&prefix))],
+            ..Update::default()
+        };
+        self.core.session_event(SessionEvent::Update { peer: id, session, update }, self.now);
+        self.settle();
+    }
+
+    /// How many routes of a neighbour its RIB has.
+    fn routes(&self, id: PeerId) -> u32 {
+        self.core.rib_of(id).counters(id, Family::Ipv4Unicast).received
+    }
+}
+
+const TENANT: &str = "\
+router bgp 65000
+vrf red
+ vni 5000
+router bgp 65010 vrf red
+ no bgp ebgp-requires-policy
+ neighbor 192.0.2.1 remote-as 65099
+";
+
+#[test]
+fn a_neighbour_with_a_session_is_known_to_the_table_whatever_as_the_speaker_gets() {
+    let mut bench = Bench::new(TENANT);
+    let id = bench.peer("192.0.2.1").unwrap();
+    let _messages = bench.up(id, &[Family::Ipv4Unicast]);
+    bench.announce(id, "203.0.113.0/24");
+    assert_eq!(bench.routes(id), 1);
+    bench.apply(&TENANT.replace("router bgp 65000", "router bgp 65001"));
+    for peer in bench.core.peers().iter().filter(|peer| peer.live.is_some()) {
+        assert_eq!(bench.routes(peer.id), 1, "its session is up, so its routes are there");
+    }
+    bench.apply(&TENANT.replace("65010", "65011"));
+    assert!(bench.peer("192.0.2.1").is_some());
+}
+
+const LISTENING: &str = "\
+router bgp 65000
+vrf red
+ vni 5000
+router bgp 65010 vrf red
+ no bgp ebgp-requires-policy
+ neighbor CE peer-group
+ neighbor CE remote-as 65099
+ bgp listen range 192.0.2.0/24 peer-group CE
+ address-family ipv4 unicast
+  neighbor CE activate
+";
+const CALLER: PeerId = PeerId(1 << 31);
+
+#[test]
+fn callers_go_with_their_listen_range() {
+    let without_range = LISTENING.replace(" bgp listen range 192.0.2.0/24 peer-group CE\n", "");
+    let without_instance = "router bgp 65000\nvrf red\n vni 5000\n";
+    let narrower = LISTENING.replace("192.0.2.0/24", "192.0.2.128/25");
+    for after in [&without_range, without_instance, &narrower] {
+        let mut bench = Bench::new(LISTENING);
+        let _messages = bench.called(CALLER, "192.0.2.7");
+        bench.announce(CALLER, "203.0.113.0/24");
+        assert_eq!(bench.routes(CALLER), 1);
+        bench.apply(after);
+        assert_eq!(bench.peer("192.0.2.7"), None, "{after}");
+        let vrf = &bench.core.vrfs()[&weft_evpn::VrfName::from("red")];
+        assert_eq!(vrf.table.rib().best_count(Family::Ipv4Unicast), 0);
+    }
+}
+
+#[test]
+fn what_a_peer_group_says_reaches_its_callers() {
+    let mut bench = Bench::new(LISTENING);
+    let mut messages = bench.called(CALLER, "192.0.2.7");
+    bench.announce(CALLER, "203.0.113.0/24");
+    while messages.try_recv().is_ok() {}
+    let denying = format!("route-map NONE deny 10\n{LISTENING}  neighbor CE route-map NONE in\n");
+    bench.apply(&denying);
+    assert_eq!(bench.peer("192.0.2.7"), Some(CALLER), "the session stays");
+    let asked = messages.try_recv().expect("it is asked to send again");
+    assert_eq!(asked[18], 5, "a ROUTE-REFRESH");
+    bench.announce(CALLER, "203.0.113.0/24");
+    assert_eq!(bench.routes(CALLER), 0, "denied now");
+}
+
+#[test]
+fn a_neighbour_is_asked_for_the_families_that_it_has_only() {
+    let mut bench =
+        Bench::new(&format!("{TENANT} address-family ipv6 unicast\n  neighbor 192.0.2.1 activate\n"));
+    let id = bench.peer("192.0.2.1").unwrap();
+    let mut messages = bench.up(id, &[Family::Ipv4Unicast]);
+    while messages.try_recv().is_ok() {}
+    // Another cluster: what was refused for it may be good now.
+    bench.apply(&format!(
+        "{} address-family ipv6 unicast\n  neighbor 192.0.2.1 activate\n",
+        TENANT.replace("vrf red\n no", "vrf red\n bgp cluster-id 1.1.1.1\n no")
+    ));
+    let mut asked = Vec::new();
+    while let Ok(message) = messages.try_recv() {
+        asked.extend(message.chunks(23).filter(|of| of[18] == 5).map(|of| of[20]));
+    }
+    assert_eq!(asked, [1], "IPv4");
+}
