@@ -11,30 +11,44 @@ use crate::load::shape::{Mix, Shape};
 use crate::load::usage::Usage;
 use crate::netns::Namespace;
 use crate::speaker::{Kind, Speaker};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// `RT_TABLE_MAIN`.
 const MAIN: u32 = 254;
 
-/// Makes UPDATEs and what the kernel's bridges must hold after them.
+/// What the bridges must hold of all routes of a plan.
 fn wanted(namespace: &Namespace, plan: &Plan) -> Result<Vec<Wanted>> {
-    let mut wanted = Vec::new();
-    for vni in 0..plan.shape().vnis {
-        let index = ifindex(namespace, &format!("br{vni}"))?;
-        let of_vni = plan.groups().iter().filter(|group| group.vni == vni);
-        let hosts: usize = of_vni.map(|group| plan.routes(group, &Placement::default()).count()).sum();
-        wanted.push(Wanted { bridge: index, macs: hosts, neighbours: hosts });
+    let mut hosts = vec![0; plan.shape().vnis as usize];
+    for group in plan.groups() {
+        if let Some(count) = hosts.get_mut(group.vni as usize) {
+            *count += plan.routes(group, &Placement::default()).count();
+        }
     }
-    Ok(wanted)
+    let indexes = indexes(namespace)?;
+    (0..)
+        .zip(hosts)
+        .map(|(vni, hosts): (u32, usize)| {
+            let bridge = index_of(&indexes, &format!("br{vni}"))?;
+            Ok(Wanted { bridge, macs: hosts, neighbours: hosts })
+        })
+        .collect()
 }
 
-fn ifindex(namespace: &Namespace, device: &str) -> Result<u32> {
-    let text = namespace.ip(&format!("-o link show dev {device}"))?;
-    text.split(':')
-        .next()
-        .and_then(|index| index.trim().parse().ok())
-        .ok_or_else(|| LabError::Unexpected(format!("no index of {device} in {text:?}")))
+/// The interface indexes of all devices.
+fn indexes(namespace: &Namespace) -> Result<HashMap<String, u32>> {
+    let shown = namespace.ip("-o link show")?;
+    let index = |line: &str| {
+        let (index, rest) = line.split_once(": ")?;
+        let name = rest.split([':', '@']).next()?;
+        Some((name.to_owned(), index.trim().parse().ok()?))
+    };
+    Ok(shown.lines().filter_map(index).collect())
+}
+
+fn index_of(indexes: &HashMap<String, u32>, device: &str) -> Result<u32> {
+    indexes.get(device).copied().ok_or_else(|| LabError::Unexpected(format!("there is no device {device}")))
 }
 
 fn gone(wanted: &[Wanted]) -> Vec<Wanted> {
@@ -162,7 +176,8 @@ pub fn vni_added(run: &Run) -> Result<Figures> {
         }
         // What the daemon has read, it works through.
         std::thread::sleep(Duration::from_secs(idle.into()));
-        let wanted = Wanted { bridge: ifindex(&namespace, "br0")?, macs: routes, neighbours: routes };
+        let wanted =
+            Wanted { bridge: index_of(&indexes(&namespace)?, "br0")?, macs: routes, neighbours: routes };
         let mut kernel = Kernel::open()?;
         namespace.ip("link set vx0 master br0")?;
         let start = Instant::now();
