@@ -83,7 +83,7 @@ impl Subject {
         run: &Run,
         shape: Shape,
         sessions: (u32, u32),
-        work: impl FnOnce(&mut Runner) -> crate::load::Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Runner) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (pids, limit) = (self.speaker.pids(), run.limit);
         let done = self.namespace.enter(move || {
@@ -96,7 +96,7 @@ impl Subject {
             let sinks = Group::open(&(0..sinks).map(sink).collect::<Vec<_>>(), target.clone())?;
             let senders = Group::open(&(0..senders).map(sender).collect::<Vec<_>>(), target)?;
             let mut runner = Runner::new(Plan::new(shape), senders, sinks, pids, limit);
-            work(&mut runner).map_err(LabError::from)
+            work(&mut runner)
         });
         done.map_err(|error| LabError::Unexpected(format!("{error}\n{}", self.speaker.logs())))
     }

@@ -2,15 +2,17 @@
 //! each bridge is read by itself, and one after another, each as soon as the one before is complete.
 
 use crate::error::{LabError, Result};
+use nix::errno::Errno;
 use std::time::{Duration, Instant};
 use weft_fib::netlink::encode::Query;
 use weft_fib::netlink::neighbour::NeighbourMessage;
-use weft_fib::netlink::socket::Connection;
+use weft_fib::netlink::socket::{Connection, RequestError};
 
 /// `NTF_EXT_LEARNED`: the mark of a control plane.
 const EXT_LEARNED: u8 = 0x10;
-/// A pause between two looks at a bridge that is not complete.
-const LOOK: Duration = Duration::from_millis(5);
+/// A pause between two looks at a bridge that is not complete: at least this, and so many times as long as the
+/// look, so that looking takes little of what is measured.
+const LOOK: (Duration, u32) = (Duration::from_millis(1), 4);
 
 /// What a bridge must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,14 +67,16 @@ impl Kernel {
         Ok(all)
     }
 
-    /// Routes of a table, or of the main one.
+    /// IPv4 routes of a table.
     pub fn routes(&mut self, table: u32) -> Result<usize> {
         let mut count = 0;
         let family = u8::try_from(libc::AF_INET).unwrap_or(0);
-        self.connection
-            .query(Query::Table { family, table }, |_, _| count += 1)
-            .map_err(|error| LabError::Unexpected(format!("reading the kernel's routes: {error}")))?;
-        Ok(count)
+        match self.connection.query(Query::Table { family, table }, |_, _| count += 1) {
+            // A table without routes does not exist.
+            Err(RequestError::Refused(refusal)) if refusal.errno == Errno::ENOENT => Ok(0),
+            Err(error) => Err(LabError::Unexpected(format!("reading the kernel's routes: {error}"))),
+            Ok(()) => Ok(count),
+        }
     }
 
     /// Waits until every bridge holds what is wanted of it; `None` if the deadline passes. The time is that
@@ -80,6 +84,7 @@ impl Kernel {
     pub fn wait(&mut self, wanted: &[Wanted], deadline: Instant) -> Result<Option<Instant>> {
         for one in wanted {
             loop {
+                let look = Instant::now();
                 let (macs, neighbours) = (self.macs(one.bridge)?, self.neighbours(one.bridge)?);
                 if (macs, neighbours) == (one.macs, one.neighbours) {
                     break;
@@ -87,7 +92,7 @@ impl Kernel {
                 if Instant::now() >= deadline {
                     return Ok(None);
                 }
-                std::thread::sleep(LOOK);
+                std::thread::sleep(LOOK.0.max(look.elapsed() * LOOK.1));
             }
         }
         Ok(Some(Instant::now()))

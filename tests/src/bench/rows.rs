@@ -19,8 +19,8 @@ pub const ROWS: &[Row] = &[
         name: "reflect",
         workload: "1,000,000 type-2 MAC/IP (IPv4) routes of 64 VTEPs x 100 VNIs, own next hop and RD for each VTEP, own RT for \
                    each VNI, as many in an UPDATE as fit, from one iBGP sender through a route reflector to one client; \
-                   then 1,000 hosts move one by one (a route of the next VTEP with MAC mobility, awaited; the old one \
-                   withdrawn, awaited), 100,000 without waiting; then all is withdrawn",
+                   then 400 hosts move one by one (a route of the next VTEP with MAC mobility, awaited; the old one \
+                   withdrawn, awaited), 20,000 without waiting; then all is withdrawn",
         measures: &[
             judged("reflect", Seconds, 0.6),
             judged("reflect memory", Megabytes, 110.0),
@@ -98,9 +98,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "VNI",
-        workload: "a leaf without VNIs holds 1,000,000 type-2 MAC/IP routes of 1,000 VNIs; bridge and vxlan device of one of them are \
-                   made: from then until the kernel has its 1,000 hosts; then the vxlan device leaves the bridge: \
-                   until the kernel has none of them",
+        workload: "a leaf without VNIs holds 1,000,000 type-2 MAC/IP routes of 1,000 VNIs; the vxlan device of one of them joins its \
+                   bridge: until the kernel has its 1,000 hosts; then it leaves the bridge: until the kernel has none of them",
         measures: &[judged("VNI added", Seconds, 0.010), told("VNI removed", Seconds)],
         with_frr: true,
         run: vtep::vni_added,
@@ -118,6 +117,15 @@ pub const ROWS: &[Row] = &[
         measures: &[told("bridge flap", Seconds)],
         with_frr: true,
         run: vtep::bridge_flap,
+    },
+    Row {
+        name: "adoption",
+        workload: "170,000 type-2 MAC/IP routes in 100 VNIs are 510,000 entries in the kernel; the daemon is killed (kill -9), an entry \
+                   that nobody wants is added with its mark, the daemon starts, gets the routes again: from its start until that \
+                   entry is gone and every other one is there",
+        measures: &[told("adoption", Seconds)],
+        with_frr: true,
+        run: vtep::adoption,
     },
     Row {
         name: "cold start",

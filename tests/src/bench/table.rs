@@ -21,20 +21,19 @@ pub struct Line {
     pub target: Option<f64>,
     /// Whether it does; `None` without a target.
     pub met: Option<bool>,
-    /// Whether each daemon was run: what it has no figure for took too long then.
+    /// Whether each daemon, Weft and FRR, got to it: what it has no figure for took too long then.
     pub ran: [bool; 2],
 }
 
 /// The lines of a row from the figures of both daemons, or of one.
 pub fn lines(row: &Row, weft: Option<&Figures>, frr: Option<&Figures>) -> Vec<Line> {
     let of = |figures: Option<&Figures>, measure: &Measure| {
-        figures
-            .and_then(|figures| figures.iter().find(|(name, _)| *name == measure.name))
-            .and_then(|(_, value)| *value)
+        figures?.iter().find(|(name, _)| *name == measure.name).map(|(_, value)| *value)
     };
     (row.measures.iter())
         .map(|measure| {
-            let (mine, other) = (of(weft, measure), of(frr, measure));
+            let found = [of(weft, measure), of(frr, measure)];
+            let [mine, other] = found.map(Option::flatten);
             let ratio =
                 mine.zip(other).filter(|(mine, other)| *mine > 0.0 && *other > 0.0).map(|(mine, other)| {
                     if measure.unit.more_is_better() { mine / other } else { other / mine }
@@ -51,7 +50,7 @@ pub fn lines(row: &Row, weft: Option<&Figures>, frr: Option<&Figures>) -> Vec<Li
                     .target
                     .filter(|_| weft.is_some())
                     .map(|_| mine.and_then(|mine| measure.met_by(mine)) == Some(true)),
-                ran: [weft.is_some(), frr.is_some()],
+                ran: found.map(|figure| figure.is_some()),
             }
         })
         .collect()

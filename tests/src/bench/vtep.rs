@@ -1,40 +1,54 @@
 //! A daemon as VTEP: how long until the kernel holds what BGP says, and what the control plane has of memory.
 
-use super::daemon::{self, ASN, Subject, make_vnis};
+use super::daemon::{self, Subject, make_vnis};
 use super::kernel::{Kernel, Wanted};
 use super::{Figures, Run};
 use crate::error::{LabError, Result};
-use crate::load::encode::{Action, Encoder, Wave, Which};
-use crate::load::plan::{FIRST_L3VNI, Placement, Plan};
+use crate::load::encode::{Action, Encoder, Wave, Which, end_of_rib};
+use crate::load::plan::{FIRST_L3VNI, Placement, Plan, vtep_address};
 use crate::load::run::{Runner, serve};
 use crate::load::shape::{Mix, Shape};
 use crate::load::usage::Usage;
 use crate::netns::Namespace;
 use crate::speaker::{Kind, Speaker};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// `RT_TABLE_MAIN`.
 const MAIN: u32 = 254;
 
-/// Makes UPDATEs and what the kernel's bridges must hold after them.
+/// What the bridges must hold of all routes of a plan.
 fn wanted(namespace: &Namespace, plan: &Plan) -> Result<Vec<Wanted>> {
-    let mut wanted = Vec::new();
-    for vni in 0..plan.shape().vnis {
-        let index = ifindex(namespace, &format!("br{vni}"))?;
-        let of_vni = plan.groups().iter().filter(|group| group.vni == vni);
-        let hosts: usize = of_vni.map(|group| plan.routes(group, &Placement::default()).count()).sum();
-        wanted.push(Wanted { bridge: index, macs: hosts, neighbours: hosts });
+    let mut hosts = vec![0; plan.shape().vnis as usize];
+    for group in plan.groups() {
+        if let Some(count) = hosts.get_mut(group.vni as usize) {
+            *count += plan.routes(group, &Placement::default()).count();
+        }
     }
-    Ok(wanted)
+    let indexes = indexes(namespace)?;
+    (0..)
+        .zip(hosts)
+        .map(|(vni, hosts): (u32, usize)| {
+            let bridge = index_of(&indexes, &format!("br{vni}"))?;
+            Ok(Wanted { bridge, macs: hosts, neighbours: hosts })
+        })
+        .collect()
 }
 
-fn ifindex(namespace: &Namespace, device: &str) -> Result<u32> {
-    let text = namespace.ip(&format!("-o link show dev {device}"))?;
-    text.split(':')
-        .next()
-        .and_then(|index| index.trim().parse().ok())
-        .ok_or_else(|| LabError::Unexpected(format!("no index of {device} in {text:?}")))
+/// The interface indexes of all devices.
+fn indexes(namespace: &Namespace) -> Result<HashMap<String, u32>> {
+    let shown = namespace.ip("-o link show")?;
+    let index = |line: &str| {
+        let (index, rest) = line.split_once(": ")?;
+        let name = rest.split([':', '@']).next()?;
+        Some((name.to_owned(), index.trim().parse().ok()?))
+    };
+    Ok(shown.lines().filter_map(index).collect())
+}
+
+fn index_of(indexes: &HashMap<String, u32>, device: &str) -> Result<u32> {
+    indexes.get(device).copied().ok_or_else(|| LabError::Unexpected(format!("there is no device {device}")))
 }
 
 fn gone(wanted: &[Wanted]) -> Vec<Wanted> {
@@ -76,18 +90,15 @@ fn programmed(run: &Run, shape: Shape) -> Result<[Option<f64>; 4]> {
         let mut encoder = Encoder::new(&plan, 1);
         let announce = encoder.wave(Action::Announce, Which::All, &Placement::default())?;
         let withdraw = encoder.wave(Action::Withdraw, Which::All, &Placement::default())?;
-        let done = || -> Result<[Option<f64>; 4]> {
-            let written = program(runner, announce, &wanted, limit)?;
-            let usage = Usage::of_all(&pids)?;
-            let memory = written.map(|_| usage.rss_mb);
-            if written.is_none() {
-                return Ok([None, memory, None, None]);
-            }
-            let removed = program(runner, withdraw, &gone(&wanted), limit)?;
-            Ok([written, memory, removed, Some(Usage::of_all(&pids)?.rss_mb)])
-        };
-        Ok(done())
-    })?
+        let written = program(runner, announce, &wanted, limit)?;
+        let usage = Usage::of_all(&pids)?;
+        let memory = written.map(|_| usage.rss_mb);
+        if written.is_none() {
+            return Ok([None, memory, None, None]);
+        }
+        let removed = program(runner, withdraw, &gone(&wanted), limit)?;
+        Ok([written, memory, removed, Some(Usage::of_all(&pids)?.rss_mb)])
+    })
 }
 
 fn shape(run: &Run, full: u32, vteps: u32, vnis: u32) -> Shape {
@@ -127,60 +138,97 @@ pub fn bridge_flap(run: &Run) -> Result<Figures> {
     let wanted = wanted(&subject.namespace, &plan)?;
     let seconds = subject.load(run, shape, (1, 0), move |runner| {
         let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
-        let done = || -> Result<Option<f64>> {
-            if program(runner, announce, &wanted, limit)?.is_none() {
-                return Ok(None);
-            }
-            namespace.ip("link set group 7 down")?;
-            let start = Instant::now();
-            namespace.ip("link set group 7 up")?;
-            // A bridge that goes down loses its neighbours; the daemon sees it when it comes up.
-            let right = Kernel::open()?.wait(&wanted, start + limit)?;
-            Ok(right.map(|right| right.duration_since(start).as_secs_f64()))
-        };
-        Ok(done())
-    })??;
+        if program(runner, announce, &wanted, limit)?.is_none() {
+            return Ok(None);
+        }
+        namespace.ip("link set group 7 down")?;
+        let start = Instant::now();
+        namespace.ip("link set group 7 up")?;
+        // A bridge that goes down loses its neighbours; the daemon sees it when it comes up.
+        let right = Kernel::open()?.wait(&wanted, start + limit)?;
+        Ok(right.map(|right| right.duration_since(start).as_secs_f64()))
+    })?;
     Ok(vec![("bridge flap", seconds)])
 }
 
 /// A VNI of 1,000 routes appears at a leaf that holds a million routes of other VNIs, and goes.
 pub fn vni_added(run: &Run) -> Result<Figures> {
-    // The leaf serves the first VNI of a thousand only, and that one is made last.
+    // The leaf serves the first VNI of a thousand only, and that one becomes complete last.
     let vnis = run.size(1_000, 10);
     let shape =
         Shape { routes: run.size(1_000_000, 10_000), vteps: 50, vnis, seed: run.seed, ..Shape::default() };
     let namespace = Subject::room()?;
+    make_vnis(&namespace, shape.first_vni, 0..1)?;
+    namespace.ip("link set vx0 nomaster")?;
     let subject = Subject::start(run, namespace.clone(), &daemon::vtep_config())?;
-    let (first_vni, routes, limit) = (shape.first_vni, (shape.routes / vnis) as usize, run.limit);
+    let (routes, limit) = ((shape.routes / vnis) as usize, run.limit);
     let plan = Plan::new(shape.clone());
     let idle = run.size(3, 1);
     let [added, removed] = subject.load(run, shape, (1, 0), move |runner| {
         let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
-        let done = || -> Result<[Option<f64>; 2]> {
-            let (senders, _) = runner.groups();
-            for (index, octets) in announce.of_sender.into_iter().enumerate() {
-                senders.send(index, octets)?;
-            }
-            let start = Instant::now();
-            while senders.waiting() > 0 && start.elapsed() < limit {
-                senders.turn(Duration::from_millis(10))?;
-            }
-            // What the daemon has read, it works through.
-            std::thread::sleep(Duration::from_secs(idle.into()));
-            make_vnis(&namespace, first_vni, 0..1)?;
-            let start = Instant::now();
-            let wanted = Wanted { bridge: ifindex(&namespace, "br0")?, macs: routes, neighbours: routes };
-            let mut kernel = Kernel::open()?;
-            let right = kernel.wait(&[wanted], start + limit)?;
-            let added = right.map(|right| right.duration_since(start).as_secs_f64());
-            namespace.ip("link set vx0 nomaster")?;
-            let start = Instant::now();
-            let right = kernel.wait(&gone(&[wanted]), start + limit)?;
-            Ok([added, right.map(|right| right.duration_since(start).as_secs_f64())])
-        };
-        Ok(done())
-    })??;
+        let (senders, _) = runner.groups();
+        for (index, octets) in announce.of_sender.into_iter().enumerate() {
+            senders.send(index, octets)?;
+        }
+        let start = Instant::now();
+        while senders.waiting() > 0 && start.elapsed() < limit {
+            senders.turn(Duration::from_millis(10))?;
+        }
+        // What the daemon has read, it works through.
+        std::thread::sleep(Duration::from_secs(idle.into()));
+        let wanted =
+            Wanted { bridge: index_of(&indexes(&namespace)?, "br0")?, macs: routes, neighbours: routes };
+        let mut kernel = Kernel::open()?;
+        namespace.ip("link set vx0 master br0")?;
+        let start = Instant::now();
+        let right = kernel.wait(&[wanted], start + limit)?;
+        let added = right.map(|right| right.duration_since(start).as_secs_f64());
+        namespace.ip("link set vx0 nomaster")?;
+        let start = Instant::now();
+        let right = kernel.wait(&gone(&[wanted]), start + limit)?;
+        Ok([added, right.map(|right| right.duration_since(start).as_secs_f64())])
+    })?;
     Ok(vec![("VNI added", added), ("VNI removed", removed)])
+}
+
+/// A MAC that no route has.
+const GHOST: &str = "02:de:ad:00:00:01";
+
+/// Killed and started again over half a million entries in the kernel: until an entry that nobody wants is gone,
+/// so all have been compared, and every other one is there.
+pub fn adoption(run: &Run) -> Result<Figures> {
+    // Each route is an entry of the bridge, one of the vxlan device and a neighbour.
+    let shape = shape(run, 170_000, 64, run.size(100, 4));
+    let namespace = Subject::room()?;
+    make_vnis(&namespace, shape.first_vni, 0..shape.vnis)?;
+    let mut subject = Subject::start(run, namespace.clone(), &daemon::vtep_config())?;
+    let (plan, limit) = (Plan::new(shape.clone()), run.limit);
+    let wanted = wanted(&subject.namespace, &plan)?;
+    let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
+    let (wave, entries) = (announce.clone(), wanted.clone());
+    let written =
+        subject.load(run, shape.clone(), (1, 0), move |runner| program(runner, wave, &entries, limit))?;
+    if written.is_none() {
+        return Ok(vec![("adoption", None)]);
+    }
+    subject.speaker.kill();
+    for part in [format!("dst {} self", vtep_address(0)), "master".to_owned()] {
+        namespace.bridge(&format!("fdb add {GHOST} dev vx0 {part} extern_learn"))?;
+    }
+    let start = Instant::now();
+    subject.speaker.launch()?;
+    let right = subject.load(run, shape, (1, 0), move |runner| {
+        let (senders, _) = runner.groups();
+        for (index, octets) in announce.of_sender.into_iter().enumerate() {
+            senders.send(index, octets)?;
+            senders.send(index, end_of_rib())?;
+        }
+        while senders.waiting() > 0 {
+            senders.turn(Duration::from_millis(5))?;
+        }
+        Kernel::open()?.wait(&wanted, start + limit)
+    })?;
+    Ok(vec![("adoption", right.map(|right| right.duration_since(start).as_secs_f64()))])
 }
 
 /// 100,000 type-5 routes into a tenant's table. FRR has the tenant in its default VRF, as this needs no
@@ -196,19 +244,25 @@ pub fn prefixes(run: &Run) -> Result<Figures> {
         ..Shape::default()
     };
     let namespace = Subject::room()?;
-    // The L3VNI on a bridge, as FRR wants it; Weft serves it as it is found.
-    namespace.ip_batch(&format!(
-        "link add brl3 type bridge\nlink set brl3 addrgenmode none\nlink set brl3 up\n\
-         link add vxl3 type vxlan id {FIRST_L3VNI} local {} dstport 4789 nolearning\n\
-         link set vxl3 addrgenmode none master brl3\nlink set vxl3 up\n",
-        daemon::SPEAKER
-    ))?;
-    let tenant = match run.kind {
-        Kind::Weft => format!("vrf red\n vni {FIRST_L3VNI}\nexit-vrf\nrouter bgp {ASN} vrf red\nexit\n"),
-        Kind::Frr => String::new(),
+    let config = match run.kind {
+        // Weft makes the L3VNI's device.
+        Kind::Weft => {
+            let vtep = daemon::SPEAKER;
+            format!("vtep source {vtep}\nvrf red\n vni {FIRST_L3VNI}\nexit-vrf\n{}", daemon::vtep_config())
+        }
+        // FRR wants it made, on a bridge.
+        Kind::Frr => {
+            namespace.ip_batch(&format!(
+                "link add brl3 type bridge\nlink set brl3 addrgenmode none\nlink set brl3 up\n\
+                 link add vxl3 type vxlan id {FIRST_L3VNI} local {} dstport 4789 nolearning\n\
+                 link set vxl3 addrgenmode none master brl3\nlink set vxl3 up\n",
+                daemon::SPEAKER
+            ))?;
+            daemon::vtep_config()
+        }
     };
-    let mut speaker = Speaker::prepare(run.kind, &namespace, &(daemon::vtep_config() + &tenant))?
-        .with_zebra_lines(&format!("vni {FIRST_L3VNI}\n"));
+    let mut speaker =
+        Speaker::prepare(run.kind, &namespace, &config)?.with_zebra_lines(&format!("vni {FIRST_L3VNI}\n"));
     speaker.launch()?;
     let subject = Subject { speaker, namespace };
     let pids = subject.speaker.pids();
@@ -217,37 +271,37 @@ pub fn prefixes(run: &Run) -> Result<Figures> {
     let (kind, room) = (run.kind, subject.namespace.clone());
     let figures = subject.load(run, shape, (1, 0), move |runner| {
         let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
-        let done = || -> Result<[Option<f64>; 2]> {
-            let table = match kind {
-                Kind::Frr => MAIN,
-                Kind::Weft => tenant_table(&room)?,
-            };
-            let mut kernel = Kernel::open()?;
-            let before = kernel.routes(table)?;
-            let (senders, _) = runner.groups();
-            let start = Instant::now();
-            for (index, octets) in announce.of_sender.into_iter().enumerate() {
-                senders.send(index, octets)?;
-            }
-            while start.elapsed() < limit {
-                senders.turn(Duration::from_millis(5))?;
-                if senders.waiting() == 0 && kernel.routes(table)? >= before + wanted {
-                    let seconds = start.elapsed().as_secs_f64();
-                    return Ok([Some(seconds), Some(Usage::of_all(&pids)?.rss_mb)]);
-                }
-            }
-            Ok([None, None])
+        let table = match kind {
+            Kind::Frr => MAIN,
+            Kind::Weft => tenant_table(&room)?,
         };
-        Ok(done())
-    })??;
+        let mut kernel = Kernel::open()?;
+        let before = kernel.routes(table)?;
+        let (senders, _) = runner.groups();
+        let start = Instant::now();
+        for (index, octets) in announce.of_sender.into_iter().enumerate() {
+            senders.send(index, octets)?;
+        }
+        while start.elapsed() < limit {
+            senders.turn(Duration::from_millis(5))?;
+            if senders.waiting() == 0 && kernel.routes(table)? >= before + wanted {
+                let seconds = start.elapsed().as_secs_f64();
+                return Ok([Some(seconds), Some(Usage::of_all(&pids)?.rss_mb)]);
+            }
+        }
+        Ok([None, None])
+    })?;
     let [seconds, memory] = figures;
     Ok(vec![("type-5 100k", seconds), ("type-5 100k memory", memory)])
 }
 
-/// The table of the tenant, as its rule for the L3VNI's device names it.
+/// The table of the tenant, as the rule for its L3VNI's device names it.
 fn tenant_table(namespace: &Namespace) -> Result<u32> {
     let (table, _) = crate::wait::wait_for("the tenant's table", Duration::from_secs(10), || {
-        Ok(crate::kernel::table_of(namespace, "brl3")?.ok_or_else(|| "no rule for brl3".to_owned()))
+        let Some(vxlan) = crate::kernel::vxlan_of(namespace, FIRST_L3VNI)? else {
+            return Ok(Err(format!("no vxlan device with VNI {FIRST_L3VNI}")));
+        };
+        Ok(crate::kernel::table_of(namespace, &vxlan)?.ok_or_else(|| format!("no rule for {vxlan}")))
     })?;
     table.parse().map_err(|_| LabError::Unexpected(format!("table {table:?} has no number")))
 }

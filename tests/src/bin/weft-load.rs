@@ -81,13 +81,13 @@ fn load(options: &Options) -> Result<bool> {
     Ok(report.phases.iter().all(|outcome| outcome.seconds.is_some()))
 }
 
-/// The daemon to start: the path given, or the program beside this one.
+/// The daemon to start: the path given, or for a name alone the program beside this one.
 fn weftd(path: &Path) -> Result<PathBuf> {
-    if !path.as_os_str().is_empty() {
+    if path.components().count() > 1 {
         return Ok(path.to_owned());
     }
     let own = std::env::current_exe().map_err(LoadError::io("find this program"))?;
-    Ok(own.with_file_name("weftd"))
+    Ok(own.with_file_name(path))
 }
 
 /// Enters a network namespace; all sockets and the daemon started are in it.

@@ -29,6 +29,13 @@ impl Wave {
     }
 }
 
+/// The End-of-RIB marker (RFC 4724 §2), which a peer sends when its table is out.
+pub fn end_of_rib() -> Bytes {
+    let mut out = BytesMut::new();
+    UpdateEncoder::new(EncodeContext::default()).end_of_rib(Family::L2vpnEvpn, &mut out);
+    out.freeze()
+}
+
 /// What is done with routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {

@@ -17,6 +17,9 @@ const READ: usize = 256 * 1024;
 /// A pause before a session that was refused is tried again: a speaker that has just come up, or still has
 /// the session of before, refuses at first.
 const AGAIN: Duration = Duration::from_millis(100);
+/// A session that is not established after this begins anew: a speaker whose queue of connections was full has
+/// forgotten ours, and TCP would tell us much later.
+const STUCK: Duration = Duration::from_secs(3);
 /// How long one connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -97,6 +100,7 @@ impl Group {
                 }
                 refused = Some(error);
             }
+            self.close_stuck();
             let established = self.count(State::Established);
             if established == self.connections.len() {
                 return Ok(());
@@ -116,6 +120,18 @@ impl Group {
 
     fn count(&self, state: State) -> usize {
         self.sessions().filter(|session| session.state() == state).count()
+    }
+
+    fn close_stuck(&mut self) {
+        let now = Instant::now();
+        for connection in &mut self.connections {
+            let stuck = connection.open.as_ref().is_some_and(|(_, session)| {
+                session.state() != State::Established && now.duration_since(session.began()) > STUCK
+            });
+            if stuck {
+                connection.open = None;
+            }
+        }
     }
 
     fn connect(&mut self, index: usize) -> Result<()> {

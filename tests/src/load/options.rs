@@ -47,8 +47,8 @@ pub struct Options {
     /// Address and port of the speaker
     #[arg(long, value_name = "ADDR:PORT", required_unless_present_any = ["start", "print_config"])]
     pub to: Option<SocketAddr>,
-    /// Start weftd as a route reflector and load that; a path, or the one beside this program
-    #[arg(long, value_name = "WEFTD", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with = "to")]
+    /// Start weftd as a route reflector and load that; a path, or a program beside this one
+    #[arg(long, value_name = "WEFTD", num_args = 0..=1, require_equals = true, default_missing_value = "weftd", conflicts_with = "to")]
     pub start: Option<PathBuf>,
     /// Print the configuration that the speaker needs for these sessions, and exit
     #[arg(long)]

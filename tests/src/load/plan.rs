@@ -117,13 +117,13 @@ impl Plan {
             weighed += weight;
             let upto = other * weighed / whole;
             let share = u32::try_from(upto - given).unwrap_or(u32::MAX);
-            given = upto;
             let mut counts = KINDS.map(|kind| (kind, 0));
-            for (kind, count) in shape.mix.split(share).chain(shape.imet.then_some((Kind::Imet, 1))) {
+            for (kind, count) in shape.mix.split(given, share).chain(shape.imet.then_some((Kind::Imet, 1))) {
                 if let Some(entry) = counts.iter_mut().find(|(of, _)| *of == kind) {
                     entry.1 = count;
                 }
             }
+            given = upto;
             let number = |of: u64| u32::try_from(of).unwrap_or(0);
             let (vtep, vni) = (number(cell / u64::from(shape.vnis)), number(cell % u64::from(shape.vnis)));
             groups.push(Group { vtep, vni, first_host: 0, first_prefix: 0, counts });

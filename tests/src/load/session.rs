@@ -56,6 +56,7 @@ pub struct Session {
     local: IpAddr,
     identity: Identity,
     state: State,
+    began: Instant,
     hold: Duration,
     heard: Instant,
     spoke: Instant,
@@ -97,6 +98,7 @@ impl Session {
             local,
             identity,
             state: State::OpenSent,
+            began: now,
             hold: Duration::from_secs(identity.hold.into()),
             heard: now,
             spoke: now,
@@ -110,6 +112,11 @@ impl Session {
     /// Our address.
     pub fn local(&self) -> IpAddr {
         self.local
+    }
+
+    /// When its connection came up.
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     /// How far it is.

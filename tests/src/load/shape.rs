@@ -96,18 +96,19 @@ impl Mix {
         KINDS.iter().map(|&kind| u64::from(self.weight(kind))).sum()
     }
 
-    /// Splits `routes` by the weights; the kinds together have `routes` exactly.
-    pub fn split(&self, routes: u32) -> impl Iterator<Item = (Kind, u32)> {
+    /// Of a row of routes whose kinds take turns by the weights, the kinds of `routes` of them behind the first
+    /// `before`. So groups of one route each have all kinds, too.
+    pub fn split(&self, before: u64, routes: u32) -> impl Iterator<Item = (Kind, u32)> {
         let total = self.total().max(1);
-        let mut weighed = 0;
-        let mut given = 0;
+        let mut begin = 0;
         let mix = *self;
         KINDS.into_iter().filter(|kind| *kind != Kind::Imet).map(move |kind| {
-            weighed += u64::from(mix.weight(kind));
-            let upto = u32::try_from(u64::from(routes) * weighed / total).unwrap_or(routes);
-            let share = upto - given;
-            given = upto;
-            (kind, share)
+            let weight = u64::from(mix.weight(kind));
+            let of_first =
+                |count: u64| count / total * weight + (count % total).saturating_sub(begin).min(weight);
+            let share = of_first(before + u64::from(routes)) - of_first(before);
+            begin += weight;
+            (kind, u32::try_from(share).unwrap_or(routes))
         })
     }
 }
@@ -262,7 +263,7 @@ impl fmt::Display for Shape {
         }
         write!(f, ") of {} VTEPs x {} VNIs", self.vteps, self.vnis)?;
         if self.symmetric || self.mix.prefix4 + self.mix.prefix6 > 0 {
-            write!(f, ", {} tenants", self.tenants)?;
+            write!(f, ", {} tenant{}", self.tenants, if self.tenants == 1 { "" } else { "s" })?;
         }
         if self.symmetric {
             f.write_str(", symmetric IRB")?;
@@ -323,14 +324,24 @@ mod tests {
     fn a_mix_is_split_without_a_remainder() {
         for text in ["ipv4", "mac=1,ipv4=1", "mac=1,ipv4=2,ipv6=3,prefix4=5,prefix6=7"] {
             let mix: Mix = text.parse().unwrap();
-            for routes in [0, 1, 2, 17, 1000, 1_000_003] {
-                let split: Vec<_> = mix.split(routes).collect();
+            for (before, routes) in [(0, 0), (0, 1), (5, 2), (3, 17), (999, 1000), (1, 1_000_003)] {
+                let split: Vec<_> = mix.split(before, routes).collect();
                 assert_eq!(split.iter().map(|(_, count)| count).sum::<u32>(), routes, "{text} {routes}");
                 for (kind, count) in split {
                     let fair = f64::from(routes) * f64::from(mix.weight(kind)) / mix.total() as f64;
-                    assert!((f64::from(count) - fair).abs() <= 1.0, "{text} {routes} {kind:?} {count}");
+                    let turn = f64::from(mix.weight(kind));
+                    assert!((f64::from(count) - fair).abs() <= turn, "{text} {routes} {kind:?} {count}");
                 }
             }
+            // One by one they are the same as all at once.
+            let mut one_by_one = [0; KINDS.len()];
+            for before in 0..100 {
+                for ((_, count), sum) in mix.split(before, 1).zip(&mut one_by_one) {
+                    *sum += count;
+                }
+            }
+            let at_once: Vec<u32> = mix.split(0, 100).map(|(_, count)| count).collect();
+            assert_eq!(one_by_one[..at_once.len()], at_once[..]);
         }
     }
 

@@ -48,6 +48,7 @@ rows! {
     vni: "VNI";
     type_5: "type-5";
     bridge_flap: "bridge flap";
+    adoption: "adoption";
     cold_start: "cold start";
     unique_attributes: "unique attributes";
     one_route_an_update: "one route an UPDATE";
