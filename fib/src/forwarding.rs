@@ -367,6 +367,12 @@ impl Forwarding {
         });
         let table = self.tables.entry(id).or_default();
         let (old, work) = table.wish_mac(mac, wanted, &self.vteps);
+        // What somebody wrote over ours may lead to our group still; then it goes, too.
+        if let (None, Some(entry), Some(devices)) = (wanted, table.macs.get(mac), table.devices)
+            && entry.vxlan == mac::VxlanFdb::Overwritten
+        {
+            self.doubts.push(Query::VxlanEntry { vxlan: devices.vxlan, mac });
+        }
         if let Some(old) = old
             && self.vteps.unwant(old.vtep)
         {

@@ -102,9 +102,11 @@ fn adds_up(
     let empty = memory(&speaker)?;
 
     sender.send(&routes.updates(Some(100), 0))?;
-    wait_until("all routes at the receiver", PATIENCE, || {
-        Ok(receiver.table().len() == routes.count() + own)
-    })?;
+    wait_until(
+        "all routes at the receiver",
+        PATIENCE,
+        || Ok(receiver.table().len() == routes.count() + own),
+    )?;
     let mut full = memory(&speaker)?;
     // Free memory of the flood goes back in the first quiet second.
     let settled = wait_until("the sum of show memory to be what is resident", PATIENCE, || {
