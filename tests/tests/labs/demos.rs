@@ -52,7 +52,7 @@ fn the_demo_of_sites_shows_tables_and_counts_and_ends_well() -> Result<()> {
         let [_, macs, routes, foreign] = counts(&said, leaf)?[..] else { panic!("{leaf}: {said}") };
         // Of the other site: for each of two tenants and families one aggregate; in red the stretched
         // subnet's prefixes and the machine's own routes besides.
-        assert!(macs > 0 && foreign >= 4 && foreign <= 8 && routes > foreign, "{leaf}: {said}");
+        assert!(macs > 0 && (4..=8).contains(&foreign) && routes > foreign, "{leaf}: {said}");
     }
     let [_, macs, ..] = counts(&said, "core")?[..] else { panic!("{said}") };
     assert_eq!(macs, 0, "the core bridges nothing");
