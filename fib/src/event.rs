@@ -20,6 +20,11 @@ pub enum FibEvent {
     },
     /// This kernel has an address that it did not have: what waits for one may try again.
     NewAddress,
+    /// Many messages were written since this was said last, and nothing is left to write now.
+    Written {
+        /// How many, deletions among them.
+        messages: usize,
+    },
     /// For the log.
     Notice(FibNotice),
     /// The thread ended by itself; nothing is programmed any more.

@@ -91,6 +91,8 @@ struct Outbox {
     notices: usize,
     coalesce_at: usize,
     new_address: bool,
+    /// Messages of the `Written` that waits.
+    written: usize,
     closed: bool,
 }
 
@@ -172,6 +174,16 @@ impl Shared {
         self.announce(outbox);
     }
 
+    /// At most one waits, with the sum.
+    pub(crate) fn emit_written(&self, messages: usize) {
+        let mut outbox = lock(&self.outbox);
+        if outbox.written == 0 {
+            outbox.queue.push_back(FibEvent::Written { messages });
+        }
+        outbox.written += messages;
+        self.announce(outbox);
+    }
+
     pub(crate) fn notice(&self, notice: FibNotice) {
         let mut outbox = lock(&self.outbox);
         if outbox.notices < MAX_NOTICES {
@@ -207,8 +219,9 @@ impl Shared {
 
 impl Outbox {
     fn take(&mut self) -> Option<FibEvent> {
-        let event = self.queue.pop_front()?;
-        match &event {
+        let mut event = self.queue.pop_front()?;
+        match &mut event {
+            FibEvent::Written { messages } => *messages = std::mem::take(&mut self.written),
             FibEvent::Local(events) => self.locals = self.locals.saturating_sub(events.len()),
             FibEvent::Notice(_) => self.notices = self.notices.saturating_sub(1),
             FibEvent::NewAddress => self.new_address = false,

@@ -48,6 +48,8 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 pub const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// Rounds in which devices, rules and addresses are removed at a flush.
 const FLUSH_ROUNDS: usize = 4;
+/// Messages after which it is told that they are written.
+const WORTH_TELLING: usize = 1000;
 /// Messages planned at once, so that a key with several still fits the batch.
 const PLAN: usize = MAX_BATCH_MESSAGES - 16;
 
@@ -80,6 +82,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         devices: DeviceKeeper::default(),
         routed,
         plan: Vec::new(),
+        written: 0,
         tunnels: Vec::new(),
         told: BTreeSet::new(),
         overrun: None,
@@ -120,6 +123,8 @@ struct Service {
     devices: DeviceKeeper,
     routed: Routed,
     plan: Vec<(Key, Op)>,
+    /// Messages written since that was told.
+    written: usize,
     /// Which of these are about a vxlan device for many VNIs.
     tunnels: Vec<Option<Tunnel>>,
     /// Notices about links that hold still, so that each is told once.
@@ -184,6 +189,9 @@ impl Service {
         self.hand_over();
         let kernel = &self.kernel;
         let busy = kernel.forwarding.has_work() || kernel.links_changed || !kernel.ask_links.is_empty();
+        if !busy && self.written >= WORTH_TELLING {
+            self.shared.emit_written(std::mem::take(&mut self.written));
+        }
         Ok(if busy { Turn::Again } else { Turn::Wait })
     }
 
@@ -290,6 +298,7 @@ impl Service {
         self.plan.clear();
         self.kernel.forwarding.plan(now, PLAN, &mut self.plan);
         let mut plan = std::mem::take(&mut self.plan);
+        self.written += plan.len();
         let mut rest = plan.as_slice();
         while !rest.is_empty() {
             let forwarding = &self.kernel.forwarding;

@@ -126,6 +126,8 @@ impl Core {
             }
             FibEvent::Notice(notice) => warn!("{notice}"),
             FibEvent::NewAddress => self.call_waiting_neighbours(),
+            // It counts as change: `quiet` gives back what that has left.
+            FibEvent::Written { .. } => {}
             FibEvent::Failed(reason) => {
                 error!("the kernel side has failed: {reason}; nothing is programmed any more, restart weftd");
             }

@@ -31,6 +31,7 @@ pub(super) fn weight(event: &SessionEvent) -> usize {
 pub(super) fn fib_weight(event: &FibEvent) -> usize {
     match event {
         FibEvent::Local(events) => events.len(),
+        FibEvent::Written { messages } => *messages,
         _ => 1,
     }
 }

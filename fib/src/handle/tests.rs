@@ -75,6 +75,18 @@ fn queues_are_bounded_by_the_number_of_keys() {
 }
 
 #[test]
+fn what_was_written_is_told_once_with_its_sum() {
+    let shared = Arc::new(Shared::new().unwrap());
+    let mut events = FibEvents { shared: Arc::clone(&shared) };
+    shared.emit_written(1_000);
+    shared.emit_written(2_000);
+    assert_eq!(events.try_recv(), Some(FibEvent::Written { messages: 3_000 }));
+    assert_eq!(events.try_recv(), None);
+    shared.emit_written(1_500);
+    assert_eq!(events.try_recv(), Some(FibEvent::Written { messages: 1_500 }));
+}
+
+#[test]
 fn waiting_ends_when_the_service_ends() {
     let shared = Arc::new(Shared::new().unwrap());
     let mut events = FibEvents { shared: Arc::clone(&shared) };
