@@ -89,6 +89,8 @@ impl Core {
             vrf.table.no_local_routes(now);
         }
         vrf.devices = devices;
+        // Also where no neighbour is configured: a socket of the tenant's device keeps its callers, whose
+        // addresses may be those of our neighbours, from the sockets of the speaker itself.
         let listen = vrf.devices.as_ref().map(VrfBinding::listen_devices).unwrap_or_default();
         self.sessions.set_vrf_devices(name, listen);
         self.rebind_peers(name);
