@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// How long anything in a demo may take.
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Deploys a topology, shows it, removes it, and says if something failed.
 pub fn run(topology: &Path, show: impl FnOnce(&Lab, Instant) -> Result<()>) -> ExitCode {

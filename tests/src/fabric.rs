@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 /// How long anything may take before a lab gives up on it. Not a figure: those are asserted
 /// by the scenarios.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// The VNI with hosts.
 pub const VNI: u32 = 10;

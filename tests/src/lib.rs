@@ -5,7 +5,7 @@
 //! Weft or FRR from one configuration; `fabric` is the L2 fabric on devices that the operator
 //! made, `routed` fabrics with tenants; `clab` reads a containerlab file and makes the same nodes;
 //! `scenario` holds what is done in them, as functions of the kind of daemon; `figures` takes
-//! their figures; `scale` counts what networks too large for a machine hold.
+//! their figures; `verdict` judges those that a machine disturbs; `scale` counts what networks too large for a machine hold.
 
 pub mod bench;
 pub mod clab;
@@ -29,6 +29,7 @@ pub mod routed;
 pub mod scale;
 pub mod scenario;
 pub mod speaker;
+pub mod verdict;
 pub mod wait;
 
 pub use error::{LabError, Result, ensure};

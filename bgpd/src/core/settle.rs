@@ -4,6 +4,7 @@
 use super::{Core, Peers};
 use crate::{
     rib::{Change, PathSource, Rib},
+    session::SessionSender,
     wire::{AttributeSet, Family},
 };
 use std::time::Instant;
@@ -17,6 +18,8 @@ use weft_fib::FibRequest;
 
 /// Changes of best paths that are taken from the RIB at once.
 const CHANGES: usize = 1024;
+/// Recipients up to which the core writes a small message itself; to more, the sessions write side by side.
+const AT_ONCE: usize = 4;
 /// Buffers handed to sessions before the queues are looked at again.
 const TRANSMISSIONS: usize = 256;
 
@@ -163,9 +166,12 @@ impl Core {
 fn transmit(rib: &mut Rib, peers: &Peers, now: Instant) -> bool {
     for _ in 0..TRANSMISSIONS {
         let Some(transmission) = rib.next_transmit(now) else { return false };
+        let few = transmission.peers.len() <= AT_ONCE;
         for peer in transmission.peers {
             let live = peers.get(peer).and_then(|peer| peer.live.as_ref());
-            let taken = live.is_some_and(|live| live.out.try_send(transmission.bytes.clone()).is_ok());
+            let bytes = transmission.bytes.clone();
+            let send = if few { SessionSender::send_at_once } else { SessionSender::try_send };
+            let taken = live.is_some_and(|live| send(&live.out, bytes).is_ok());
             if !taken {
                 rib.peer_blocked(peer, transmission.bytes.clone(), now);
             }

@@ -11,6 +11,7 @@ use socket2::SockRef;
 use std::{
     io,
     net::Shutdown,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -27,7 +28,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Link {
     pub id: ConnectionId,
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     buffer: BytesMut,
     /// Octets to ask for with the next read.
     want: usize,
@@ -53,7 +54,7 @@ impl Link {
     pub fn new(id: ConnectionId, stream: TcpStream) -> Self {
         Self {
             id,
-            stream,
+            stream: Arc::new(stream),
             buffer: BytesMut::new(),
             want: SMALLEST_BUFFER,
             frames: FrameDecoder::new(),
@@ -110,6 +111,11 @@ impl Link {
         }
     }
 
+    /// The socket, for whoever else writes to it.
+    pub fn stream(&self) -> Arc<TcpStream> {
+        Arc::clone(&self.stream)
+    }
+
     /// Octets of its buffers.
     pub fn bytes(&self) -> usize {
         self.buffer.capacity() + self.writer.octets()
@@ -164,7 +170,7 @@ impl Link {
         let socket = |stream: &TcpStream| SockRef::from(stream).shutdown(Shutdown::Write);
         if written.await.is_err() || socket(&self.stream).is_err() {
             // A neighbour that does not read shall not leave its socket in the kernel.
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
             return;
         }
         let _ = timeout(LAST_WORDS, async {

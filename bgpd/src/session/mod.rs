@@ -12,8 +12,8 @@
 //!
 //! `task` drives a neighbour, `link` is one connection with its `writer`, `dial` makes
 //! sockets as configured (`sockopt` has the options without a crate), `listener` accepts,
-//! `devices` has the listeners of IP-VRFs, `registry` knows who is whose neighbour, `outbound` is the core's way to a session, `status` what the shows read, `report` how
-//! malformed messages are logged. RFC 2385, 5082; RFC 4271 §6 as far as it is about TCP.
+//! `devices` has the listeners of IP-VRFs, `registry` knows who is whose neighbour, `outbound` is the core's way to a session,
+//! `shortcut` that of a lone message, `status` what the shows read, `report` how malformed messages are logged. RFC 2385, 5082; RFC 4271 §6 as far as it is about TCP.
 
 mod devices;
 mod dial;
@@ -22,6 +22,7 @@ mod listener;
 mod outbound;
 mod registry;
 mod report;
+mod shortcut;
 mod sockopt;
 mod status;
 mod task;

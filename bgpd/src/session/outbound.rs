@@ -4,12 +4,16 @@
 //! The core keeps dirty sets, not queues (see `rib`): a refused message is not lost, it is
 //! generated again, newer, after `SessionEvent::Drained`.
 
+use super::{
+    shortcut::{Shortcut, State, TaskEnd, Written},
+    status::StatusCell,
+};
 use bytes::Bytes;
 use std::sync::{
-    Arc,
+    Arc, MutexGuard,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
-use tokio::sync::mpsc;
+use tokio::{net::TcpStream, sync::mpsc};
 
 /// Buffers that may wait for one session; each holds one or several whole messages.
 const QUEUE: usize = 64;
@@ -27,6 +31,7 @@ pub struct SessionSender {
     refused: Arc<AtomicBool>,
     /// Octets in the queue.
     octets: Arc<AtomicUsize>,
+    shortcut: Arc<Shortcut>,
 }
 
 /// The session's end.
@@ -35,6 +40,15 @@ pub(crate) struct SessionQueue {
     queue: mpsc::Receiver<Bytes>,
     refused: Arc<AtomicBool>,
     octets: Arc<AtomicUsize>,
+    shortcut: TaskEnd,
+}
+
+/// The session's turn at its connection, which the core does not disturb.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    queue: &'a mut mpsc::Receiver<Bytes>,
+    octets: &'a AtomicUsize,
+    state: MutexGuard<'a, State>,
 }
 
 /// A queue for one session. Public so that the core can be tested without sockets.
@@ -42,9 +56,15 @@ pub(crate) fn channel() -> (SessionSender, SessionQueue) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let refused = Arc::new(AtomicBool::new(false));
     let octets = Arc::new(AtomicUsize::new(0));
+    let shortcut = Arc::new(Shortcut::default());
     (
-        SessionSender { queue: sender, refused: refused.clone(), octets: octets.clone() },
-        SessionQueue { queue: receiver, refused, octets },
+        SessionSender {
+            queue: sender,
+            refused: refused.clone(),
+            octets: octets.clone(),
+            shortcut: shortcut.clone(),
+        },
+        SessionQueue { queue: receiver, refused, octets, shortcut: TaskEnd(shortcut) },
     )
 }
 
@@ -57,6 +77,19 @@ impl SessionSender {
         self.offer(messages).inspect_err(|_| {
             self.octets.fetch_sub(length, Ordering::Relaxed);
         })
+    }
+
+    /// The same; small messages are written to the connection at once, by this thread, if nothing waits for it.
+    pub fn send_at_once(&self, messages: Bytes) -> Result<(), Full> {
+        if self.octets.load(Ordering::Acquire) > 0 {
+            return self.try_send(messages);
+        }
+        match self.shortcut.write(&messages) {
+            Written::Whole => Ok(()),
+            // There is room, since nothing waits.
+            Written::Begun => self.offer(Bytes::new()),
+            Written::Not => self.try_send(messages),
+        }
     }
 
     fn offer(&self, messages: Bytes) -> Result<(), Full> {
@@ -79,22 +112,29 @@ impl SessionSender {
 }
 
 impl SessionQueue {
-    /// The next buffer; pends for ever once the core has dropped its end.
+    /// The next buffer, for `Turn::took`; pends for ever once the core has dropped its end.
     pub(crate) async fn next(&mut self) -> Bytes {
         match self.queue.recv().await {
-            Some(messages) => self.taken(messages),
+            Some(messages) => messages,
             None => std::future::pending().await,
         }
     }
 
-    /// The next buffer if there is one now.
-    pub(crate) fn try_next(&mut self) -> Option<Bytes> {
-        self.queue.try_recv().ok().map(|messages| self.taken(messages))
+    /// Lets the core write to this connection by itself.
+    pub(crate) fn open(&self, stream: Arc<TcpStream>, status: Arc<StatusCell>) {
+        self.shortcut.open(stream, status);
     }
 
-    fn taken(&self, messages: Bytes) -> Bytes {
-        self.octets.fetch_sub(messages.len(), Ordering::Relaxed);
-        messages
+    /// The core writes nothing more by itself. Gives what has to follow what it wrote.
+    pub(crate) fn close(&self) -> Bytes {
+        self.shortcut.close()
+    }
+
+    /// The session writes. Gives the rest of a message that the core has begun, which comes first.
+    pub(crate) fn turn(&mut self) -> (Turn<'_>, Bytes) {
+        let mut state = self.shortcut.lock();
+        let begun = state.take_over();
+        (Turn { queue: &mut self.queue, octets: &self.octets, state }, begun)
     }
 
     /// Octets waiting, for the shows.
@@ -114,6 +154,27 @@ impl SessionQueue {
     }
 }
 
+impl Turn<'_> {
+    /// The next buffer if there is one now.
+    pub(crate) fn try_next(&mut self) -> Option<Bytes> {
+        let messages = self.queue.try_recv().ok()?;
+        self.took(&messages);
+        Some(messages)
+    }
+
+    /// These messages of the queue are the session's now.
+    pub(crate) fn took(&self, messages: &Bytes) {
+        self.octets.fetch_sub(messages.len(), Ordering::Release);
+    }
+
+    /// The turn is over; `idle`: the session has nothing left to write.
+    pub(crate) fn end(mut self, idle: bool) {
+        if idle && self.octets.load(Ordering::Acquire) == 0 {
+            self.state.rest();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,10 +189,10 @@ mod tests {
         assert_eq!(sender.try_send(Bytes::from_static(b"y")), Err(Full));
         assert_eq!(queue.octets(), QUEUE, "what is refused is not in it");
         for _ in 0..QUEUE / 2 - 1 {
-            queue.try_next();
+            queue.turn().0.try_next();
             assert!(!queue.drained());
         }
-        queue.try_next();
+        queue.turn().0.try_next();
         assert!(queue.drained());
         assert!(!queue.drained());
         assert_eq!((queue.waiting(), queue.octets()), (QUEUE / 2, QUEUE / 2));

@@ -228,7 +228,7 @@ impl PeerTask {
                     }
                 }
             }
-            Wake::Queued(messages) => self.queue(messages),
+            Wake::Queued(messages) => self.queue(&messages),
             Wake::Sent => {}
             Wake::Deadline => self.deadline(now),
         }
@@ -451,11 +451,14 @@ impl PeerTask {
 
     // What goes out.
 
-    fn queue(&mut self, messages: Bytes) {
-        let Some(connection) = self.session.as_ref().map(|session| session.connection) else { return };
-        self.status.count_sent(&messages);
-        if let Some(link) = self.link(connection) {
-            link.writer.push(messages);
+    fn queue(&mut self, messages: &Bytes) {
+        let Some(session) = &mut self.session else { return };
+        self.status.count_sent(messages);
+        let (turn, begun) = session.queue.turn();
+        turn.took(messages);
+        if let Some(link) = self.links.iter_mut().find(|link| link.id == session.connection) {
+            link.writer.resume(begun);
+            link.writer.push(messages.clone());
         }
     }
 
@@ -463,16 +466,23 @@ impl PeerTask {
     fn pump(&mut self, now: Instant) {
         loop {
             let mut moved = false;
+            let mut wrote = Vec::new();
             if let Some(session) = &mut self.session
                 && let Some(link) = self.links.iter_mut().find(|link| link.id == session.connection)
             {
+                let (mut turn, begun) = session.queue.turn();
+                link.writer.resume(begun);
                 while link.writer.has_room()
-                    && let Some(messages) = session.queue.try_next()
+                    && let Some(messages) = turn.try_next()
                 {
                     self.status.count_sent(&messages);
                     link.writer.push(messages);
                     moved = true;
                 }
+                if !link.writer.is_empty() && link.flush() {
+                    wrote.push(link.id);
+                }
+                turn.end(link.writer.is_empty());
                 self.status.set_out_queue(session.queue.waiting());
                 self.status.set_buffered(session.queue.octets() + link.bytes());
                 if session.queue.drained() {
@@ -480,8 +490,8 @@ impl PeerTask {
                     self.emit(SessionEvent::Drained { peer, session });
                 }
             }
-            let mut wrote = Vec::new();
-            for link in &mut self.links {
+            let carrying = self.session.as_ref().map(|session| session.connection);
+            for link in self.links.iter_mut().filter(|link| Some(link.id) != carrying) {
                 if !link.writer.is_empty() && link.flush() {
                     wrote.push(link.id);
                 }
@@ -515,6 +525,7 @@ impl PeerTask {
             Action::SendOpen(id, open) => self.send(id, &Message::Open(*open)),
             Action::SendKeepalive(id) => self.send(id, &Message::Keepalive),
             Action::SendNotification(id, notification) => {
+                self.end_shortcut(id);
                 self.send(id, &Message::Notification(notification));
                 if let Some(link) = self.link(id) {
                     link.writer.keep_urgent();
@@ -541,7 +552,17 @@ impl PeerTask {
         }
     }
 
+    /// The core writes no more to this connection by itself: something is to be the last.
+    fn end_shortcut(&mut self, id: ConnectionId) {
+        let Some(session) = self.session.as_ref().filter(|session| session.connection == id) else { return };
+        let begun = session.queue.close();
+        if let Some(link) = self.links.iter_mut().find(|link| link.id == id) {
+            link.writer.resume(begun);
+        }
+    }
+
     fn close(&mut self, id: ConnectionId) {
+        self.end_shortcut(id);
         if self.call.as_ref().is_some_and(|(call, _)| *call == id) {
             self.call = None;
         }
@@ -575,6 +596,9 @@ impl PeerTask {
             });
         }
         let (out, queue) = outbound::channel();
+        if let Some(link) = self.link(id) {
+            queue.open(link.stream(), Arc::clone(&self.status));
+        }
         let shared = Arc::new(negotiated.clone());
         let session = self.shared.next_session();
         self.status.established(shared.clone(), now);

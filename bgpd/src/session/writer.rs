@@ -52,6 +52,15 @@ impl Writer {
         self.chunks.insert(at.min(self.chunks.len()), message);
     }
 
+    /// The rest of a message whose beginning has been written already. No other has begun.
+    pub fn resume(&mut self, rest: Bytes) {
+        if !rest.is_empty() {
+            self.octets += rest.len();
+            self.started = true;
+            self.chunks.push_front(rest);
+        }
+    }
+
     /// Forgets what is not urgent and has not begun: nothing follows a NOTIFICATION.
     pub fn keep_urgent(&mut self) {
         self.chunks.truncate(usize::from(self.started) + self.urgent);

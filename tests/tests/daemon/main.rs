@@ -18,7 +18,7 @@ use weft_tests::speaker::{Kind, Speaker, weft_binary};
 use weft_tests::wait::wait_until;
 use weft_tests::{LabError, Result, owner};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A speaker with one iBGP neighbour (10.0.0.2) that it waits for, at 10.0.0.1.
 const CONFIG: &str = "hostname box

@@ -8,7 +8,7 @@ use weft_tests::ping::{Pinger, first_reply};
 use weft_tests::speaker::check_config;
 use weft_tests::{LabError, Result, clab};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn the_l2_topology_pings_and_its_host_moves() -> Result<()> {

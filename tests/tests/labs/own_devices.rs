@@ -7,7 +7,7 @@ use weft_tests::speaker::{Kind, Speaker};
 use weft_tests::wait::wait_until;
 use weft_tests::{Result, owner};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 const BASE: &str = "hostname leaf\nvtep source 10.255.0.1\nrouter bgp 65000\n bgp router-id 10.255.0.1\n \
     no bgp default ipv4-unicast\n address-family l2vpn evpn\n  advertise-all-vni\n exit-address-family\n";

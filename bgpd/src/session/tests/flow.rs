@@ -3,6 +3,7 @@
 use super::*;
 use crate::wire::{EncodeContext, notification::ErrorCode};
 use bytes::{Bytes, BytesMut};
+use socket2::SockRef;
 
 /// An UPDATE that does nothing but carry a number.
 fn numbered(number: u32, filler: usize) -> Bytes {
@@ -102,6 +103,76 @@ async fn a_neighbour_that_reads_slowly_gets_everything_in_order_with_keepalives_
     })
     .await;
     assert_eq!(next, MESSAGES);
+}
+
+/// The core's thread writes small messages itself when it can, and the task writes the rest: nothing overtakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_core_writes_itself_keeps_its_place() {
+    const MESSAGES: u32 = 30_000;
+    let (ours, remote) = addresses();
+    let mut daemon = Daemon::passive(ours, remote);
+    let mut scripted = Scripted::connect(remote, daemon.address).await;
+    // Keepalives in between, too.
+    scripted.establish(open(ASN, THEIR_ID, 3)).await;
+    let (_, _, out) = daemon.established().await;
+    let core = std::thread::spawn(move || {
+        let mut random = 1_u32;
+        for number in 0..MESSAGES {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let filler = [0, 40, 900, 3_900, 6_000][(random >> 20) as usize % 5];
+            let send = if random >> 28 == 0 { SessionSender::try_send } else { SessionSender::send_at_once };
+            while send(&out, numbered(number, filler)).is_err() {
+                std::thread::yield_now();
+            }
+            if random >> 18 & 0xff == 0 {
+                // The task runs dry.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        out
+    });
+    let mut alive = tokio::time::interval(Duration::from_millis(500));
+    let mut expected = 0;
+    while expected < MESSAGES {
+        tokio::select! {
+            _ = alive.tick() => scripted.send(Message::Keepalive).await,
+            received = scripted.receive_with_octets() => match received {
+                Some((Message::Keepalive, _)) => {}
+                Some((Message::Update(_), octets)) => {
+                    assert_eq!(octets[27..31], expected.to_be_bytes());
+                    expected += 1;
+                    if expected.is_multiple_of(3_000) {
+                        // The socket fills up, and some message with it is cut.
+                        tokio::time::sleep(Duration::from_millis(30)).await;
+                    }
+                }
+                other => panic!("{other:?}"),
+            },
+        }
+    }
+    let sent = daemon.sessions.status(PEER).unwrap().sent.updates;
+    assert_eq!(sent, u64::from(MESSAGES));
+    drop(core.join().unwrap());
+}
+
+#[tokio::test]
+async fn a_lone_message_needs_no_turn_of_the_task() {
+    let (ours, remote) = addresses();
+    let (_daemon, scripted, out) = Daemon::passive(ours, remote).up(remote).await;
+    patiently(async {
+        loop {
+            // Nobody else runs between the sending and the reading, so what arrives the caller has written.
+            out.send_at_once(numbered(7, 0)).unwrap();
+            let mut octets = [std::mem::MaybeUninit::uninit(); 4096];
+            if SockRef::from(&scripted.stream).recv(&mut octets).is_ok() {
+                break;
+            }
+            // The task was not through with the opening yet.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            while SockRef::from(&scripted.stream).recv(&mut octets).is_ok() {}
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
