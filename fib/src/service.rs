@@ -89,6 +89,7 @@ pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibE
         last_resync: None,
         reports: Vec::new(),
         ready: false,
+        next_look: None,
         converged: false,
         _lock: lock,
     };
@@ -136,6 +137,8 @@ struct Service {
     /// Read-backs that the operator waits for, and since when.
     reports: Vec<(Instant, oneshot::Sender<ConsistencyReport>)>,
     ready: bool,
+    /// When changed links may be looked at again; see `links_due`.
+    next_look: Option<Instant>,
     /// The first convergence is over; counts once the first look at the kernel is done.
     converged: bool,
     _lock: NamespaceLock,
@@ -188,7 +191,8 @@ impl Service {
         self.answer_reports(now)?;
         self.hand_over();
         let kernel = &self.kernel;
-        let busy = kernel.forwarding.has_work() || kernel.links_changed || !kernel.ask_links.is_empty();
+        let busy =
+            kernel.forwarding.has_work() || self.links_due(Instant::now()) || !kernel.ask_links.is_empty();
         if !busy && self.written >= WORTH_TELLING {
             self.shared.emit_written(std::mem::take(&mut self.written));
         }
@@ -419,8 +423,10 @@ impl Service {
         let routed = &self.routed;
         let made = [self.devices.next_due(), routed.marks.next_due(), routed.sysctls.next_due()];
         let made = made.into_iter().flatten().min();
-        let due =
-            [self.kernel.next_due(), made, self.silence_due(), overrun, report].into_iter().flatten().min();
+        let due = [self.kernel.next_due(), made, self.silence_due(), overrun, report, self.next_look()]
+            .into_iter()
+            .flatten()
+            .min();
         let timeout = match due {
             None => PollTimeout::NONE,
             Some(due) => {

@@ -2,7 +2,7 @@
 //! somebody keeps changing back.
 
 use super::key::{Key, TableId, VrfId};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, hash_map::Entry};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
@@ -17,6 +17,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(30);
 const TELL_AFTER: u32 = 4;
 /// More troubles than this are not remembered: when everything fails at once, one key's history is no help.
 const MAX_TROUBLES: usize = 65_536;
+/// Between two searches for troubles that are over.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Trouble {
@@ -35,10 +37,34 @@ pub enum Repair {
     Later { tell: bool },
 }
 
+/// What loses its troubles at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Scope {
+    Table(TableId),
+    Vrf(VrfId),
+    Other,
+}
+
+impl Scope {
+    fn of(key: Key) -> Self {
+        match (key, key.table()) {
+            (_, Some(table)) => Scope::Table(table),
+            (Key::Route(vrf, _), _) => Scope::Vrf(vrf),
+            _ => Scope::Other,
+        }
+    }
+}
+
+type Troubles = HashMap<Key, Trouble, foldhash::fast::RandomState>;
+
 /// The keys that are in trouble, and when each is due.
 #[derive(Debug, Default)]
 pub struct Pace {
-    troubles: HashMap<Key, Trouble, foldhash::fast::RandomState>,
+    troubles: HashMap<Scope, Troubles, foldhash::fast::RandomState>,
+    /// How many there are in all.
+    count: usize,
+    /// When old ones were last looked for.
+    swept: Option<Instant>,
     due: BinaryHeap<Reverse<(Instant, Key)>>,
 }
 
@@ -49,23 +75,53 @@ fn delay(step: u32) -> Duration {
 impl Pace {
     /// Octets allocated.
     pub fn bytes(&self) -> usize {
-        self.troubles.allocation_size() + self.due.capacity() * size_of::<Reverse<(Instant, Key)>>()
+        let troubles = self.troubles.values().map(HashMap::allocation_size).sum::<usize>();
+        self.troubles.allocation_size()
+            + troubles
+            + self.due.capacity() * size_of::<Reverse<(Instant, Key)>>()
     }
 
     fn trouble(&mut self, key: Key, now: Instant) -> Option<&mut Trouble> {
-        if self.troubles.len() >= MAX_TROUBLES && !self.troubles.contains_key(&key) {
-            self.troubles.retain(|_, trouble| now.saturating_duration_since(trouble.last) < WINDOW);
-            if self.troubles.len() >= MAX_TROUBLES {
+        if self.count >= MAX_TROUBLES && self.get(key).is_none() {
+            self.sweep(now);
+            if self.count >= MAX_TROUBLES {
                 return None;
             }
         }
-        let trouble =
-            self.troubles.entry(key).or_insert(Trouble { failures: 0, repairs: 0, last: now, until: now });
+        let troubles = self.troubles.entry(Scope::of(key)).or_default();
+        let trouble = match troubles.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                self.count += 1;
+                place.insert(Trouble { failures: 0, repairs: 0, last: now, until: now })
+            }
+        };
         if now.saturating_duration_since(trouble.last.max(trouble.until)) >= WINDOW {
             *trouble = Trouble { failures: 0, repairs: 0, last: now, until: now };
         }
         trouble.last = now;
         Some(trouble)
+    }
+
+    fn get(&self, key: Key) -> Option<&Trouble> {
+        self.troubles.get(&Scope::of(key))?.get(&key)
+    }
+
+    /// Forgets the troubles that are over; it costs a look at each, so not for every key that has no room.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < SWEEP_PAUSE) {
+            return;
+        }
+        self.swept = Some(now);
+        self.troubles.retain(|_, troubles| {
+            troubles.retain(|_, trouble| now.saturating_duration_since(trouble.last) < WINDOW);
+            !troubles.is_empty()
+        });
+        self.count = self.troubles.values().map(HashMap::len).sum();
+    }
+
+    fn forgive_scope(&mut self, scope: Scope) {
+        self.count -= self.troubles.remove(&scope).map_or(0, |troubles| troubles.len());
     }
 
     /// Somebody changed an entry of ours.
@@ -101,31 +157,38 @@ impl Pace {
         if self.troubles.is_empty() {
             return;
         }
-        if let Some(trouble) = self.troubles.get_mut(&key) {
+        let troubles = self.troubles.get_mut(&Scope::of(key));
+        if let Some(trouble) = troubles.and_then(|troubles| troubles.get_mut(&key)) {
             trouble.failures = 0;
         }
     }
 
     /// Whether the key has to wait still.
     pub fn waits(&self, key: Key, now: Instant) -> bool {
-        self.troubles.get(&key).is_some_and(|trouble| trouble.until > now)
+        self.get(key).is_some_and(|trouble| trouble.until > now)
     }
 
     /// The core wants something new of the key: that is tried at once.
     pub fn forgive(&mut self, key: Key) {
-        if !self.troubles.is_empty() {
-            self.troubles.remove(&key);
+        if self.troubles.is_empty() {
+            return;
+        }
+        let scope = Scope::of(key);
+        let Some(troubles) = self.troubles.get_mut(&scope) else { return };
+        self.count -= usize::from(troubles.remove(&key).is_some());
+        if troubles.is_empty() {
+            self.troubles.remove(&scope);
         }
     }
 
     /// The VNI has new devices: the old ones' troubles are no reason to wait.
     pub fn forgive_table(&mut self, table: TableId) {
-        self.troubles.retain(|key, _| key.table() != Some(table));
+        self.forgive_scope(Scope::Table(table));
     }
 
     /// The same of an IP-VRF.
     pub fn forgive_vrf(&mut self, vrf: VrfId) {
-        self.troubles.retain(|key, _| !matches!(key, Key::Route(of, _) if *of == vrf));
+        self.forgive_scope(Scope::Vrf(vrf));
     }
 
     /// The next key whose time has come.
@@ -140,5 +203,49 @@ impl Pace {
     /// When the next one is due.
     pub fn next_due(&self) -> Option<Instant> {
         self.due.peek().map(|Reverse((until, _))| *until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use weft_evpn::Vni;
+
+    fn key(vni: u32, host: u32) -> Key {
+        let table = TableId::l2(Vni::new(vni).expect("a VNI"));
+        Key::Neighbour(table, Ipv4Addr::from(host).into())
+    }
+
+    #[test]
+    fn a_table_is_forgiven_and_the_others_are_not() {
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        for vni in [10, 20] {
+            assert!(!pace.failed(key(vni, 1), now));
+        }
+        let table = TableId::l2(Vni::new(10).expect("a VNI"));
+        pace.forgive_table(table);
+        assert!(!pace.waits(key(10, 1), now) && pace.waits(key(20, 1), now));
+        pace.forgive(key(20, 1));
+        assert!(!pace.waits(key(20, 1), now));
+        assert_eq!(pace.count, 0);
+    }
+
+    /// All neighbours of a leaf go at once when its bridges do.
+    #[test]
+    fn more_troubles_than_are_remembered_are_not_searched_for_each_time() {
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        let most = u32::try_from(MAX_TROUBLES).expect("a number");
+        let at = |host: u32| now + Duration::from_micros(host.into());
+        for host in 0..2 * most {
+            assert_eq!(pace.repair(key(1 + host % 100, host), at(host)), Repair::Now);
+        }
+        assert_eq!(pace.count, MAX_TROUBLES);
+        assert_eq!(pace.swept, Some(at(most)), "one search in a second");
+        // When they are over there is room again.
+        let later = now + WINDOW * 2;
+        pace.failed(key(1, 2 * most), later);
+        assert!(pace.waits(key(1, 2 * most), later));
+        assert_eq!(pace.count, 1);
     }
 }

@@ -130,7 +130,7 @@ pub enum Query {
     /// All addresses.
     Addresses,
     /// FDB of a bridge: its entries on every port, and the ports' own FDBs (vxlan).
-    Fdb { bridge: u32 },
+    Fdb { bridge: Option<u32> },
     /// Neighbours of one device, or of all.
     Neighbours { family: u8, ifindex: Option<u32> },
     /// All nexthops.
@@ -393,7 +393,9 @@ impl Query {
             Query::Fdb { bridge } => {
                 to.begin(RTM_GETNEIGH, flags, sequence);
                 to.fixed(&ndmsg(AF_BRIDGE, 0, 0, 0));
-                to.attribute(NDA_MASTER, &bridge.to_ne_bytes());
+                if let Some(bridge) = bridge {
+                    to.attribute(NDA_MASTER, &bridge.to_ne_bytes());
+                }
             }
             Query::Neighbours { family, ifindex } => {
                 to.begin(RTM_GETNEIGH, flags, sequence);

@@ -27,6 +27,8 @@ use weft_evpn::{Vni, VrfName};
 pub(super) const ADOPTION_GRACE: Duration = Duration::from_secs(3);
 /// From as many new VNIs on, neighbours are read in one go instead of by device.
 const MANY_VNIS: usize = 8;
+/// From as many bridges on, all FDBs are read in one go: for each bridge that is asked for, the kernel looks at every device.
+const MANY_BRIDGES: usize = 64;
 
 /// All that is known of the kernel, and what is wanted of it.
 pub(super) struct Kernel {
@@ -302,8 +304,12 @@ impl Kernel {
         for (vni, _) in &svis {
             self.forwarding.begin_sync(*vni);
         }
-        for bridge in bridges {
-            self.ask(connection, Query::Fdb { bridge }, now)?;
+        if bridges.len() < MANY_BRIDGES {
+            for bridge in bridges {
+                self.ask(connection, Query::Fdb { bridge: Some(bridge) }, now)?;
+            }
+        } else {
+            self.ask(connection, Query::Fdb { bridge: None }, now)?;
         }
         for svi in svis.iter().filter_map(|(_, svi)| *svi) {
             self.ask(connection, Query::Proxies { device: svi }, now)?;

@@ -285,7 +285,7 @@ impl Eye {
 
     pub fn fdb(&mut self, bridge: &str) -> Vec<NeighbourMessage> {
         let bridge = self.index(bridge);
-        self.all(Query::Fdb { bridge }, NeighbourMessage::parse)
+        self.all(Query::Fdb { bridge: Some(bridge) }, NeighbourMessage::parse)
     }
 
     pub fn nexthops(&mut self) -> BTreeMap<u32, NexthopMessage> {

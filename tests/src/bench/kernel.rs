@@ -50,7 +50,7 @@ impl Kernel {
 
     /// Remote MACs of a bridge: entries of the bridge and of its vxlan device, without flood entries.
     pub fn macs(&mut self, bridge: u32) -> Result<usize> {
-        let entries = self.count(Query::Fdb { bridge }, |entry| {
+        let entries = self.count(Query::Fdb { bridge: Some(bridge) }, |entry| {
             entry.has(EXT_LEARNED) && entry.mac.is_some_and(|mac| mac.0 != [0; 6])
         })?;
         Ok(entries / 2)
