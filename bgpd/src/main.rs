@@ -86,13 +86,14 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
     }
     let log = Log::start()?;
     // The socket comes first: it is refused when another daemon has it, and then nothing else
-    // may be touched. It needs rights that are given up right after.
+    // may be touched. It needs rights that are given up right after, as the filter of the kernel's notifications does.
     let socket = mgmt::claim(&arguments.socket)?;
+    let kernel = if arguments.no_kernel { None } else { Some(weft_fib::Prepared::new()?) };
     if let Err(error) = privileges::drop_unneeded() {
         warn!("cannot give up capabilities that are not needed: {error}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let outcome = runtime.block_on(serve(arguments, config, log, socket));
+    let outcome = runtime.block_on(serve(arguments, config, log, socket, kernel));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     outcome
 }
@@ -106,6 +107,7 @@ async fn serve(
     config: Config,
     log: Log,
     socket: mgmt::ClaimedSocket,
+    kernel: Option<weft_fib::Prepared>,
 ) -> Result<(), Failure> {
     let (events, session_events) = mpsc::channel(SESSION_EVENTS);
     let listen = match (arguments.port, arguments.listen.as_slice()) {
@@ -114,11 +116,12 @@ async fn serve(
         (port, addresses) => addresses.iter().map(|address| (*address, port).into()).collect(),
     };
     let sessions = Sessions::start(SessionOptions::listening(listen), events)?;
-    let (fib, fib_events) = if arguments.no_kernel {
-        (None, None)
-    } else {
-        let (fib, events) = weft_fib::start(FibOptions::default())?;
-        (Some(fib), Some(events))
+    let (fib, fib_events) = match kernel {
+        None => (None, None),
+        Some(kernel) => {
+            let (fib, events) = weft_fib::start_prepared(kernel, FibOptions::default())?;
+            (Some(fib), Some(events))
+        }
     };
 
     // Not before all that can be refused is had: a start that failed is no run that crashed.

@@ -9,6 +9,7 @@ mod tests;
 use crate::config::{FibConfig, FibOptions};
 use crate::consistency::ConsistencyReport;
 use crate::error::FibError;
+use crate::service::Prepared;
 use crate::event::{FibEvent, FibNotice};
 use crate::memory::FibMemory;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -356,16 +357,24 @@ impl FibEvents {
     }
 }
 
-/// Opens the sockets in the caller's network namespace and starts the service thread there.
+/// Prepares, opens the sockets in the caller's network namespace and starts the service thread there.
+///
+/// # Errors
+/// See [`start_prepared`].
+pub fn start(options: FibOptions) -> Result<(Fib, FibEvents), FibError> {
+    start_prepared(Prepared::new()?, options)
+}
+
+/// Opens the other sockets in the caller's network namespace and starts the service thread there.
 ///
 /// Returns at once; the first dump is announced by [`FibEvent::Ready`]. Nothing is served and no device made
 /// before the first [`FibRequest::Config`].
 ///
 /// # Errors
 /// No permission, another weftd in this namespace, or no netlink: see [`FibError`].
-pub fn start(options: FibOptions) -> Result<(Fib, FibEvents), FibError> {
+pub fn start_prepared(prepared: Prepared, options: FibOptions) -> Result<(Fib, FibEvents), FibError> {
     let shared = Arc::new(Shared::new()?);
-    crate::service::spawn(options, Arc::clone(&shared))?;
+    crate::service::spawn(prepared, options, Arc::clone(&shared))?;
     let events = FibEvents { shared: Arc::clone(&shared) };
     Ok((Fib { shared: Arc::new(StopOnDrop(shared)) }, events))
 }

@@ -21,6 +21,7 @@ use crate::error::FibError;
 use crate::event::FibEvent;
 use crate::forwarding::{FollowUp, Key, TargetForm};
 use crate::handle::{FibCounters, Shared};
+use crate::netlink::deaf::Deafness;
 use crate::netlink::encode::{MAX_BATCH_MESSAGES, Op, Query, Tunnel};
 use crate::netlink::socket::{Connection, Heard, Monitor, RequestError, Written};
 use heard::Silent;
@@ -38,7 +39,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::LocalEvent;
 
@@ -53,15 +54,40 @@ const WORTH_TELLING: usize = 1000;
 /// Messages planned at once, so that a key with several still fits the batch.
 const PLAN: usize = MAX_BATCH_MESSAGES - 16;
 
-/// Opens everything in the caller's network namespace and starts the thread.
-pub(crate) fn spawn(options: FibOptions, shared: Arc<Shared>) -> Result<(), FibError> {
+/// What has to be had while the process has all its rights.
+#[derive(Debug)]
+pub struct Prepared {
+    connection: Connection,
+    deafness: Deafness,
+}
+
+impl Prepared {
+    /// Opens the connection to the kernel in the caller's network namespace, and loads the filter of the monitor socket,
+    /// which needs `CAP_BPF` where programs are not for everybody; without it the kernel's part of bulk loads costs half
+    /// as much again.
+    ///
+    /// # Errors
+    /// No netlink socket: see [`FibError`].
+    pub fn new() -> Result<Self, FibError> {
+        let connection = Connection::open()
+            .map_err(|source| FibError::Socket { what: "open a netlink socket", source })?;
+        let deafness = Deafness::prepare(connection.port());
+        Ok(Prepared { connection, deafness })
+    }
+}
+
+/// Opens the rest in the caller's network namespace and starts the thread.
+pub(crate) fn spawn(prepared: Prepared, options: FibOptions, shared: Arc<Shared>) -> Result<(), FibError> {
     let socket = |what| move |source: io::Error| FibError::Socket { what, source };
-    let mut connection = Connection::open().map_err(socket("open a netlink socket"))?;
+    let Prepared { mut connection, deafness } = prepared;
     may_write(&mut connection)?;
     let lock = NamespaceLock::take()?;
     let receive_buffer = options.receive_buffer.unwrap_or(RECEIVE_BUFFER);
     let monitor =
-        Monitor::open(receive_buffer, Some(connection.port())).map_err(socket("listen to the kernel"))?;
+        Monitor::open(receive_buffer, Some(&deafness)).map_err(socket("listen to the kernel"))?;
+    if !deafness.has_program() {
+        info!("no eBPF filter for the kernel's notifications: our own FDB entries are heard, too, which costs time");
+    }
     let snooping = options.snoop.then(Snooping::open).and_then(|opened| match opened {
         Ok(snooping) => Some(snooping),
         Err(notice) => {

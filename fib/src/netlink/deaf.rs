@@ -229,24 +229,42 @@ fn attach(socket: &impl AsFd, program: &OwnedFd) -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Makes a monitor socket deaf to what `port`, a connection of this process, writes.
-///
-/// # Errors
-/// What the kernel says to the classic filter. That it takes no program is no error.
-pub(super) fn deafen(socket: &impl AsFd, port: u32) -> io::Result<()> {
-    let lines = by_port(port);
-    let namespace = std::fs::metadata("/proc/self/ns/pid").map(|data| (data.dev(), data.ino()));
-    let attached = namespace
-        .and_then(|namespace| load(&program(&lines, namespace, std::process::id())))
-        .and_then(|program| attach(socket, &program));
-    if let Err(error) = attached {
-        tracing::debug!("no eBPF filter ({error}): our own FDB entries are heard, too");
-        let filter = lines.map(|(code, is, is_not, operand)| {
+/// What makes a monitor socket deaf to what a connection of this process writes. Loading the program needs a capability
+/// (`CAP_BPF`) that the daemon gives up before it opens the monitor socket; attaching it needs none.
+#[derive(Debug)]
+pub struct Deafness {
+    port: u32,
+    program: Option<OwnedFd>,
+}
+
+impl Deafness {
+    /// To what `port` writes; with the program if this kernel and this process's rights allow it.
+    pub fn prepare(port: u32) -> Self {
+        let namespace = std::fs::metadata("/proc/self/ns/pid").map(|data| (data.dev(), data.ino()));
+        let program = namespace
+            .and_then(|namespace| load(&program(&by_port(port), namespace, std::process::id())))
+            .inspect_err(|error| {
+                tracing::debug!("no eBPF filter ({error}): our own FDB entries are heard, too");
+            });
+        Deafness { port, program: program.ok() }
+    }
+
+    /// Whether our own FDB entries are kept out, too.
+    pub fn has_program(&self) -> bool {
+        self.program.is_some()
+    }
+
+    /// # Errors
+    /// What the kernel says to the classic filter. That it does not take the program is no error.
+    pub(super) fn apply(&self, socket: &impl AsFd) -> io::Result<()> {
+        if self.program.as_ref().is_some_and(|program| attach(socket, program).is_ok()) {
+            return Ok(());
+        }
+        let filter = by_port(self.port).map(|(code, is, is_not, operand)| {
             SockFilter::new(u16::try_from(code).unwrap_or(0), is, is_not, operand)
         });
-        SockRef::from(socket).attach_filter(&filter)?;
+        SockRef::from(socket).attach_filter(&filter)
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -285,7 +303,7 @@ mod tests {
         let vxlan = namespace.ifindex("vx0");
         let (mut connection, mut monitor) = namespace.run(|| {
             let connection = Connection::open().unwrap();
-            let monitor = Monitor::open(1 << 20, Some(connection.port())).unwrap();
+            let monitor = Monitor::open(1 << 20, Some(&Deafness::prepare(connection.port()))).unwrap();
             (connection, monitor)
         });
         let target = Target::Address([10, 0, 0, 2].into());

@@ -6,7 +6,7 @@
 //! Does not do: VNI filters.
 
 pub mod attribute;
-mod deaf;
+pub mod deaf;
 pub mod encode;
 pub mod link;
 pub mod neighbour;

@@ -3,7 +3,7 @@
 
 use super::attribute::{Attributes, Header, MessageBuffer, Messages};
 use super::constants::*;
-use super::deaf::deafen;
+use super::deaf::Deafness;
 use super::encode::{Op, Query, Tunnel};
 use super::sys::Burst;
 use netlink_packet_core::{Emitable, NetlinkBuffer};
@@ -360,19 +360,19 @@ impl fmt::Debug for Monitor {
 
 impl Monitor {
     /// Opens it in the network namespace of the calling thread and joins the groups of links, addresses,
-    /// neighbours (FDBs included), nexthops, routes, rules and settings. New neighbours that `own`, a connection's port, wrote are not heard.
+    /// neighbours (FDBs included), nexthops, routes, rules and settings, but for what `own` keeps out.
     ///
     /// # Errors
     /// What the kernel says to socket, bind or one of the options.
-    pub fn open(receive_buffer: usize, own: Option<u32>) -> io::Result<Self> {
+    pub fn open(receive_buffer: usize, own: Option<&Deafness>) -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         // FORCE passes net.core.rmem_max but needs CAP_NET_ADMIN in the initial user namespace.
         if setsockopt(&socket, sockopt::RcvBufForce, &receive_buffer).is_err() {
             setsockopt(&socket, sockopt::RcvBuf, &receive_buffer)?;
         }
         socket.set_non_blocking(true)?;
-        if let Some(port) = own {
-            deafen(&socket, port)?;
+        if let Some(deafness) = own {
+            deafness.apply(&socket)?;
         }
         socket.bind_auto()?;
         for group in [

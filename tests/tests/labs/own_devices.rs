@@ -101,3 +101,16 @@ fn a_restart_keeps_the_devices_that_it_made() -> Result<()> {
     assert_eq!(weft_tests::packet::interface_index(&ns, &vxlan)?, index, "the device was made anew");
     Ok(())
 }
+
+/// The filter needs a right that the daemon gives up at its start.
+#[test]
+fn the_daemon_does_not_hear_its_own_entries() -> Result<()> {
+    if !weft_fib::netlink::deaf::Deafness::prepare(1).has_program() {
+        eprintln!("skipped: this kernel takes no program for it");
+        return Ok(());
+    }
+    let fabric = crate::fabric()?;
+    let log = fabric.leaf(0)?.speaker.whole_log();
+    assert!(log.contains("converged") && !log.contains("no eBPF filter"), "{log}");
+    Ok(())
+}
