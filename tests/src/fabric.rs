@@ -361,7 +361,7 @@ fn host(ns: Namespace, device: &'static str, number: u8) -> Result<Host> {
 /// The machine that moves: its network card is a bridge, and its wires are ports of it, one
 /// at a time. So a move is what it is for a virtual machine: only the wire changes.
 fn machine(ns: Namespace, wires: usize) -> Result<Host> {
-    ns.ip_batch("link add nic type bridge mcast_snooping 0\nlink set w1 master nic\n")?;
+    ns.ip_batch(&format!("{}link set w1 master nic\n", crate::routed::network_card()))?;
     for number in 2..=wires {
         ns.ip(&format!("link set w{number} down"))?;
     }

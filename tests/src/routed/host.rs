@@ -75,10 +75,11 @@ pub fn ask_quickly(ns: &Namespace, device: &str) -> Result<()> {
 
 /// The `ip` lines that make the network card of a machine that moves, `nic`. A port that leads nowhere keeps its
 /// carrier up while the wire changes: the kernel notices a carrier some time later, and until then would drop
-/// what the machine says first at its new place.
-fn network_card() -> &'static str {
+/// what the machine says first at its new place. Its far end, being in the machine, too, must not answer ARP for the
+/// machine's addresses.
+pub(crate) fn network_card() -> &'static str {
     "link add nic type bridge mcast_snooping 0\nlink add spare type veth peer name nowhere\n\
-     link set nowhere addrgenmode none\nlink set nowhere up\nlink set spare addrgenmode none\n\
+     link set nowhere addrgenmode none arp off up\nlink set spare addrgenmode none\n\
      link set spare master nic\nlink set spare up\n"
 }
 

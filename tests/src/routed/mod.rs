@@ -13,6 +13,7 @@ pub mod sites;
 pub mod underlay;
 
 pub use fabric::{Fabric, Plan};
+pub(crate) use host::network_card;
 pub use host::{Machine, RoutedHost};
 pub use leaf::{Form, Leaf, LeafPlan};
 pub use underlay::Underlay;
