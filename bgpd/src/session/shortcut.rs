@@ -13,8 +13,9 @@ use std::{
 };
 use tokio::net::TcpStream;
 
-/// Octets that the core writes itself at most; copying more would hold up the tables.
-const LARGEST: usize = 4096;
+/// Octets that the core writes itself at most: a change or two. In a flood, where there is more, the tables are the
+/// bottleneck, and the sessions write beside them.
+const LARGEST: usize = 512;
 
 /// What core and task share of a session's connection.
 #[derive(Debug, Default)]

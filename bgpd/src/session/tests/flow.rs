@@ -119,7 +119,7 @@ async fn what_the_core_writes_itself_keeps_its_place() {
         let mut random = 1_u32;
         for number in 0..MESSAGES {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let filler = [0, 40, 900, 3_900, 6_000][(random >> 20) as usize % 5];
+            let filler = [0, 40, 300, 400, 6_000][(random >> 20) as usize % 5];
             let send = if random >> 28 == 0 { SessionSender::try_send } else { SessionSender::send_at_once };
             while send(&out, numbered(number, filler)).is_err() {
                 std::thread::yield_now();
