@@ -11,6 +11,7 @@ pub mod harm;
 pub mod kernel;
 pub mod reflect;
 pub mod rows;
+pub mod sign;
 pub mod svg;
 pub mod table;
 pub mod vtep;
