@@ -252,6 +252,12 @@ impl Speaker {
         !self.daemons.is_empty() && self.daemons.iter_mut().all(Daemon::is_running)
     }
 
+    /// Which of its processes have ended, and how, in a few words; nothing if all run.
+    pub fn ended(&self) -> Option<String> {
+        let ended: Vec<String> = self.daemons.iter().filter_map(Daemon::ended).collect();
+        (!ended.is_empty()).then(|| ended.join(", "))
+    }
+
     /// Runs one command of the operator's shell; returns what it printed.
     pub fn command(&self, line: &str) -> Result<String> {
         match self.kind {

@@ -98,7 +98,11 @@ impl Subject {
             let mut runner = Runner::new(Plan::new(shape), senders, sinks, pids, limit);
             work(&mut runner)
         });
-        done.map_err(|error| LabError::Unexpected(format!("{error}\n{}", self.speaker.logs())))
+        done.map_err(|error| {
+            // That a daemon has ended is why its sessions have: it comes first, with whatever else was seen behind it.
+            let ended = self.speaker.ended().map(|ended| ended + ": ").unwrap_or_default();
+            LabError::Unexpected(format!("{ended}{error}\n{}", self.speaker.logs()))
+        })
     }
 
     /// Opens the sessions and does phases; stops after the first that takes too long.
