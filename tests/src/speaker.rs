@@ -200,6 +200,10 @@ impl Speaker {
             "-P".into(),
             "0".into(),
         ];
+        if daemon == "zebra" {
+            // Debian's /etc/frr/daemons gives it this receive buffer. A zebra whose netlink socket overruns ends.
+            arguments.extend(["-s".into(), "90000000".into()]);
+        }
         if !self.vrf_namespaces.is_empty() {
             if daemon == "zebra" {
                 arguments.push("-n".into());

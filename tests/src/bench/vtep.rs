@@ -7,9 +7,9 @@ use crate::error::{LabError, Result};
 use crate::load::encode::{Action, Encoder, Wave, Which, end_of_rib};
 use crate::load::group::Group;
 use crate::load::plan::{FIRST_L3VNI, Placement, Plan, vtep_address};
-use crate::load::run::{Runner, serve};
+use crate::load::run::Runner;
 use crate::load::shape::{self, Mix, Shape};
-use crate::load::usage::Usage;
+use crate::load::usage::{self, Usage};
 use crate::netns::Namespace;
 use crate::speaker::{Kind, Speaker};
 use bytes::Bytes;
@@ -20,6 +20,8 @@ use weft_evpn::MacAddr;
 
 /// `RT_TABLE_MAIN`.
 const MAIN: u32 = 254;
+/// The daemon's processes are looked at so often.
+const ALIVE: Duration = Duration::from_millis(100);
 /// A daemon that uses next to no CPU for so long is at rest.
 const REST: Duration = Duration::from_millis(500);
 
@@ -64,9 +66,10 @@ fn gone(wanted: &[Wanted]) -> Vec<Wanted> {
 }
 
 /// Sends messages and serves the sessions in a thread, while this one does `work`, which is told when a session is
-/// lost: nothing will come then. Why it was lost is the error.
+/// lost, or one of the daemon's processes has ended: nothing will come then. That is the error.
 fn served<T>(
     senders: &mut Group,
+    pids: &[u32],
     messages: Vec<Bytes>,
     work: impl FnOnce(&AtomicBool) -> Result<T>,
 ) -> Result<T> {
@@ -75,7 +78,9 @@ fn served<T>(
         let serving = scope.spawn(|| {
             let all = (messages.into_iter().enumerate())
                 .try_for_each(|(index, octets)| senders.send(index, octets));
-            all.and_then(|()| serve(senders, &done)).inspect_err(|_| lost.store(true, Ordering::Release))
+            all.map_err(LabError::from)
+                .and_then(|()| serve(senders, pids, &done))
+                .inspect_err(|_| lost.store(true, Ordering::Release))
         });
         let worked = work(&lost);
         done.store(true, Ordering::Release);
@@ -84,13 +89,34 @@ fn served<T>(
     })
 }
 
+/// Serves the sessions until `done`, as long as the daemon runs.
+fn serve(senders: &mut Group, pids: &[u32], done: &AtomicBool) -> Result<()> {
+    let mut looked = Instant::now();
+    while !done.load(Ordering::Acquire) {
+        senders.turn(Duration::from_millis(20))?;
+        if looked.elapsed() >= ALIVE {
+            looked = Instant::now();
+            if let Some(pid) = usage::ended(pids) {
+                return Err(LabError::Unexpected(format!("process {pid} of the daemon has ended")));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Sends UPDATEs while another thread looks at the kernel; seconds from the first octet until it is right.
-fn program(runner: &mut Runner, wave: Wave, wanted: &[Wanted], limit: Duration) -> Result<Option<f64>> {
+fn program(
+    runner: &mut Runner,
+    pids: &[u32],
+    wave: Wave,
+    wanted: &[Wanted],
+    limit: Duration,
+) -> Result<Option<f64>> {
     let mut kernel = Kernel::open()?;
     let watch = kernel.watch(wanted)?;
     let (senders, _) = runner.groups();
     let start = Instant::now();
-    let right = served(senders, wave.of_sender, |lost| kernel.wait(&watch, start + limit, lost))?;
+    let right = served(senders, pids, wave.of_sender, |lost| kernel.wait(&watch, start + limit, lost))?;
     Ok(right.map(|right| right.duration_since(start).as_secs_f64()))
 }
 
@@ -98,12 +124,12 @@ fn program(runner: &mut Runner, wave: Wave, wanted: &[Wanted], limit: Duration) 
 /// second. False if the deadline passes before.
 fn at_rest(senders: &mut Group, pids: &[u32], deadline: Instant) -> Result<bool> {
     loop {
-        let (before, since) = (Usage::of_all(pids)?.cpu_s(), Instant::now());
+        let (before, since) = (usage::cpu_s(pids)?, Instant::now());
         while since.elapsed() < REST {
             senders.turn(REST / 10)?;
         }
         // CPU time is counted in hundredths of a second: at most one of them.
-        if senders.waiting() == 0 && Usage::of_all(pids)?.cpu_s() - before < 0.015 {
+        if senders.waiting() == 0 && usage::cpu_s(pids)? - before < 0.015 {
             return Ok(true);
         }
         if Instant::now() >= deadline {
@@ -142,10 +168,10 @@ pub fn programmed(run: &Run, shape: Shape) -> Result<Cost> {
         let withdraw = encoder.wave(Action::Withdraw, Which::All, &Placement::default())?;
         let memory = || Usage::of_all(&pids).map(|usage| usage.rss_mb);
         let mut cost = Cost { empty: memory()?, ..Cost::default() };
-        cost.written = program(runner, announce, &wanted, limit)?;
+        cost.written = program(runner, &pids, announce, &wanted, limit)?;
         if cost.written.is_some() {
             cost.full = Some(memory()?);
-            cost.removed = program(runner, withdraw, &gone(&wanted), limit)?;
+            cost.removed = program(runner, &pids, withdraw, &gone(&wanted), limit)?;
             cost.after = Some(memory()?);
         }
         Ok(cost)
@@ -156,25 +182,28 @@ fn shape(run: &Run, full: u32, vteps: u32, vnis: u32) -> Shape {
     Shape { routes: run.size(full, 1_000), vteps, vnis, seed: run.seed, ..Shape::default() }
 }
 
+/// The first of these figures, and the others, which there are only if the first was reached.
+fn figures(first: (&'static str, Option<f64>), others: &[(&'static str, Option<f64>)]) -> Figures {
+    let others = others.iter().filter(|_| first.1.is_some());
+    [first].iter().chain(others).copied().collect()
+}
+
 /// 100,000 MAC/IP routes.
 pub fn hundred_thousand(run: &Run) -> Result<Figures> {
     let cost = programmed(run, shape(run, 100_000, 64, run.size(100, 4)))?;
-    Ok(vec![
-        ("vtep 100k", cost.written),
-        ("vtep 100k memory", cost.full),
-        ("vtep 100k withdrawn", cost.removed),
-    ])
+    let others = [("vtep 100k memory", cost.full), ("vtep 100k withdrawn", cost.removed)];
+    Ok(figures(("vtep 100k", cost.written), &others))
 }
 
 /// 500,000 MAC/IP routes.
 pub fn half_a_million(run: &Run) -> Result<Figures> {
     let cost = programmed(run, shape(run, 500_000, 64, run.size(100, 4)))?;
-    Ok(vec![
-        ("vtep 500k", cost.written),
+    let others = [
         ("vtep 500k memory", cost.full),
         ("vtep 500k withdrawn", cost.removed),
         ("vtep memory after withdraw", cost.after),
-    ])
+    ];
+    Ok(figures(("vtep 500k", cost.written), &others))
 }
 
 /// One VTEP with 100,000 MACs goes: its routes are withdrawn.
@@ -198,7 +227,7 @@ pub fn flapped(run: &Run, shape: Shape) -> Result<Option<f64>> {
     let wanted = wanted(&subject.namespace, &plan)?;
     subject.load(run, shape, (1, 0), move |runner| {
         let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
-        if program(runner, announce, &wanted, limit)?.is_none() {
+        if program(runner, &pids, announce, &wanted, limit)?.is_none() {
             return Ok(None);
         }
         let (senders, _) = runner.groups();
@@ -211,7 +240,7 @@ pub fn flapped(run: &Run, shape: Shape) -> Result<Option<f64>> {
         let watch = kernel.watch(&wanted)?;
         let start = Instant::now();
         namespace.ip("link set group 7 up")?;
-        let right = served(senders, Vec::new(), |lost| kernel.wait(&watch, start + limit, lost))?;
+        let right = served(senders, &pids, Vec::new(), |lost| kernel.wait(&watch, start + limit, lost))?;
         Ok(right.map(|right| right.duration_since(start).as_secs_f64()))
     })
 }
@@ -219,7 +248,7 @@ pub fn flapped(run: &Run, shape: Shape) -> Result<Option<f64>> {
 /// A VNI of 1,000 routes appears at a leaf that holds a million routes of other VNIs, and goes.
 pub fn vni_added(run: &Run) -> Result<Figures> {
     let [added, removed] = joined(run, run.size(1_000, 10), 1_000)?;
-    Ok(vec![("VNI added", added), ("VNI removed", removed)])
+    Ok(figures(("VNI added", added), &[("VNI removed", removed)]))
 }
 
 /// A leaf holds the routes of so many VNIs with so many hosts each, and serves none of them; the vxlan device of
@@ -254,8 +283,11 @@ pub fn joined(run: &Run, vnis: u32, hosts: u32) -> Result<[Option<f64>; 2]> {
             let watch = kernel.watch(&shall)?;
             let start = Instant::now();
             kernel.set_master(vxlan, master)?;
-            let right = served(senders, Vec::new(), |lost| kernel.wait(&watch, start + limit, lost))?;
+            let right = served(senders, &pids, Vec::new(), |lost| kernel.wait(&watch, start + limit, lost))?;
             *seconds = right.map(|right| right.duration_since(start).as_secs_f64());
+            if seconds.is_none() {
+                break;
+            }
         }
         Ok(seconds)
     })
@@ -280,8 +312,9 @@ pub fn adopted(run: &Run, shape: Shape) -> Result<Option<f64>> {
     let wanted = wanted(&subject.namespace, &plan)?;
     let announce = Encoder::new(&plan, 1).wave(Action::Announce, Which::All, &Placement::default())?;
     let (wave, entries) = (announce.clone(), wanted.clone());
-    let written =
-        subject.load(run, shape.clone(), (1, 0), move |runner| program(runner, wave, &entries, limit))?;
+    let pids = subject.speaker.pids();
+    let written = subject
+        .load(run, shape.clone(), (1, 0), move |runner| program(runner, &pids, wave, &entries, limit))?;
     if written.is_none() {
         return Ok(None);
     }
@@ -295,10 +328,11 @@ pub fn adopted(run: &Run, shape: Shape) -> Result<Option<f64>> {
         announce.of_sender.iter().map(|octets| Bytes::from([&octets[..], &end_of_rib()].concat())).collect();
     let start = Instant::now();
     subject.speaker.launch()?;
+    let pids = subject.speaker.pids();
     let right = subject.load(run, shape, (1, 0), move |runner| {
         let (senders, _) = runner.groups();
         let mut kernel = Kernel::open()?;
-        served(senders, messages, |lost| {
+        served(senders, &pids, messages, |lost| {
             while kernel.has_mac(vxlan, GHOST)? {
                 if start.elapsed() >= limit || lost.load(Ordering::Acquire) {
                     return Ok(None);
@@ -316,7 +350,7 @@ pub fn adopted(run: &Run, shape: Shape) -> Result<Option<f64>> {
 /// 100,000 type-5 routes into a tenant's table.
 pub fn prefixes(run: &Run) -> Result<Figures> {
     let cost = installed(run, run.size(100_000, 1_000))?;
-    Ok(vec![("type-5 100k", cost.written), ("type-5 100k memory", cost.full)])
+    Ok(figures(("type-5 100k", cost.written), &[("type-5 100k memory", cost.full)]))
 }
 
 /// So many type-5 routes into a tenant's table. FRR has the tenant in its default VRF, as this needs no
@@ -360,7 +394,7 @@ pub fn installed(run: &Run, routes: u32) -> Result<Cost> {
         let (before, empty) = (kernel.routes(table)?, memory()?);
         let (senders, _) = runner.groups();
         let start = Instant::now();
-        let right = served(senders, announce.of_sender, |lost| {
+        let right = served(senders, &pids, announce.of_sender, |lost| {
             kernel.wait_routes(table, before, routes as usize, start + limit, lost)
         })?;
         let written = right.map(|right| right.duration_since(start).as_secs_f64());
@@ -378,4 +412,43 @@ fn tenant_table(namespace: &Namespace) -> Result<u32> {
         Ok(crate::kernel::table_of(namespace, &vxlan)?.ok_or_else(|| format!("no rule for {vxlan}")))
     })?;
     table.parse().map_err(|_| LabError::Unexpected(format!("table {table:?} has no number")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::group::Target;
+    use crate::load::session::Identity;
+
+    #[test]
+    fn a_daemon_that_has_ended_is_not_waited_for() {
+        let target = Target {
+            remote: "127.0.0.1:9".parse().unwrap(),
+            identity: Identity { asn: daemon::ASN, hold: 90 },
+            limit: Duration::from_secs(1),
+        };
+        let mut senders = Group::open(&[], target).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pids = [std::process::id(), child.id()];
+        let start = Instant::now();
+        let done = served(&mut senders, &pids, Vec::new(), |lost| {
+            while !lost.load(Ordering::Acquire) && start.elapsed() < Duration::from_secs(20) {
+                std::thread::yield_now();
+            }
+            Ok(lost.load(Ordering::Acquire))
+        });
+        child.wait().unwrap();
+        let words = done.unwrap_err().to_string();
+        assert_eq!(words, format!("process {} of the daemon has ended", child.id()));
+        assert!(
+            served(&mut senders, &pids[..1], Vec::new(), |lost| Ok(!lost.load(Ordering::Acquire))).unwrap()
+        );
+    }
+
+    #[test]
+    fn what_was_not_reached_is_no_figure() {
+        let others = [("memory", Some(5.0)), ("withdrawn", None)];
+        assert_eq!(figures(("written", Some(1.0)), &others).len(), 3);
+        assert_eq!(figures(("written", None), &others), [("written", None)]);
+    }
 }
