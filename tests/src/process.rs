@@ -3,6 +3,7 @@
 use crate::error::{LabError, Result};
 use crate::netns::Namespace;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,19 @@ impl Daemon {
     /// False once it has ended.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// How it has ended, in a few words, if it has. Whoever waits for it later still can.
+    pub fn ended(&self) -> Option<String> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).ok()?);
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let how = match waitid(Id::Pid(pid), look).ok()? {
+            WaitStatus::Exited(_, code) => format!("has ended with status {code}"),
+            WaitStatus::Signaled(_, signal, _) => format!("was ended by {signal}"),
+            _ => return None,
+        };
+        let program = self.what.split(' ').next().and_then(|path| path.rsplit('/').next());
+        Some(format!("{} {how}", program.unwrap_or_default()))
     }
 
     /// Waits until it ends by itself; gives its exit code (`None`: by a signal).

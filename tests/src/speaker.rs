@@ -200,6 +200,10 @@ impl Speaker {
             "-P".into(),
             "0".into(),
         ];
+        if daemon == "zebra" {
+            // Debian's /etc/frr/daemons gives it this receive buffer. A zebra whose netlink socket overruns ends.
+            arguments.extend(["-s".into(), "90000000".into()]);
+        }
         if !self.vrf_namespaces.is_empty() {
             if daemon == "zebra" {
                 arguments.push("-n".into());
@@ -250,6 +254,12 @@ impl Speaker {
     /// False when one of its processes has ended.
     pub fn is_running(&mut self) -> bool {
         !self.daemons.is_empty() && self.daemons.iter_mut().all(Daemon::is_running)
+    }
+
+    /// Which of its processes have ended, and how, in a few words; nothing if all run.
+    pub fn ended(&self) -> Option<String> {
+        let ended: Vec<String> = self.daemons.iter().filter_map(Daemon::ended).collect();
+        (!ended.is_empty()).then(|| ended.join(", "))
     }
 
     /// Runs one command of the operator's shell; returns what it printed.

@@ -2,9 +2,9 @@
 //! the VTEPs' addresses (FRR wants one), and for a VTEP its bridges and vxlan devices.
 
 use super::Run;
-use crate::error::{LabError, Result};
+use crate::error::{LabError, Result, ensure};
 use crate::load::group::{Group, Target};
-use crate::load::phase::{Outcome, Phase};
+use crate::load::phase::{Arrived, Outcome, Phase};
 use crate::load::plan::Plan;
 use crate::load::run::Runner;
 use crate::load::session::Identity;
@@ -98,7 +98,11 @@ impl Subject {
             let mut runner = Runner::new(Plan::new(shape), senders, sinks, pids, limit);
             work(&mut runner)
         });
-        done.map_err(|error| LabError::Unexpected(format!("{error}\n{}", self.speaker.logs())))
+        done.map_err(|error| {
+            // That a daemon has ended is why its sessions have: it comes first, with whatever else was seen behind it.
+            let ended = self.speaker.ended().map(|ended| ended + ": ").unwrap_or_default();
+            LabError::Unexpected(format!("{ended}{error}\n{}", self.speaker.logs()))
+        })
     }
 
     /// Opens the sessions and does phases; stops after the first that takes too long.
@@ -112,7 +116,10 @@ impl Subject {
         self.load(run, shape, sessions, move |runner| {
             let mut outcomes = Vec::new();
             for phase in phases {
-                outcomes.extend(runner.run(phase)?);
+                for outcome in runner.run(phase)? {
+                    trusted(&outcome)?;
+                    outcomes.push(outcome);
+                }
                 if outcomes.last().is_some_and(|last| last.seconds.is_none()) {
                     break;
                 }
@@ -120,6 +127,14 @@ impl Subject {
             Ok(outcomes)
         })
     }
+}
+
+/// A time is that of the routes that were sent, or it is none: each came, once and unchanged.
+fn trusted(outcome: &Outcome) -> Result<()> {
+    let as_sent = matches!(outcome.arrived, Arrived::Exactly | Arrived::Unknown);
+    ensure(as_sent || outcome.seconds.is_none(), || {
+        format!("{}: not the routes that were sent arrived: {:?}", outcome.phase, outcome.arrived)
+    })
 }
 
 /// The configuration of a VTEP with one session.

@@ -1,28 +1,58 @@
-//! How much of what a daemon wrote the kernel holds, counted cheaply: reading a large FDB back is quadratic, so
-//! each bridge is read by itself, and one after another, each as soon as the one before is complete.
+//! How much of what a daemon wrote the kernel holds, and since when. Looking must not be what is measured: a dump of
+//! a bridge's FDB costs about half a microsecond an entry under the lock that the daemon writes under, and every dump of
+//! neighbours, filtered or not, walks the neighbours of the whole machine. So the tables are read when a cheap sign says
+//! that it is worth it (`sign`), and when entries were written is asked of the kernel, which stamps each.
 
+use super::sign::{self, Sign};
 use crate::error::{LabError, Result};
 use nix::errno::Errno;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use weft_fib::netlink::attribute::Attributes;
+use weft_fib::netlink::constants::{AF_INET, AF_INET6, NTF_EXT_LEARNED, NTF_SELF, RTM_NEWLINK};
 use weft_fib::netlink::encode::Query;
-use weft_fib::netlink::neighbour::NeighbourMessage;
+use weft_fib::netlink::neighbour::{NDMSG, NeighbourMessage};
 use weft_fib::netlink::socket::{Connection, RequestError};
 
-/// `NTF_EXT_LEARNED`: the mark of a control plane.
-const EXT_LEARNED: u8 = 0x10;
-/// A pause between two looks at a bridge that is not complete: at least this, and so many times as long as the
-/// look, so that looking takes little of what is measured.
-const LOOK: (Duration, u32) = (Duration::from_millis(1), 4);
+/// `NDA_CACHEINFO`: `struct nda_cacheinfo`, times in ticks of USER_HZ.
+const NDA_CACHEINFO: u16 = 3;
+const IFLA_MASTER: u16 = 10;
+/// Where `ndm_updated` is in it: how long ago the entry was written last.
+const UPDATED_AT: std::ops::Range<usize> = 8..12;
+/// A tick of USER_HZ, which is 100 on every architecture that Linux has today.
+const TICK: Duration = Duration::from_millis(10);
 
 /// What a bridge must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// Its interface index.
     pub bridge: u32,
-    /// MACs: each is an entry of the bridge and one of its vxlan device.
+    /// That of its vxlan device.
+    pub vxlan: u32,
+    /// MACs: each is an entry of the bridge and one of the vxlan device.
     pub macs: usize,
-    /// Neighbours.
-    pub neighbours: usize,
+    /// Neighbours, IPv4 and IPv6.
+    pub neighbours: [usize; 2],
+}
+
+/// What is waited for.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    wanted: Vec<Wanted>,
+    /// Whether there are, or shall be, neighbours of IPv4 and IPv6.
+    families: [bool; 2],
+    /// What all neighbour tables of the machine have when ours are as they shall be.
+    targets: [Option<sign::Target>; 2],
+}
+
+/// IPv4 and IPv6, as `Wanted::neighbours` has them.
+const FAMILIES: [u8; 2] = [AF_INET, AF_INET6];
+
+impl Wanted {
+    fn neighbours_of(&self, family: usize) -> usize {
+        self.neighbours.get(family).copied().unwrap_or(0)
+    }
 }
 
 /// A netlink socket in the namespace of the thread that opened it.
@@ -31,6 +61,38 @@ pub struct Kernel {
     connection: Connection,
 }
 
+/// What is as it shall be, and when the youngest entry of it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Right {
+    youngest: Option<Instant>,
+}
+
+/// What a look found, and when the youngest entry of it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Found<T> {
+    what: T,
+    youngest: Option<Instant>,
+}
+
+impl<T> Found<T> {
+    /// Takes note of an entry.
+    fn stamp(&mut self, payload: &[u8]) {
+        let written = written(payload, Instant::now());
+        self.youngest = self.youngest.max(written);
+    }
+}
+
+/// When an entry was written, at the latest: its age is rounded down to a tick, and the kernel's clock may
+/// be almost a tick behind when it stamps, so one tick is taken off. True time: up to two ticks before.
+fn written(payload: &[u8], now: Instant) -> Option<Instant> {
+    let (_, info) = Attributes::new(payload.get(NDMSG..)?).find(|(kind, _)| *kind == NDA_CACHEINFO)?;
+    let ticks = u32::from_ne_bytes(info.get(UPDATED_AT)?.try_into().ok()?);
+    now.checked_sub(TICK * ticks.saturating_sub(1))
+}
+
+/// Remote MACs of a bridge: entries of the bridge, and of its vxlan device.
+type Macs = [usize; 2];
+
 impl Kernel {
     /// Opens it here.
     pub fn open() -> Result<Self> {
@@ -38,40 +100,62 @@ impl Kernel {
         Ok(Self { connection })
     }
 
-    fn count(&mut self, query: Query, counts: impl Fn(&NeighbourMessage) -> bool) -> Result<usize> {
-        let mut count = 0;
+    /// Shows every entry that a control plane has written.
+    fn look(&mut self, query: Query, mut each: impl FnMut(&NeighbourMessage, &[u8])) -> Result<()> {
         self.connection
             .query(query, |_, payload| {
-                count += usize::from(NeighbourMessage::parse(payload).is_some_and(|entry| counts(&entry)));
+                if let Some(entry) =
+                    NeighbourMessage::parse(payload).filter(|entry| entry.has(NTF_EXT_LEARNED))
+                {
+                    each(&entry, payload);
+                }
             })
-            .map_err(|error| LabError::Unexpected(format!("reading the kernel's tables: {error}")))?;
-        Ok(count)
+            .map_err(|error| LabError::Unexpected(format!("reading the kernel's tables: {error}")))
     }
 
-    /// Remote MACs of a bridge: entries of the bridge and of its vxlan device, without flood entries.
-    pub fn macs(&mut self, bridge: u32) -> Result<usize> {
-        let entries = self.count(Query::Fdb { bridge: Some(bridge) }, |entry| {
-            entry.has(EXT_LEARNED) && entry.mac.is_some_and(|mac| mac.0 != [0; 6])
-        })?;
-        Ok(entries / 2)
-    }
-
-    /// Neighbours that a control plane put on a device.
-    pub fn neighbours(&mut self, device: u32) -> Result<usize> {
-        let mut all = 0;
-        for family in [libc::AF_INET, libc::AF_INET6] {
-            let family = u8::try_from(family).unwrap_or(0);
-            all += self
-                .count(Query::Neighbours { family, ifindex: Some(device) }, |entry| entry.has(EXT_LEARNED))?;
+    /// Remote MACs of a bridge and of its vxlan device, without flood entries. A vxlan device that has left its
+    /// bridge keeps its FDB: where none shall be, it is asked for itself.
+    fn macs(&mut self, of: &Wanted) -> Result<Found<Macs>> {
+        let mut found = Found::<Macs>::default();
+        let queries = [Query::Fdb { bridge: Some(of.bridge) }, Query::PortFdb { port: of.vxlan }];
+        for query in queries.into_iter().take(if of.macs == 0 { 2 } else { 1 }) {
+            self.look(query, |entry, payload| {
+                if entry.mac.is_some_and(|mac| mac.0 != [0; 6]) {
+                    let [bridge, vxlan] = &mut found.what;
+                    *(if entry.has(NTF_SELF) { vxlan } else { bridge }) += 1;
+                    found.stamp(payload);
+                }
+            })?;
         }
-        Ok(all)
+        Ok(found)
+    }
+
+    /// Neighbours of one family on every device of the namespace.
+    fn neighbours(&mut self, family: u8) -> Result<Found<HashMap<u32, usize>>> {
+        let mut found = Found::<HashMap<u32, usize>>::default();
+        self.look(Query::Neighbours { family, ifindex: None }, |entry, payload| {
+            *found.what.entry(entry.ifindex).or_default() += 1;
+            found.stamp(payload);
+        })?;
+        Ok(found)
+    }
+
+    /// Puts a device into a bridge, or out of any (bridge 0). Returns when the kernel has done it.
+    pub fn set_master(&mut self, device: u32, bridge: u32) -> Result<()> {
+        let [a, b, c, d] = device.to_ne_bytes();
+        self.connection
+            .change(RTM_NEWLINK, 0, |message| {
+                // `struct ifinfomsg`
+                message.fixed(&[0, 0, 0, 0, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0]);
+                message.attribute(IFLA_MASTER, &bridge.to_ne_bytes());
+            })
+            .map_err(|error| LabError::Unexpected(format!("setting a device's bridge: {error}")))
     }
 
     /// IPv4 routes of a table.
     pub fn routes(&mut self, table: u32) -> Result<usize> {
         let mut count = 0;
-        let family = u8::try_from(libc::AF_INET).unwrap_or(0);
-        match self.connection.query(Query::Table { family, table }, |_, _| count += 1) {
+        match self.connection.query(Query::Table { family: AF_INET, table }, |_, _| count += 1) {
             // A table without routes does not exist.
             Err(RequestError::Refused(refusal)) if refusal.errno == Errno::ENOENT => Ok(0),
             Err(error) => Err(LabError::Unexpected(format!("reading the kernel's routes: {error}"))),
@@ -79,22 +163,182 @@ impl Kernel {
         }
     }
 
-    /// Waits until every bridge holds what is wanted of it; `None` if the deadline passes. The time is that
-    /// of the last look, so it is late by less than the looks take: a few milliseconds a bridge.
-    pub fn wait(&mut self, wanted: &[Wanted], deadline: Instant) -> Result<Option<Instant>> {
-        for one in wanted {
-            loop {
-                let look = Instant::now();
-                let (macs, neighbours) = (self.macs(one.bridge)?, self.neighbours(one.bridge)?);
-                if (macs, neighbours) == (one.macs, one.neighbours) {
-                    break;
-                }
-                if Instant::now() >= deadline {
-                    return Ok(None);
-                }
-                std::thread::sleep(LOOK.0.max(look.elapsed() * LOOK.1));
+    /// Waits until a table has at least so many IPv4 routes; `None` if the deadline passes, or `stop` is set. Its
+    /// trie is asked, without the lock that the daemon writes under; then a dump has to find them, too. Late by up
+    /// to two walks of the trie (some milliseconds for 100,000 routes) and a millisecond.
+    pub fn wait_routes(
+        &mut self,
+        table: u32,
+        before: usize,
+        routes: usize,
+        deadline: Instant,
+        stop: &AtomicBool,
+    ) -> Result<Option<Instant>> {
+        // Both ways of counting need not see the same: the trie of the main table may hold the local one's.
+        let base = sign::prefixes(table).unwrap_or(0);
+        let (began, mut sleep) = (Instant::now(), Duration::ZERO);
+        while Instant::now() < deadline && !stop.load(Ordering::Acquire) {
+            std::thread::sleep(sleep);
+            let look = Instant::now();
+            let counted = sign::prefixes(table);
+            let seen = Instant::now();
+            let may_be = counted.is_none_or(|counted| counted >= base + routes);
+            if may_be && self.routes(table)? >= before + routes {
+                // Without the trie the dump was the look.
+                return Ok(Some(if counted.is_some() { seen } else { Instant::now() }));
+            }
+            sleep = look.elapsed().max(sign::pause(began.elapsed()));
+        }
+        Ok(None)
+    }
+
+    /// True while a vxlan device, or its bridge, has an entry of this MAC.
+    pub fn has_mac(&mut self, vxlan: u32, mac: weft_evpn::MacAddr) -> Result<bool> {
+        for query in [Query::VxlanEntry { vxlan, mac }, Query::BridgeEntry { port: vxlan, mac, vlan: None }] {
+            let mut there = false;
+            match self.connection.query(query, |_, _| there = true) {
+                Ok(()) if there => return Ok(true),
+                Ok(()) => {}
+                Err(RequestError::Refused(refusal)) if refusal.errno == Errno::ENOENT => {}
+                Err(error) => return Err(LabError::Unexpected(format!("asking for a MAC: {error}"))),
             }
         }
-        Ok(Some(Instant::now()))
+        Ok(false)
+    }
+
+    /// Prepares to wait for this, before what is waited for is caused: counts the neighbours that are there.
+    pub fn watch(&mut self, wanted: &[Wanted]) -> Result<Watch> {
+        let (mut families, mut targets) = ([false; 2], [None; 2]);
+        for (index, ((family, matters), target)) in
+            FAMILIES.into_iter().zip(&mut families).zip(&mut targets).enumerate()
+        {
+            let all = sign::entries(family);
+            let now = self.neighbours(family)?.what;
+            let there: usize = wanted.iter().filter_map(|one| now.get(&one.bridge)).sum();
+            let shall: usize = wanted.iter().map(|one| one.neighbours_of(index)).sum();
+            *matters = there + shall > 0;
+            *target = all.filter(|_| *matters).map(|all| sign::Target::new(all, there, shall));
+        }
+        Ok(Watch { wanted: wanted.to_vec(), families, targets })
+    }
+
+    /// Waits until every bridge holds just what is wanted of it; `None` if the deadline passes, or `stop` is
+    /// set. A time is told only when after it one pass over all tables has found all of it.
+    ///
+    /// The time is the earlier one of two, neither of them before the kernel was right: that of the look that saw it,
+    /// which is late by up to one pass over all tables (about half a microsecond an entry) and a millisecond;
+    /// and that at which the kernel wrote the youngest entry, which is late by up to 20 ms. Where entries shall
+    /// vanish there is the first one only, and the tables are empty then. Where some shall vanish and others
+    /// shall stay, as in adoption, the caller must see to those that vanish.
+    pub fn wait(&mut self, watch: &Watch, deadline: Instant, stop: &AtomicBool) -> Result<Option<Instant>> {
+        let over = || Instant::now() >= deadline || stop.load(Ordering::Acquire);
+        let mut sign = Sign::new(watch.targets, Instant::now());
+        while !over() {
+            if !self.each_right_once(watch, &mut sign, &over)? {
+                return Ok(None);
+            }
+            let seen = Instant::now();
+            if let Some(right) = self.all_right(watch)? {
+                return Ok(Some(right.youngest.map_or(seen, |youngest| youngest.min(seen))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits until each table has been right once; false if it is over before.
+    fn each_right_once(&mut self, watch: &Watch, sign: &mut Sign, over: &impl Fn() -> bool) -> Result<bool> {
+        let until = |sign: &mut Sign, worth: fn(&mut Sign, Instant, sign::Counts) -> bool| {
+            while !worth(sign, Instant::now(), FAMILIES.map(sign::entries)) {
+                if over() {
+                    return false;
+                }
+                std::thread::sleep(sign.pause(Instant::now()));
+            }
+            true
+        };
+        for one in &watch.wanted {
+            loop {
+                if !until(sign, Sign::is_ripe) {
+                    return Ok(false);
+                }
+                let look = Instant::now();
+                if self.macs(one)?.what == [one.macs; 2] {
+                    break;
+                }
+                if over() {
+                    return Ok(false);
+                }
+                sign.saw_wrong_fdb(Instant::now());
+                std::thread::sleep(sign::pause_behind(look.elapsed()));
+            }
+        }
+        loop {
+            if !until(sign, Sign::is_news) {
+                return Ok(false);
+            }
+            let look = Instant::now();
+            if self.right_neighbours(watch)?.is_some() {
+                return Ok(true);
+            }
+            if over() {
+                return Ok(false);
+            }
+            sign.saw_wrong_neighbours(Instant::now());
+            if watch.targets == [None; 2] {
+                std::thread::sleep(sign::pause_behind(look.elapsed()));
+            }
+        }
+    }
+
+    /// Looks at all tables once.
+    fn all_right(&mut self, watch: &Watch) -> Result<Option<Right>> {
+        let mut youngest = None;
+        for one in &watch.wanted {
+            let found = self.macs(one)?;
+            if found.what != [one.macs; 2] {
+                return Ok(None);
+            }
+            youngest = youngest.max(found.youngest);
+        }
+        let neighbours = self.right_neighbours(watch)?;
+        Ok(neighbours.map(|right| Right { youngest: youngest.max(right.youngest) }))
+    }
+
+    /// Looks at the neighbours of all bridges, in one dump for each family that matters.
+    fn right_neighbours(&mut self, watch: &Watch) -> Result<Option<Right>> {
+        let mut right = Right::default();
+        for (index, family) in FAMILIES.into_iter().enumerate() {
+            if watch.families.get(index) != Some(&true) {
+                continue;
+            }
+            let found = self.neighbours(family)?;
+            let there = |one: &Wanted| found.what.get(&one.bridge).copied().unwrap_or(0);
+            if watch.wanted.iter().any(|one| there(one) != one.neighbours_of(index)) {
+                return Ok(None);
+            }
+            right.youngest = right.youngest.max(found.youngest);
+        }
+        Ok(Some(right))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_dated_never_too_early_and_at_most_two_ticks_late() {
+        let now = Instant::now();
+        let entry = |ticks: u32| {
+            let mut payload = vec![0; NDMSG];
+            payload.extend([20, 0, 3, 0]);
+            // Confirmed, used, updated, references.
+            payload.extend([7, 9, ticks, 1].into_iter().flat_map(u32::to_ne_bytes));
+            payload
+        };
+        let age = |ticks| now.duration_since(written(&entry(ticks), now).unwrap());
+        // An entry whose age is shown as n ticks is from n - 1 to n + 1 ticks old.
+        assert_eq!([0, 1, 2, 31].map(|ticks| age(ticks).as_millis()), [0, 0, 10, 300]);
+        assert_eq!(written(&[0; NDMSG], now), None);
     }
 }

@@ -9,14 +9,17 @@ pub mod fanout;
 pub mod growth;
 pub mod harm;
 pub mod kernel;
+pub mod quiet;
 pub mod reflect;
 pub mod rows;
+pub mod sign;
 pub mod svg;
 pub mod table;
 pub mod vtep;
 
 use crate::error::Result;
 use crate::speaker::Kind;
+use quiet::CpuTime;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -93,6 +96,16 @@ impl Run {
 /// What was measured: by name, `None` where the limit passed.
 pub type Figures = Vec<(&'static str, Option<f64>)>;
 
+/// What came of a row with one daemon.
+#[derive(Debug)]
+pub struct Taken {
+    /// The figures, or why there are none.
+    pub figures: Result<Figures>,
+    /// The share of the CPU time wanted meanwhile that the machine's host gave to others; `None` where the
+    /// kernel does not tell.
+    pub stolen: Option<f64>,
+}
+
 /// One benchmark.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
@@ -109,6 +122,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// Does it, and looks how disturbed the machine was.
+    pub fn take(&self, run: &Run) -> Taken {
+        let before = CpuTime::now();
+        let figures = (self.run)(run);
+        let stolen = CpuTime::now().zip(before).and_then(|(now, before)| now.stolen_since(before));
+        Taken { figures, stolen }
+    }
+
     /// True if the row, or something it measures, has this in its name.
     pub fn is_called(&self, name: &str) -> bool {
         self.name.contains(name) || self.measures.iter().any(|measure| measure.name.contains(name))

@@ -19,8 +19,8 @@ pub const ROWS: &[Row] = &[
         name: "reflect",
         workload: "1,000,000 type-2 MAC/IP (IPv4) routes of 64 VTEPs x 100 VNIs, own next hop and RD for each VTEP, own RT for \
                    each VNI, as many in an UPDATE as fit, from one iBGP sender through a route reflector to one client; \
-                   then 400 hosts move one by one (a route of the next VTEP with MAC mobility, awaited; the old one \
-                   withdrawn, awaited), 20,000 without waiting; then all is withdrawn",
+                   then 400 hosts move one by one (a route of the next VTEP with MAC mobility, awaited, which is the time that \
+                   is taken; the old one withdrawn, awaited), 20,000 without waiting; then all is withdrawn",
         measures: &[
             judged("reflect", Seconds, 0.6),
             judged("reflect memory", Megabytes, 110.0),
@@ -99,7 +99,9 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "VNI",
         workload: "a leaf without VNIs holds 1,000,000 type-2 MAC/IP routes of 1,000 VNIs; the vxlan device of one of them joins its \
-                   bridge: until the kernel has its 1,000 hosts; then it leaves the bridge: until the kernel has none of them",
+                   bridge: from the request to the kernel until it has the 1,000 hosts as FDB entries of bridge and vxlan device and \
+                   as neighbours; then it leaves the bridge: until the kernel, which empties the bridge's FDB itself, has none of \
+                   them in the vxlan device's FDB, and no neighbour",
         measures: &[judged("VNI added", Seconds, 0.010), told("VNI removed", Seconds)],
         with_frr: true,
         run: vtep::vni_added,
@@ -113,7 +115,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "bridge flap",
-        workload: "200,000 type-2 MAC/IP routes in 2,500 VNIs; all bridges go down and up: until the kernel is right again",
+        workload: "200,000 type-2 MAC/IP routes in 2,500 VNIs; all bridges go down, and when the daemon has come to rest, up: from that \
+                   command until the kernel has every entry again",
         measures: &[told("bridge flap", Seconds)],
         with_frr: true,
         run: vtep::bridge_flap,

@@ -2,13 +2,18 @@
 //! their ratio, the target, and whether it is met.
 
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use weft_tests::bench::rows::ROWS;
-use weft_tests::bench::{Figures, Row, Run, growth, table};
+use weft_tests::bench::{Row, Run, Taken, growth, table};
 use weft_tests::speaker::Kind;
 use weft_tests::{LabError, Result};
+
+const EXIT: &str = "\
+Exit status: 0 if Weft meets every target of the rows that were run, 1 if it misses one, 2 if a row failed with one of
+the daemons (its reason stands in the table, its log in the JSON) or the command line is wrong.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Who {
@@ -19,7 +24,7 @@ enum Who {
 
 /// Benchmarks: Weft and FRR under the same load, beside the budget.
 #[derive(Debug, Parser)]
-#[command(name = "weft-bench", version)]
+#[command(name = "weft-bench", version, after_help = EXIT)]
 struct Options {
     /// Only rows that have this in their name or in that of something they measure
     #[arg(default_value = "")]
@@ -50,15 +55,24 @@ struct Options {
     json: Option<PathBuf>,
 }
 
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Met,
+    NotMet,
+    Failed,
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
     let done = if options.growth { growth(&options) } else { rows(&options) };
     match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(2),
+        Ok(Verdict::Met) => ExitCode::SUCCESS,
+        Ok(Verdict::NotMet) => ExitCode::from(1),
+        Ok(Verdict::Failed) => ExitCode::from(2),
         Err(error) => {
             eprintln!("weft-bench: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
@@ -77,50 +91,69 @@ fn kinds(options: &Options) -> &'static [Kind] {
     }
 }
 
-/// False if a target was not met, or a row failed.
-fn rows(options: &Options) -> Result<bool> {
+/// What `--json` writes.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    /// What was measured.
+    lines: Vec<table::Line>,
+    /// What failed.
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    row: &'static str,
+    daemon: String,
+    /// All that is known of it, the last lines of the daemon's log included.
+    reason: String,
+}
+
+fn rows(options: &Options) -> Result<Verdict> {
     let chosen: Vec<&Row> = ROWS.iter().filter(|row| row.is_called(&options.row)).collect();
     if chosen.is_empty() {
         return Err(LabError::Unexpected(format!("no row is called '{}'; --list has them", options.row)));
     }
     if options.list {
         for row in chosen {
-            println!("{}\n  {}", row.name, row.workload);
+            print!("{}", table::title(row));
         }
-        return Ok(true);
+        return Ok(Verdict::Met);
     }
     print!("{}", table::head());
-    let (mut all, mut good) = (Vec::new(), true);
+    let limits = [Kind::Frr, Kind::Weft].map(|kind| run(options, kind).limit.as_secs_f64());
+    let (mut report, mut verdict) = (Report::default(), Verdict::Met);
     for row in chosen {
-        println!("{}: {}", row.name, row.workload);
-        let mut measured = |kind| -> Option<Figures> {
-            if !kinds(options).contains(&kind) || (kind == Kind::Frr && !row.with_frr) {
-                return None;
+        print!("{}", table::title(row));
+        let mut taken = |kind| -> Option<Taken> {
+            let wanted = kinds(options).contains(&kind) && (kind == Kind::Weft || row.with_frr);
+            let taken = wanted.then(|| row.take(&run(options, kind)))?;
+            if let Err(error) = &taken.figures {
+                let (daemon, reason) = (kind.to_string(), error.to_string());
+                print!("{}", table::failure(&daemon, &reason));
+                report.failures.push(Failure { row: row.name, daemon, reason });
             }
-            (row.run)(&run(options, kind))
-                .inspect_err(|error| {
-                    println!("  {kind} failed: {error}");
-                    good &= kind != Kind::Weft;
-                })
-                .ok()
+            Some(taken)
         };
-        let frr = measured(Kind::Frr);
-        let weft = measured(Kind::Weft);
+        let frr = taken(Kind::Frr);
+        let weft = taken(Kind::Weft);
         for mut line in table::lines(row, weft.as_ref(), frr.as_ref()) {
             // A hundredth of the load meets no target.
             line.met = line.met.filter(|_| !options.quick);
-            print!("{}", table::text(&line, options.limit as f64));
-            good &= line.met != Some(false);
-            all.push(line);
+            print!("{}", table::text(&line, limits));
+            if line.met == Some(false) {
+                verdict = Verdict::NotMet;
+            }
+            report.lines.push(line);
         }
     }
+    print!("{}", table::legend());
     if let Some(file) = &options.json {
-        write(file, &serde_json::to_string_pretty(&all).unwrap_or_default())?;
+        write(file, &serde_json::to_string_pretty(&report).unwrap_or_default())?;
     }
-    Ok(good)
+    Ok(if report.failures.is_empty() { verdict } else { Verdict::Failed })
 }
 
-fn growth(options: &Options) -> Result<bool> {
+fn growth(options: &Options) -> Result<Verdict> {
     let mut points = Vec::new();
     for kind in kinds(options) {
         points.extend(growth::measure(&run(options, *kind))?);
@@ -130,7 +163,7 @@ fn growth(options: &Options) -> Result<bool> {
         .map_err(LabError::io(format!("make {}", options.plot.display())))?;
     write(&options.plot.join("growth.json"), &serde_json::to_string_pretty(&points).unwrap_or_default())?;
     write(&options.plot.join("growth.svg"), &growth::svg(&points))?;
-    Ok(true)
+    Ok(Verdict::Met)
 }
 
 fn write(file: &std::path::Path, text: &str) -> Result<()> {

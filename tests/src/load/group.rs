@@ -14,9 +14,12 @@ use std::time::{Duration, Instant};
 
 /// What one read takes at most. All sessions of a group share this memory.
 const READ: usize = 256 * 1024;
+/// What a session may read in one turn at most, so that one that never runs dry hinders neither the others nor
+/// whoever looks at the clock.
+const TURN: usize = 16 * READ;
 /// A pause before a session that was refused is tried again: a speaker that has just come up, or still has
 /// the session of before, refuses at first.
-const AGAIN: Duration = Duration::from_millis(100);
+const AGAIN: Duration = Duration::from_millis(10);
 /// A session that is not established after this begins anew: a speaker whose queue of connections was full has
 /// forgotten ours, and TCP would tell us much later.
 const STUCK: Duration = Duration::from_secs(3);
@@ -40,6 +43,8 @@ struct Connection {
     open: Option<(TcpStream, Session)>,
     /// Read only an octet now and then: a receiver that does not keep up.
     slow: bool,
+    /// There may be more to read, of which the poll does not tell again.
+    more: bool,
 }
 
 /// Sessions that one thread serves.
@@ -57,7 +62,8 @@ impl Group {
     /// Opens a session from each address and waits until all are established.
     pub fn open(locals: &[IpAddr], target: Target) -> Result<Self> {
         let poll = Poll::new().map_err(LoadError::io("make a poll"))?;
-        let connections = locals.iter().map(|&local| Connection { local, open: None, slow: false }).collect();
+        let connections =
+            locals.iter().map(|&local| Connection { local, open: None, slow: false, more: false }).collect();
         let mut group = Self {
             poll,
             events: Events::with_capacity(1024),
@@ -129,7 +135,7 @@ impl Group {
                 session.state() != State::Established && now.duration_since(session.began()) > STUCK
             });
             if stuck {
-                connection.open = None;
+                (connection.open, connection.more) = (None, false);
             }
         }
     }
@@ -154,7 +160,7 @@ impl Group {
     /// Closes a session as a router does that loses power: no NOTIFICATION.
     pub fn close(&mut self, index: usize) {
         if let Some(connection) = self.connections.get_mut(index) {
-            connection.open = None;
+            (connection.open, connection.more) = (None, false);
         }
     }
 
@@ -205,7 +211,10 @@ impl Group {
     /// alive. An error names the session, which is closed then.
     pub fn turn(&mut self, at_most: Duration) -> Result<()> {
         let until_tick = self.next_tick.saturating_duration_since(Instant::now());
-        match self.poll.poll(&mut self.events, Some(at_most.min(until_tick))) {
+        let unread: Vec<usize> =
+            (0..).zip(&self.connections).filter(|(_, of)| of.more).map(|(index, _)| index).collect();
+        let at_most = if unread.is_empty() { at_most.min(until_tick) } else { Duration::ZERO };
+        match self.poll.poll(&mut self.events, Some(at_most)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => {
                 return Err(LoadError::io("poll sockets")(error));
             }
@@ -214,6 +223,9 @@ impl Group {
         let ready: Vec<(usize, bool, bool)> = (self.events.iter())
             .map(|event| (event.token().0, event.is_readable() || event.is_error(), event.is_writable()))
             .collect();
+        for index in unread {
+            self.read(index)?;
+        }
         for (index, readable, writable) in ready {
             if readable {
                 self.read(index)?;
@@ -261,6 +273,8 @@ impl Group {
         let Some(connection) = connections.get_mut(index) else { return Ok(()) };
         let Some((stream, session)) = connection.open.as_mut() else { return Ok(()) };
         let room = if connection.slow { 1 } else { octets.len() };
+        connection.more = false;
+        let mut read = 0;
         loop {
             match stream.read(octets.get_mut(..room).unwrap_or_default()) {
                 Ok(0) => {
@@ -270,6 +284,11 @@ impl Group {
                     session.received(octets.get(..count).unwrap_or_default(), Instant::now())?;
                     if connection.slow {
                         return Ok(());
+                    }
+                    read += count;
+                    if read >= TURN {
+                        connection.more = true;
+                        break;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

@@ -149,6 +149,13 @@ impl Options {
                 seed: self.seed,
             }
         };
+        // Times are from the first octet of a sender to the last route at a sink.
+        for (option, count) in [("--senders", self.senders), ("--sinks", self.sinks)] {
+            if count == 0 {
+                let reason = "at least one is needed".to_owned();
+                return Err(LoadError::Option { option, value: count.to_string(), reason });
+            }
+        }
         shape.check()?;
         Ok(shape)
     }
@@ -233,6 +240,7 @@ mod tests {
     fn a_phase_or_shape_that_cannot_be_is_refused() {
         assert!(read("--start reflect").unwrap_err().contains("the phases are"));
         assert!(read("--start --routes 0").unwrap().shape().is_err());
+        assert!(read("--start --sinks 0").unwrap().shape().is_err());
         assert!(read("--start --random --mix mac=1").unwrap_err().contains("cannot be used with"));
     }
 }

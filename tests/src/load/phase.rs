@@ -150,7 +150,8 @@ pub struct Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arrived {
-    /// Every route once at every sink, octet for octet.
+    /// Every route that was announced once at every sink, octet for octet, and as many withdrawals as were sent: these
+    /// are counted only, since a speaker may write another label into them.
     Exactly,
     /// As many as were sent, but not those that were sent.
     Changed,

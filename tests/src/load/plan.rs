@@ -34,12 +34,18 @@ pub struct Group {
 }
 
 impl Group {
-    fn hosts(&self) -> u32 {
+    /// How many hosts it has; each has at least one route of type 2.
+    pub fn hosts(&self) -> u32 {
         self.largest(Kind::is_host)
     }
 
     fn prefixes(&self) -> u32 {
         self.largest(Kind::is_prefix)
+    }
+
+    /// How many routes of a kind it has.
+    pub fn routes_of(&self, kind: Kind) -> u32 {
+        self.counts.iter().find(|(of, _)| *of == kind).map_or(0, |(_, count)| *count)
     }
 
     fn largest(&self, of: fn(Kind) -> bool) -> u32 {

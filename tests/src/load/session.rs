@@ -65,6 +65,8 @@ pub struct Session {
     outbound: VecDeque<Bytes>,
     /// What has come since the last `take_tally`.
     tally: Tally,
+    /// When the first route of it was read.
+    first: Option<Instant>,
     /// The hosts that are announced, if somebody wants to know.
     trace: Option<Trace>,
 }
@@ -105,6 +107,7 @@ impl Session {
             part: Vec::new(),
             outbound: VecDeque::from([open.to_bytes()]),
             tally: Tally::default(),
+            first: None,
             trace: None,
         }
     }
@@ -158,8 +161,14 @@ impl Session {
         &self.tally
     }
 
+    /// When the first route of what has come was read.
+    pub fn first(&self) -> Option<Instant> {
+        self.first
+    }
+
     /// Begins to count anew.
     pub fn take_tally(&mut self) -> Tally {
+        self.first = None;
         std::mem::take(&mut self.tally)
     }
 
@@ -178,6 +187,9 @@ impl Session {
         self.heard = now;
         self.tally.octets += octets.len() as u64;
         self.walk(octets)?;
+        if self.first.is_none() && self.tally.reach + self.tally.unreach > 0 {
+            self.first = Some(now);
+        }
         if let Some(Trace { numbers, seen }) = &mut self.trace {
             seen.extend(numbers.drain(..).map(|number| (number, now)));
         }
@@ -366,6 +378,10 @@ mod tests {
         session.received(&update(2), now).unwrap();
         session.received(&[update(3), update(4)].concat(), later).unwrap();
         assert_eq!(session.take_trace(), [(2, now), (3, later), (4, later)]);
+        assert_eq!(session.first(), Some(now));
+        session.take_tally();
+        session.received(&injector::message(4, &[]), later).unwrap();
+        assert_eq!(session.first(), None, "a KEEPALIVE is no route");
         session.received(&update(5), later).unwrap();
         assert_eq!(session.take_trace(), []);
     }

@@ -65,6 +65,24 @@ impl Usage {
     }
 }
 
+/// CPU seconds that processes have used together. Cheap: `Usage` walks the page tables, this does not.
+pub fn cpu_s(pids: &[u32]) -> Result<f64> {
+    pids.iter().try_fold(0.0, |sum, pid| {
+        let folder = Path::new("/proc").join(pid.to_string());
+        let (user, system) = cpu_ticks(&read(&folder.join("stat"))?)
+            .ok_or_else(|| LoadError::Proc { path: folder, reason: "stat has no CPU times".to_owned() })?;
+        Ok(sum + (user + system) as f64 / TICKS)
+    })
+}
+
+/// The first of these processes that has ended, if one has: it is gone, or waits to be buried.
+pub fn ended(pids: &[u32]) -> Option<u32> {
+    pids.iter().copied().find(|pid| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, fields)| fields.starts_with(['Z', 'X']))
+    })
+}
+
 /// CPU seconds that the calling thread has used, to a microsecond or so; 0 where the kernel does not count.
 pub fn thread_cpu_s() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
@@ -114,6 +132,21 @@ mod tests {
         assert!(thread_cpu_s() > 0.0);
         let two = Usage::of_all(&[std::process::id(), std::process::id()]).unwrap();
         assert!(two.rss_mb > after.rss_mb * 1.5);
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_found_even_before_it_is_buried() {
+        let own = std::process::id();
+        assert_eq!(ended(&[own]), None);
+        assert!(cpu_s(&[own, own]).unwrap() >= cpu_s(&[own]).unwrap());
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let start = std::time::Instant::now();
+        while ended(&[own, child.id()]).is_none() && start.elapsed().as_secs() < 10 {
+            std::thread::yield_now();
+        }
+        assert_eq!(ended(&[own, child.id()]), Some(child.id()));
+        child.wait().unwrap();
+        assert_eq!(ended(&[child.id()]), Some(child.id()));
     }
 
     #[test]
