@@ -1,4 +1,4 @@
-//! Remote hosts into netlink messages: both FDB entries and the neighbour of each, in buffers that are
+//! Remote hosts into netlink messages: both FDB entries (one message) and the neighbour of each, in buffers that are
 //! used again, as the writer fills them.
 
 #![allow(clippy::expect_used)] // a benchmark, as a test
@@ -11,7 +11,7 @@ use weft_counts::{
 use weft_evpn::MacAddr;
 use weft_fib::netlink::{
     attribute::MessageBuffer,
-    encode::{MAX_BATCH_MESSAGES, Mode, Op, Target},
+    encode::{MAX_BATCH_MESSAGES, Op, Target},
 };
 
 const SEED: u64 = 4;
@@ -28,8 +28,7 @@ fn encode(shape: Shape) -> Work {
     for host in &hosts {
         let (mac, vxlan, bridge) = (MacAddr(host.mac), 2 * host.vni, 2 * host.vni + 1);
         let target = Target::Nexthop(GROUP + host.vtep);
-        ops.push(Op::VxlanSet { vxlan, mac, target, mode: Mode::Create });
-        ops.push(Op::BridgeSet { port: vxlan, mac });
+        ops.push(Op::BothSet { vxlan, mac, target });
         ops.extend(host.ip.map(|ip| Op::NeighbourSet { bridge, ip, mac, router: false }));
     }
     let mut buffer = MessageBuffer::default();
