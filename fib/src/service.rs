@@ -83,10 +83,11 @@ pub(crate) fn spawn(prepared: Prepared, options: FibOptions, shared: Arc<Shared>
     may_write(&mut connection)?;
     let lock = NamespaceLock::take()?;
     let receive_buffer = options.receive_buffer.unwrap_or(RECEIVE_BUFFER);
-    let monitor =
-        Monitor::open(receive_buffer, Some(&deafness)).map_err(socket("listen to the kernel"))?;
+    let monitor = Monitor::open(receive_buffer, Some(&deafness)).map_err(socket("listen to the kernel"))?;
     if !deafness.has_program() {
-        info!("no eBPF filter for the kernel's notifications: our own FDB entries are heard, too, which costs time");
+        info!(
+            "no eBPF filter for the kernel's notifications: our own FDB entries are heard, too, which costs time"
+        );
     }
     let snooping = options.snoop.then(Snooping::open).and_then(|opened| match opened {
         Ok(snooping) => Some(snooping),

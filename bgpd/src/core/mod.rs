@@ -80,6 +80,8 @@ pub struct Core {
     marker: Option<RunMarker>,
     /// What EVPN has said and is not carried out yet; empty between turns.
     outputs: Vec<Output>,
+    /// Room for the next ones while these are carried out.
+    spare_outputs: Vec<Output>,
     /// The kernel's first dump was read, or there is no kernel.
     kernel_known: bool,
     kernel_wait: Option<Instant>,
@@ -115,6 +117,7 @@ impl Core {
             fib,
             marker,
             outputs: Vec::new(),
+            spare_outputs: Vec::new(),
             kernel_known: false,
             kernel_wait: None,
             sessions_started: false,

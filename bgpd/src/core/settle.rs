@@ -12,12 +12,17 @@ use tracing::{info, warn};
 use weft_evpn::{
     DomainId, RouteTargetMatch,
     engine::{Input, Notice, Origination, Output, RoutePath},
+    forwarding::ForwardingChange,
     nlri::EvpnRoute,
 };
 use weft_fib::FibRequest;
 
 /// Changes of best paths that are taken from the RIB at once.
 const CHANGES: usize = 1024;
+/// Outputs of an import that are carried out at once.
+const IMPORTED: usize = 256;
+/// Room for so many outputs of EVPN is kept from turn to turn.
+const KEPT_OUTPUTS: usize = 4 * CHANGES;
 /// Recipients up to which the core writes a small message itself; to more, the sessions write side by side.
 const AT_ONCE: usize = 4;
 /// Buffers handed to sessions before the queues are looked at again.
@@ -73,13 +78,19 @@ impl Core {
     /// Carries out what EVPN says, until it says nothing more.
     pub(super) fn evpn_outputs(&mut self, now: Instant) {
         while !self.outputs.is_empty() {
-            let mut forward = Vec::new();
-            for output in std::mem::take(&mut self.outputs) {
+            let next = std::mem::take(&mut self.spare_outputs);
+            let mut outputs = std::mem::replace(&mut self.outputs, next);
+            let mut forward = Vec::with_capacity(outputs.len());
+            for output in outputs.drain(..) {
                 match output {
                     Output::Originate(origination) => self.originate(origination, now),
                     Output::Withdraw(route) => self.withdraw(&route),
                     Output::Forward(change) => forward.push(change),
-                    Output::Import(targets) => self.import(&targets, now),
+                    Output::Import(targets) => {
+                        // What follows may wish otherwise of the same keys, so this goes first.
+                        self.forward(std::mem::take(&mut forward));
+                        self.import(&targets, now);
+                    }
                     Output::VrfPath { vrf, prefix, source, path } => {
                         self.vrf_path(&vrf, prefix, source, path, now);
                     }
@@ -87,11 +98,17 @@ impl Core {
                     Output::Notice(notice) => log_notice(&notice),
                 }
             }
-            if let Some(fib) = &self.fib
-                && !forward.is_empty()
-            {
-                fib.send(FibRequest::Forward(forward));
-            }
+            self.forward(forward);
+            outputs.shrink_to(KEPT_OUTPUTS);
+            self.spare_outputs = outputs;
+        }
+    }
+
+    fn forward(&self, changes: Vec<ForwardingChange>) {
+        if let Some(fib) = &self.fib
+            && !changes.is_empty()
+        {
+            fib.send(FibRequest::Forward(changes));
         }
     }
 
@@ -132,6 +149,10 @@ impl Core {
     fn import(&mut self, targets: &[RouteTargetMatch], now: Instant) {
         for change in self.rib.best_routes_matching(targets) {
             self.route_changed(&change, now);
+            // The kernel side begins while the rest is looked at.
+            if self.outputs.len() >= IMPORTED {
+                self.evpn_outputs(now);
+            }
         }
     }
 

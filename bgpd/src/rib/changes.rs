@@ -126,6 +126,7 @@ impl Rib {
             if let Some(changes) = &mut table.changes {
                 changes.take(&mut table.changes_cursor, max - taken.len(), &mut ids);
             }
+            taken.reserve(ids.len());
             for &id in &ids {
                 taken.push(table.change(&self.shared, id));
                 table.try_free(&mut self.shared, id);

@@ -477,7 +477,11 @@ fn a_flood_of_routes_in_the_main_table_wakes_nobody() {
         let mut ear = Ear::new();
         drop(ear.heard());
         let own = weft_fib::netlink::socket::Connection::open().unwrap();
-        let mut monitor = weft_fib::netlink::socket::Monitor::open(1 << 20, Some(&weft_fib::netlink::deaf::Deafness::prepare(own.port()))).unwrap();
+        let mut monitor = weft_fib::netlink::socket::Monitor::open(
+            1 << 20,
+            Some(&weft_fib::netlink::deaf::Deafness::prepare(own.port())),
+        )
+        .unwrap();
         run("ip route add 10.0.0.0/8 dev lo");
         run("ip route add 10.1.0.0/16 dev lo table 1001");
         run("ip route del 10.0.0.0/8 dev lo");
