@@ -6,7 +6,7 @@ use crate::{
     config,
     log::Log,
     peer::{Endpoints, Negotiated, PeerId, PeerKind, PeerSettings, SessionEvent, SessionId},
-    session::{SessionOptions, SessionSender, Sessions},
+    session::{self, Inbox, SessionOptions, SessionSender, Sessions},
     wire::{AttributeSet, Family, NlriBlock, Update, unicast},
 };
 use bytes::Bytes;
@@ -23,7 +23,7 @@ struct Bench {
     now: Instant,
     sessions: u64,
     _runtime: Runtime,
-    _events: mpsc::Receiver<SessionEvent>,
+    _events: Inbox,
 }
 
 fn log() -> Log {
@@ -42,7 +42,7 @@ fn ip(text: &str) -> IpAddr {
 impl Bench {
     fn new(text: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (events, receiver) = mpsc::channel(16);
+        let (events, receiver) = session::inbox(session::Limits::default());
         let sessions = {
             let _inside = runtime.enter();
             Sessions::start(SessionOptions::listening(Vec::new()), events).unwrap()

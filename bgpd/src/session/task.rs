@@ -1,14 +1,14 @@
 //! The task of one neighbour: it moves octets between the neighbour's connections and the
 //! state machine, and routes between the session and the core.
 //!
-//! Back-pressure: an event that the core's channel does not take goes to `backlog`; while
-//! something is there, nothing more is read from the neighbour (TCP slows it down), but
-//! writing, timers and commands go on. Before a hold timer may expire, what has arrived is
+//! Back-pressure: while the lane to the core is full (`inbound`), nothing more is read from the
+//! neighbour (TCP slows it down), but writing, timers and commands go on. Before a hold timer may expire, what has arrived is
 //! read: a neighbour is not silent only because we were slow.
 
 use super::{
     Shared,
     dial::{self, DialError},
+    inbound::{self, Closed, Lane},
     link::Link,
     outbound::{self, SessionQueue},
     report::{LogLimit, hex},
@@ -27,23 +27,15 @@ use crate::{
 use bytes::Bytes;
 use socket2::SockRef;
 use std::{
-    collections::VecDeque,
     future::{Future, pending, poll_fn},
     pin::Pin,
     sync::Arc,
     task::Poll,
-    time::{Duration, Instant},
+    time::Instant,
 };
-use tokio::{
-    net::TcpStream,
-    sync::mpsc,
-    task::JoinSet,
-    time::{sleep_until, timeout},
-};
+use tokio::{net::TcpStream, sync::mpsc, task::JoinSet, time::sleep_until};
 use tracing::{debug, info, warn};
 
-/// How long the core may take for the last events of a neighbour that is removed.
-const LAST_EVENTS: Duration = Duration::from_secs(1);
 /// Reads before a hold timer is declared expired.
 const LAST_READS: usize = 16;
 
@@ -80,8 +72,7 @@ enum Wake {
     Called(ConnectionId, Result<TcpStream, DialError>),
     Ready,
     Queued(Bytes),
-    Sent,
-    CoreGone,
+    Room(Result<(), Closed>),
     Deadline,
 }
 
@@ -93,8 +84,7 @@ pub(super) struct PeerTask {
     links: Vec<Link>,
     call: Option<(ConnectionId, Call)>,
     session: Option<Session>,
-    events: mpsc::Sender<SessionEvent>,
-    backlog: VecDeque<SessionEvent>,
+    lane: Lane,
     mailbox: Mailbox,
     status: Arc<StatusCell>,
     closing: JoinSet<()>,
@@ -116,13 +106,12 @@ impl PeerTask {
         }
         Self {
             peer,
-            events: shared.events.clone(),
+            lane: shared.lanes.lane(),
             shared,
             fsm,
             links: Vec::new(),
             call: None,
             session: None,
-            backlog: VecDeque::new(),
             mailbox,
             status,
             closing: JoinSet::new(),
@@ -160,8 +149,8 @@ impl PeerTask {
     }
 
     async fn wait(&mut self) -> Wake {
-        let Self { fsm, links, call, session, events, backlog, mailbox, .. } = self;
-        let behind = !backlog.is_empty();
+        let Self { fsm, links, call, session, lane, mailbox, .. } = self;
+        let behind = !lane.has_room();
         let deadline = fsm.poll_deadline();
         let room = session.as_ref().is_some_and(|session| {
             links.iter().any(|link| link.id == session.connection && link.writer.has_room())
@@ -194,14 +183,7 @@ impl PeerTask {
         tokio::select! {
             biased;
             control = mailbox.control.recv() => Wake::Control(control),
-            permit = events.reserve(), if behind => match (permit, backlog.pop_front()) {
-                (Ok(permit), Some(event)) => {
-                    permit.send(event);
-                    Wake::Sent
-                }
-                (Ok(_), None) => Wake::Sent,
-                (Err(_), _) => Wake::CoreGone,
-            },
+            room = lane.room(), if behind => Wake::Room(room),
             Some(stream) = mailbox.incoming.recv() => Wake::Accepted(stream),
             (id, outcome) = called => Wake::Called(id, outcome),
             () = ready => Wake::Ready,
@@ -215,21 +197,20 @@ impl PeerTask {
         match wake {
             Wake::Control(Some(Control::Command(command))) => self.command(command, now),
             Wake::Control(Some(Control::Remove(cease))) => self.remove(cease, now),
-            Wake::Control(None) | Wake::CoreGone => {
-                self.backlog.clear();
+            Wake::Control(None) | Wake::Room(Err(Closed)) => {
                 self.remove(Cease::AdministrativeShutdown(None), now);
             }
+            Wake::Room(Ok(())) => {}
             Wake::Accepted(stream) => self.accepted(stream, now),
             Wake::Called(id, outcome) => self.called(id, outcome, now),
             Wake::Ready => {
-                if self.backlog.is_empty() {
+                if self.lane.has_room() {
                     for link in &mut self.links {
                         link.read();
                     }
                 }
             }
             Wake::Queued(messages) => self.queue(&messages),
-            Wake::Sent => {}
             Wake::Deadline => self.deadline(now),
         }
     }
@@ -240,11 +221,6 @@ impl PeerTask {
     }
 
     async fn finish(mut self) {
-        for event in std::mem::take(&mut self.backlog) {
-            if !matches!(timeout(LAST_EVENTS, self.events.send(event)).await, Ok(Ok(()))) {
-                break;
-            }
-        }
         self.shared.forget(self.peer, &self.status);
         while self.closing.join_next().await.is_some() {}
     }
@@ -264,18 +240,10 @@ impl PeerTask {
         self.links.iter_mut().find(|link| link.id == id)
     }
 
-    /// To the core, or to the backlog if the core is behind.
+    /// To the core.
     fn emit(&mut self, event: SessionEvent) {
-        if self.backlog.is_empty() {
-            match self.events.try_send(event) {
-                Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(event)) => self.backlog.push_back(event),
-                // `wait` finds out, too; there is nobody to tell.
-                Err(mpsc::error::TrySendError::Closed(event)) => self.backlog.push_back(event),
-            }
-        } else {
-            self.backlog.push_back(event);
-        }
+        let octets = inbound::held(&event);
+        self.lane.push(event, octets);
     }
 
     // What comes in.
@@ -321,7 +289,7 @@ impl PeerTask {
     fn process(&mut self, now: Instant) {
         let ids: Vec<_> = self.links.iter().map(|link| link.id).collect();
         for id in ids {
-            while self.backlog.is_empty() {
+            while self.lane.has_room() {
                 let Some(link) = self.link(id) else { break };
                 match link.next_frame() {
                     Ok(Some(frame)) => self.frame(id, &frame, now),
@@ -394,7 +362,10 @@ impl PeerTask {
                         hex(&frame.bytes)
                     );
                 }
-                self.emit(SessionEvent::Update { peer: self.peer, session, update: decoded.update });
+                let octets = self.link(id).map_or(frame.bytes.len(), Link::take_passed);
+                let event = SessionEvent::Update { peer: self.peer, session, update: decoded.update };
+                let octets = octets + inbound::held(&event);
+                self.lane.push(event, octets);
             }
             Err(notification) => self.malformed(id, notification, &frame.bytes, now),
         }
@@ -433,7 +404,7 @@ impl PeerTask {
         let silent: Vec<_> = self.fsm.about_to_expire(now).collect();
         for id in silent {
             for _ in 0..LAST_READS {
-                let behind = !self.backlog.is_empty();
+                let behind = !self.lane.has_room();
                 let Some(link) = self.link(id) else { break };
                 if (behind && link.has_unread()) || !link.read() {
                     break;
@@ -441,7 +412,7 @@ impl PeerTask {
                 self.process(now);
             }
             self.process(now);
-            let behind = !self.backlog.is_empty();
+            let behind = !self.lane.has_room();
             if behind && self.link(id).is_some_and(|link| link.has_unread()) {
                 self.input(Input::Heard(id), now);
             }
