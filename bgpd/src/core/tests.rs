@@ -210,6 +210,35 @@ fn what_a_peer_group_says_reaches_its_callers() {
 }
 
 #[test]
+fn beyond_its_maximum_prefix_a_neighbour_is_not_heard_until_its_restart() {
+    let mut bench = Bench::new(&format!(
+        "{TENANT} address-family ipv4 unicast\n  neighbor 192.0.2.1 maximum-prefix 2 restart 1\n"
+    ));
+    let id = bench.peer("192.0.2.1").unwrap();
+    let held_down = |bench: &Bench| bench.core.peers().get(id).unwrap().held_down.is_some();
+    let _messages = bench.up(id, &[Family::Ipv4Unicast]);
+    bench.announce(id, "203.0.113.0/26");
+    bench.announce(id, "203.0.113.64/26");
+    assert!(!held_down(&bench));
+    bench.announce(id, "203.0.113.128/26");
+    assert!(held_down(&bench));
+    assert_eq!(bench.routes(id), 2);
+    // What it had sent before it heard of it changes nothing, whatever it is.
+    let session = bench.core.peers().get(id).unwrap().live.as_ref().unwrap().session;
+    let prefix = "203.0.113.0/26".parse().unwrap();
+    let withdrawn = NlriBlock::new(unicast::family(&prefix), unicast::nlri(&prefix));
+    let update = Update { unreach: vec![withdrawn], ..Update::default() };
+    bench.core.session_event(SessionEvent::Update { peer: id, session, update }, bench.now);
+    assert_eq!(bench.routes(id), 2);
+
+    let restart = bench.core.next_deadline().unwrap();
+    assert!(restart <= bench.now + Duration::from_secs(60));
+    bench.now += Duration::from_secs(60);
+    bench.core.on_deadline(bench.now);
+    assert!(!held_down(&bench), "sessions are wanted again");
+}
+
+#[test]
 fn a_neighbour_is_asked_for_the_families_that_it_has_only() {
     let mut bench =
         Bench::new(&format!("{TENANT} address-family ipv6 unicast\n  neighbor 192.0.2.1 activate\n"));

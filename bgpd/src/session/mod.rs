@@ -39,9 +39,9 @@ pub use listener::{ListenError, any_address};
 pub use outbound::{Full, SessionSender};
 pub use status::{MessageCounts, PeerStatus};
 
+use crate::log::LogLimit;
 use crate::peer::{Cease, Device, ListenRange, PeerId, PeerSettings, SessionCommand, SessionId};
 use registry::Registry;
-use report::LogLimit;
 use std::{
     hash::{BuildHasher, RandomState},
     net::SocketAddr,
@@ -49,7 +49,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 use task::Control;
 use tokio::{
@@ -132,7 +132,7 @@ impl Sessions {
             sessions: AtomicU64::new(0),
             registry: Mutex::new(Registry::new(general)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
-            log: Mutex::new(LogLimit::new(Instant::now())),
+            log: Mutex::default(),
         });
         Ok(Self { shared })
     }

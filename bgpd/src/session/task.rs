@@ -11,11 +11,12 @@ use super::{
     inbound::{self, Closed, Lane},
     link::Link,
     outbound::{self, SessionQueue},
-    report::{LogLimit, hex},
+    report::hex,
     status::StatusCell,
 };
 use crate::{
     fsm::{Action, ConnectionId, Input, PeerFsm, Received},
+    log::{LogLimit, not_logged},
     peer::{
         Cease, DownReason, Endpoints, FsmState, Negotiated, PeerId, PeerKind, PeerSettings, RefreshKind,
         SessionCommand, SessionEvent, SessionId,
@@ -88,7 +89,10 @@ pub(super) struct PeerTask {
     mailbox: Mailbox,
     status: Arc<StatusCell>,
     closing: JoinSet<()>,
-    limit: LogLimit,
+    /// Of lines about malformed messages.
+    malformed: LogLimit,
+    /// Of lines about sessions that come and go.
+    changes: LogLimit,
     finished: bool,
 }
 
@@ -115,7 +119,8 @@ impl PeerTask {
             mailbox,
             status,
             closing: JoinSet::new(),
-            limit: LogLimit::new(Instant::now()),
+            malformed: LogLimit::default(),
+            changes: LogLimit::default(),
             finished: false,
         }
     }
@@ -260,7 +265,7 @@ impl PeerTask {
 
     fn accepted(&mut self, stream: TcpStream, now: Instant) {
         if let Err(error) = dial::prepare(SockRef::from(&stream), self.fsm.settings()) {
-            return warn!("neighbor {}: connection refused: {error}", self.name());
+            return self.failed(&format!("connection refused: {error}"), now);
         }
         let Some(endpoints) = endpoints(&stream) else { return };
         let id = self.fsm.name_connection();
@@ -279,7 +284,7 @@ impl PeerTask {
                 None => self.input(Input::ConnectFailed(id, crate::fsm::CallFailure::Remote), now),
             },
             Err(error) => {
-                self.failed(&error.to_string());
+                self.failed(&error.to_string(), now);
                 self.input(Input::ConnectFailed(id, error.place()), now);
             }
         }
@@ -351,7 +356,7 @@ impl PeerTask {
                     self.status.count_malformed_update();
                 }
                 if !decoded.issues.is_empty()
-                    && let Some(suppressed) = self.limit.take(now)
+                    && let Some(suppressed) = self.malformed.take(now)
                 {
                     let issues: Vec<_> = decoded.issues.iter().map(ToString::to_string).collect();
                     warn!(
@@ -389,7 +394,7 @@ impl PeerTask {
     }
 
     fn malformed(&mut self, id: ConnectionId, notification: Notification, octets: &[u8], now: Instant) {
-        if let Some(suppressed) = self.limit.take(now) {
+        if let Some(suppressed) = self.malformed.take(now) {
             warn!(
                 "neighbor {}: malformed message: {notification}{}; octets {}",
                 self.name(),
@@ -506,7 +511,7 @@ impl PeerTask {
             Action::Close(id) => self.close(id),
             Action::Established(id, negotiated) => self.established(id, *negotiated, now),
             Action::Down(reason) => self.down(reason, now),
-            Action::Failed(reason) => self.failed(&reason),
+            Action::Failed(reason) => self.failed(&reason, now),
             Action::State(state) => self.state(state),
             Action::Gone => {
                 self.emit(SessionEvent::DynamicPeerGone { peer: self.peer });
@@ -545,13 +550,13 @@ impl PeerTask {
     }
 
     fn established(&mut self, id: ConnectionId, negotiated: Negotiated, now: Instant) {
-        info!(
-            "neighbor {}: session established (AS {}, identifier {}, hold time {} s)",
-            self.name(),
+        let text = format!(
+            "session established (AS {}, identifier {}, hold time {} s)",
             negotiated.remote_as,
             negotiated.remote_id,
             negotiated.hold_time.as_secs()
         );
+        self.changed(&text, now);
         if let Some(link) = self.link(id) {
             link.set_max_receive(negotiated.max_receive);
             link.decoder.set_context(DecodeContext {
@@ -585,17 +590,26 @@ impl PeerTask {
     fn down(&mut self, reason: DownReason, now: Instant) {
         let Some(session) = self.session.take() else { return };
         let kept = if reason.retain { " (its routes are kept for its restart)" } else { "" };
-        info!("neighbor {}: session down: {}{kept}", self.name(), reason.text);
+        self.changed(&format!("session down: {}{kept}", reason.text), now);
         self.status.set_out_queue(0);
         self.status.set_buffered(0);
         self.status.down(reason.clone(), now);
         self.emit(SessionEvent::Down { peer: self.peer, session: session.id, reason });
     }
 
+    /// Logs that a session came or went, for a neighbour that does so now and then.
+    fn changed(&mut self, text: &str, now: Instant) {
+        match self.changes.take(now) {
+            Some(suppressed) => info!("neighbor {}: {text}{}", self.name(), not_logged(suppressed)),
+            None => debug!("neighbor {}: {text}", self.name()),
+        }
+    }
+
     /// Logs why an attempt came to nothing, once for each reason.
-    fn failed(&mut self, reason: &str) {
-        if self.status.failed(reason) {
-            warn!("neighbor {}: {reason}", self.name());
+    fn failed(&mut self, reason: &str, now: Instant) {
+        let is_new = self.status.failed(reason);
+        if let Some(suppressed) = is_new.then(|| self.changes.take(now)).flatten() {
+            warn!("neighbor {}: {reason}{}", self.name(), not_logged(suppressed));
         } else {
             debug!("neighbor {}: {reason}", self.name());
         }
@@ -610,8 +624,4 @@ impl PeerTask {
 
 fn endpoints(stream: &TcpStream) -> Option<Endpoints> {
     Some(Endpoints { local: stream.local_addr().ok()?, remote: stream.peer_addr().ok()? })
-}
-
-fn not_logged(suppressed: u64) -> String {
-    if suppressed == 0 { String::new() } else { format!(" ({suppressed} more were not logged)") }
 }

@@ -18,6 +18,7 @@ use ipnet::IpNet;
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::atomic::AtomicU8,
+    time::Instant,
 };
 
 pub(super) const PEER: PeerId = PeerId(1);
