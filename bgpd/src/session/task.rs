@@ -37,6 +37,8 @@ use std::{
 use tokio::{net::TcpStream, sync::mpsc, task::JoinSet, time::sleep_until};
 use tracing::{debug, info, warn};
 
+/// Connections with a NOTIFICATION under way; others are closed without waiting for the neighbour.
+const CLOSING: usize = 8;
 /// Reads before a hold timer is declared expired.
 const LAST_READS: usize = 16;
 
@@ -544,7 +546,8 @@ impl PeerTask {
         }
         let Some(at) = self.links.iter().position(|link| link.id == id) else { return };
         let link = self.links.swap_remove(at);
-        if link.last_words {
+        // A neighbour that calls and errs again and again shall not take all sockets.
+        if link.last_words && self.closing.len() < CLOSING {
             self.closing.spawn(link.finish());
         }
     }
