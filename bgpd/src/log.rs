@@ -3,6 +3,10 @@
 //!
 //! A log line never ends the daemon: what cannot be written is dropped.
 
+mod limit;
+
+pub(crate) use limit::{LogLimit, not_logged};
+
 use crate::config::{self, LogLevel};
 use std::{
     fmt,
@@ -52,7 +56,7 @@ impl Log {
         let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
         tracing_subscriber::registry()
             .with(filter)
-            .with(lines.with_writer(outputs.clone()).boxed())
+            .with(lines.with_writer(outputs.clone()).with_filter(limit::Flood::new(outputs.clone())).boxed())
             .try_init()?;
         Ok(Self { outputs, filter: handle, env })
     }

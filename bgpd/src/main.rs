@@ -9,10 +9,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 use weft_bgpd::{
     command::{self, ConfigStore, Shell},
@@ -22,12 +19,9 @@ use weft_bgpd::{
     mgmt::{self, MgmtOptions, MgmtServer},
     peer::BGP_PORT,
     privileges,
-    session::{SessionOptions, Sessions, any_address},
+    session::{self, SessionOptions, Sessions, any_address},
 };
 use weft_fib::FibOptions;
-
-/// Events of all sessions that may wait for the core; who has more, waits with its socket.
-const SESSION_EVENTS: usize = 4096;
 
 /// The BGP EVPN daemon of Weft.
 #[derive(Debug, Parser)]
@@ -109,13 +103,13 @@ async fn serve(
     socket: mgmt::ClaimedSocket,
     kernel: Option<weft_fib::Prepared>,
 ) -> Result<(), Failure> {
-    let (events, session_events) = mpsc::channel(SESSION_EVENTS);
+    let (lanes, session_events) = session::inbox(session::Limits::default());
     let listen = match (arguments.port, arguments.listen.as_slice()) {
         (0, _) => Vec::new(),
         (port, []) => any_address(port),
         (port, addresses) => addresses.iter().map(|address| (*address, port).into()).collect(),
     };
-    let sessions = Sessions::start(SessionOptions::listening(listen), events)?;
+    let sessions = Sessions::start(SessionOptions::listening(listen), lanes)?;
     let (fib, fib_events) = match kernel {
         None => (None, None),
         Some(kernel) => {

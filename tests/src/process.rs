@@ -110,6 +110,11 @@ impl Daemon {
         self.kill();
     }
 
+    /// Where its log is.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// The last lines of its log.
     pub fn log_tail(&self, lines: usize) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();

@@ -301,6 +301,11 @@ impl Speaker {
         wait_until(&what, limit, || Ok(self.established()? >= count)).map_err(|error| self.explain(error))
     }
 
+    /// The files of its logs.
+    pub fn log_files(&self) -> Vec<PathBuf> {
+        self.daemons.iter().map(|daemon| daemon.log().to_owned()).collect()
+    }
+
     /// The last lines of its logs.
     pub fn logs(&self) -> String {
         self.daemons.iter().map(|daemon| daemon.log_tail(15)).collect()

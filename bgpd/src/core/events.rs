@@ -5,6 +5,7 @@ use super::{
     peers::{HeldDown, Live},
 };
 use crate::{
+    log::not_logged,
     peer::{Cease, DownReason, PeerId, PeerOrigin, SessionCommand, SessionEvent, SessionId},
     rib::{RibError, RibPeer},
 };
@@ -20,13 +21,17 @@ impl Core {
                 self.established(peer, Live { session, negotiated: *negotiated, out }, now);
             }
             SessionEvent::Update { peer, session, update } => {
-                if !self.peers.is_live(peer, session) {
+                let held_down = self.peers.get(peer).is_some_and(|peer| peer.held_down.is_some());
+                // Who is held down has sent this before it heard of it.
+                if !self.peers.is_live(peer, session) || held_down {
                     return;
                 }
                 match self.rib_of_mut(peer).update(peer, &update, now) {
                     Ok(verdict) => {
-                        if let Some(warning) = verdict.warning {
-                            warn!("{}: {warning}", self.name(peer));
+                        if let Some(warning) = verdict.warning
+                            && let Some(more) = self.may_log(peer, now)
+                        {
+                            warn!("{}: {warning}{more}", self.name(peer));
                         }
                     }
                     Err(refusal) => self.refused(peer, &refusal, now),
@@ -48,7 +53,7 @@ impl Core {
             SessionEvent::Down { peer, session, reason } => self.down(peer, session, &reason, now),
             SessionEvent::State { peer, state } => debug!("{}: {state}", self.name(peer)),
             SessionEvent::NewDynamicPeer { peer, settings } => {
-                info!("{} connected from a listen range", settings.address);
+                debug!("{} connected from a listen range", settings.address);
                 self.peers.insert(peer, *settings);
                 // Its range may have changed while it called.
                 self.apply_caller(peer);
@@ -74,8 +79,11 @@ impl Core {
         if !self.peers.is_live(id, session) {
             return;
         }
-        if reason.retain && self.logs_neighbour(id) {
-            info!("{}: its routes are kept for graceful restart", self.name(id));
+        if reason.retain
+            && self.logs_neighbour(id)
+            && let Some(more) = self.may_log(id, now)
+        {
+            info!("{}: its routes are kept for graceful restart{more}", self.name(id));
         }
         let Some(peer) = self.peers.get_mut(id) else { return };
         let restart = peer.live.take().and_then(|live| live.negotiated.graceful_restart);
@@ -83,9 +91,16 @@ impl Core {
         self.rib_of_mut(id).peer_down(id, keep_until);
     }
 
+    /// If one more line about a neighbour's routes may be logged: what it is to say of those that were not.
+    fn may_log(&mut self, id: PeerId, now: Instant) -> Option<String> {
+        self.peers.get_mut(id)?.log.take(now).map(not_logged)
+    }
+
     /// The RIB refuses something of a neighbour.
     fn refused(&mut self, id: PeerId, refusal: &RibError, now: Instant) {
-        error!("{}: {refusal}", self.name(id));
+        if let Some(more) = self.may_log(id, now) {
+            error!("{}: {refusal}{more}", self.name(id));
+        }
         if let RibError::MaximumPrefixReached { family, maximum, .. } = refusal {
             let cease = Cease::MaximumPrefixes { family: *family, limit: maximum.limit };
             self.command(id, SessionCommand::Stop { cease });

@@ -1,6 +1,7 @@
 //! The neighbours as the core keeps them: settings and the live session. States, times and
 //! message counts are kept by the sessions (`session::PeerStatus`).
 
+use crate::log::LogLimit;
 use crate::peer::{Negotiated, PeerId, PeerKey, PeerOrigin, PeerSettings, SessionId};
 use crate::session::SessionSender;
 use std::{
@@ -38,6 +39,8 @@ pub struct Peer {
     pub live: Option<Live>,
     /// Why no session is wanted although none was configured away.
     pub held_down: Option<HeldDown>,
+    /// Of lines about its routes.
+    pub(super) log: LogLimit,
 }
 
 impl Peer {
@@ -67,7 +70,7 @@ impl Peers {
     /// Adds a neighbour.
     pub fn insert(&mut self, id: PeerId, settings: PeerSettings) {
         self.by_key.insert(settings.key(), id);
-        self.by_id.insert(id, Peer { id, settings, live: None, held_down: None });
+        self.by_id.insert(id, Peer { id, settings, live: None, held_down: None, log: LogLimit::default() });
     }
 
     /// Forgets a neighbour.

@@ -6,13 +6,13 @@ use super::{
     handle::{CoreHandle, Request, channel},
     quiet,
 };
-use crate::peer::SessionEvent;
+use crate::{peer::SessionEvent, session::Inbox};
 use std::{io, thread, time::Instant};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 use weft_fib::{FibEvent, FibEvents};
 
-/// Events of one queue that are taken in a turn.
+/// Events of the kernel side that are taken in a turn.
 const SHARE: usize = 512;
 
 /// What the core listens to; it has begun already.
@@ -21,7 +21,7 @@ pub struct Parts {
     /// The tables and the ends it sends to.
     pub core: Core,
     /// From the sessions.
-    pub session_events: mpsc::Receiver<SessionEvent>,
+    pub session_events: Inbox,
     /// From the kernel side; `None` with `-n`.
     pub fib_events: Option<FibEvents>,
 }
@@ -57,16 +57,17 @@ async fn at(deadline: Option<Instant>) {
 async fn run(parts: Parts, mut requests: mpsc::Receiver<Request>) {
     let Parts { mut core, mut session_events, mut fib_events } = parts;
     let mut more = core.settle(Instant::now());
+    let mut hand: Vec<SessionEvent> = Vec::new();
     loop {
         let deadline = if more { Some(Instant::now()) } else { core.next_deadline() };
         tokio::select! {
-            Some(event) = session_events.recv() => {
-                let mut changes = quiet::weight(&event);
-                core.session_event(event, Instant::now());
-                for _ in 1..SHARE {
-                    let Ok(event) = session_events.try_recv() else { break };
-                    changes += quiet::weight(&event);
-                    core.session_event(event, Instant::now());
+            () = session_events.ready() => {
+                let (mut turn, mut changes) = (session_events.turn(), 0);
+                while turn.take(&mut hand) {
+                    for event in hand.drain(..) {
+                        changes += quiet::weight(&event);
+                        core.session_event(event, Instant::now());
+                    }
                 }
                 core.quiet.count(changes, Instant::now());
             }

@@ -6,7 +6,7 @@ use crate::{
     config,
     log::Log,
     peer::{Endpoints, Negotiated, PeerId, PeerKind, PeerSettings, SessionEvent, SessionId},
-    session::{SessionOptions, SessionSender, Sessions},
+    session::{self, Inbox, SessionOptions, SessionSender, Sessions},
     wire::{AttributeSet, Family, NlriBlock, Update, unicast},
 };
 use bytes::Bytes;
@@ -23,7 +23,7 @@ struct Bench {
     now: Instant,
     sessions: u64,
     _runtime: Runtime,
-    _events: mpsc::Receiver<SessionEvent>,
+    _events: Inbox,
 }
 
 fn log() -> Log {
@@ -42,7 +42,7 @@ fn ip(text: &str) -> IpAddr {
 impl Bench {
     fn new(text: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (events, receiver) = mpsc::channel(16);
+        let (events, receiver) = session::inbox(session::Limits::default());
         let sessions = {
             let _inside = runtime.enter();
             Sessions::start(SessionOptions::listening(Vec::new()), events).unwrap()
@@ -207,6 +207,35 @@ fn what_a_peer_group_says_reaches_its_callers() {
     assert_eq!(asked[18], 5, "a ROUTE-REFRESH");
     bench.announce(CALLER, "203.0.113.0/24");
     assert_eq!(bench.routes(CALLER), 0, "denied now");
+}
+
+#[test]
+fn beyond_its_maximum_prefix_a_neighbour_is_not_heard_until_its_restart() {
+    let mut bench = Bench::new(&format!(
+        "{TENANT} address-family ipv4 unicast\n  neighbor 192.0.2.1 maximum-prefix 2 restart 1\n"
+    ));
+    let id = bench.peer("192.0.2.1").unwrap();
+    let held_down = |bench: &Bench| bench.core.peers().get(id).unwrap().held_down.is_some();
+    let _messages = bench.up(id, &[Family::Ipv4Unicast]);
+    bench.announce(id, "203.0.113.0/26");
+    bench.announce(id, "203.0.113.64/26");
+    assert!(!held_down(&bench));
+    bench.announce(id, "203.0.113.128/26");
+    assert!(held_down(&bench));
+    assert_eq!(bench.routes(id), 2);
+    // What it had sent before it heard of it changes nothing, whatever it is.
+    let session = bench.core.peers().get(id).unwrap().live.as_ref().unwrap().session;
+    let prefix = "203.0.113.0/26".parse().unwrap();
+    let withdrawn = NlriBlock::new(unicast::family(&prefix), unicast::nlri(&prefix));
+    let update = Update { unreach: vec![withdrawn], ..Update::default() };
+    bench.core.session_event(SessionEvent::Update { peer: id, session, update }, bench.now);
+    assert_eq!(bench.routes(id), 2);
+
+    let restart = bench.core.next_deadline().unwrap();
+    assert!(restart <= bench.now + Duration::from_secs(60));
+    bench.now += Duration::from_secs(60);
+    bench.core.on_deadline(bench.now);
+    assert!(!held_down(&bench), "sessions are wanted again");
 }
 
 #[test]

@@ -105,29 +105,14 @@ impl AttributeInterner {
 
     /// Octets allocated, those of the sets' own vectors included.
     pub(super) fn bytes(&self) -> usize {
-        let sets: usize =
-            self.index.iter().filter_map(|&id| self.entries.get(id).set.as_deref()).map(set_bytes).sum();
+        let sets: usize = self
+            .index
+            .iter()
+            .filter_map(|&id| self.entries.get(id).set.as_deref())
+            .map(AttributeSet::bytes)
+            .sum();
         self.entries.bytes() + self.index.allocation_size() + sets
     }
-}
-
-/// What one set costs on the heap.
-fn set_bytes(set: &AttributeSet) -> usize {
-    size_of::<AttributeSet>()
-        + 16
-        + set
-            .as_path
-            .0
-            .iter()
-            .map(|segment| size_of_val(segment) + segment.asns.capacity() * 4)
-            .sum::<usize>()
-        + set.communities.capacity() * 4
-        + set.cluster_list.capacity() * 4
-        + set.ext_communities.capacity() * 8
-        + set.pmsi.as_ref().map_or(0, |pmsi| pmsi.identifier.capacity())
-        + set.large_communities.capacity() * 12
-        + set.ipv6_ext_communities.capacity() * 20
-        + set.unknown.iter().map(|unknown| size_of_val(unknown) + unknown.value.capacity()).sum::<usize>()
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub(super) struct Link {
     pub writer: Writer,
     /// A NOTIFICATION is under way: it is to arrive before the connection is closed.
     pub last_words: bool,
+    /// Octets of receive buffers that were gone through since `take_passed`.
+    passed: usize,
     /// Why nothing more can be read.
     ended: Option<String>,
 }
@@ -61,6 +63,7 @@ impl Link {
             decoder: Decoder::default(),
             writer: Writer::default(),
             last_words: false,
+            passed: 0,
             ended: None,
         }
     }
@@ -82,7 +85,9 @@ impl Link {
         if self.ended.is_some() {
             return false;
         }
-        if self.buffer.capacity() - self.buffer.len() < self.want / 2 {
+        if self.buffer.capacity() - self.buffer.len() < self.want / 2 && !self.buffer.try_reclaim(self.want) {
+            // Somebody has slices of it: what of it was not used is theirs, too.
+            self.passed += self.buffer.capacity();
             self.buffer.reserve(self.want);
         }
         let room = self.buffer.capacity() - self.buffer.len();
@@ -133,9 +138,18 @@ impl Link {
         })?;
         if frame.is_none() && self.buffer.is_empty() && self.buffer.capacity() > 2 * self.want {
             // After a flood the large buffer goes back.
+            self.passed += self.buffer.capacity();
             self.buffer = BytesMut::new();
         }
+        self.passed += frame.as_ref().map_or(0, |frame| frame.bytes.len());
         Ok(frame)
+    }
+
+    /// Octets of receive buffers that the last message and what came between it and the one asked about before have
+    /// gone through. A message that waits keeps no more of them than this, but for the rest of the first buffer that is
+    /// waited in and of the last one.
+    pub fn take_passed(&mut self) -> usize {
+        std::mem::take(&mut self.passed)
     }
 
     /// Why the stream has ended, if it has.

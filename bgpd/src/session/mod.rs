@@ -6,17 +6,18 @@
 //!   TCP ◀──▶ PeerTask (one a neighbour): links ◀─▶ PeerFsm ◀─ timers
 //!              │  ▲
 //! SessionEvent │  │ SessionCommand (bounded)  ·  SessionSender (bounded, `Full` and `Drained`)
-//!              ▼  │
+//!       (lane) ▼  │
 //!             core
 //! ```
 //!
 //! `task` drives a neighbour, `link` is one connection with its `writer`, `dial` makes
 //! sockets as configured (`sockopt` has the options without a crate), `listener` accepts,
-//! `devices` has the listeners of IP-VRFs, `registry` knows who is whose neighbour, `outbound` is the core's way to a session,
+//! `devices` has the listeners of IP-VRFs, `registry` knows who is whose neighbour, `inbound` is the sessions' way to the core, `outbound` the core's to a session,
 //! `shortcut` that of a lone message, `status` what the shows read, `report` how malformed messages are logged. RFC 2385, 5082; RFC 4271 §6 as far as it is about TCP.
 
 mod devices;
 mod dial;
+mod inbound;
 mod link;
 mod listener;
 mod outbound;
@@ -33,15 +34,14 @@ mod scripted;
 #[cfg(test)]
 mod tests;
 
+pub use inbound::{Inbox, Lanes, Limits, Turn, channel as inbox};
 pub use listener::{ListenError, any_address};
 pub use outbound::{Full, SessionSender};
 pub use status::{MessageCounts, PeerStatus};
 
-use crate::peer::{
-    Cease, Device, ListenRange, PeerId, PeerSettings, SessionCommand, SessionEvent, SessionId,
-};
+use crate::log::LogLimit;
+use crate::peer::{Cease, Device, ListenRange, PeerId, PeerSettings, SessionCommand, SessionId};
 use registry::Registry;
-use report::LogLimit;
 use std::{
     hash::{BuildHasher, RandomState},
     net::SocketAddr,
@@ -49,7 +49,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 use task::Control;
 use tokio::{
@@ -108,7 +108,7 @@ struct Shared {
     options: SessionOptions,
     seed: u64,
     runtime: Handle,
-    events: mpsc::Sender<SessionEvent>,
+    lanes: Lanes,
     sessions: AtomicU64,
     registry: Mutex<Registry>,
     strangers: Arc<Semaphore>,
@@ -117,22 +117,22 @@ struct Shared {
 
 impl Sessions {
     /// Opens the general listeners; who calls is kept waiting until `accept`. Must be called
-    /// within a tokio runtime, which runs all sessions; `events` go to the core.
+    /// within a tokio runtime, which runs all sessions; events go to the core by `lanes`.
     ///
     /// # Errors
     /// The port is taken, or the like.
-    pub fn start(options: SessionOptions, events: mpsc::Sender<SessionEvent>) -> Result<Self, ListenError> {
+    pub fn start(options: SessionOptions, lanes: Lanes) -> Result<Self, ListenError> {
         let general = listener::open(&options.listen, None, |_| {})?;
         let seed = options.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
         let shared = Arc::new(Shared {
             options,
             seed,
             runtime: Handle::current(),
-            events,
+            lanes,
             sessions: AtomicU64::new(0),
             registry: Mutex::new(Registry::new(general)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
-            log: Mutex::new(LogLimit::new(Instant::now())),
+            log: Mutex::default(),
         });
         Ok(Self { shared })
     }
@@ -192,8 +192,13 @@ impl Sessions {
         self.shared.registry().peers.get(&peer).map(|entry| entry.status.snapshot())
     }
 
+    /// Octets that the events hold which wait for the core.
+    pub fn waiting(&self) -> usize {
+        self.shared.lanes.octets()
+    }
+
     /// Ends all sessions with this Cease and waits (some seconds at most) until the
-    /// neighbours were told. The events' receiver should be read, or dropped, meanwhile.
+    /// neighbours were told.
     pub async fn shutdown(self, cease: Cease) {
         let entries: Vec<_> = {
             let mut registry = self.shared.registry();

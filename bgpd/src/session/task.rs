@@ -1,21 +1,22 @@
 //! The task of one neighbour: it moves octets between the neighbour's connections and the
 //! state machine, and routes between the session and the core.
 //!
-//! Back-pressure: an event that the core's channel does not take goes to `backlog`; while
-//! something is there, nothing more is read from the neighbour (TCP slows it down), but
-//! writing, timers and commands go on. Before a hold timer may expire, what has arrived is
+//! Back-pressure: while the lane to the core is full (`inbound`), nothing more is read from the
+//! neighbour (TCP slows it down), but writing, timers and commands go on. Before a hold timer may expire, what has arrived is
 //! read: a neighbour is not silent only because we were slow.
 
 use super::{
     Shared,
     dial::{self, DialError},
+    inbound::{self, Closed, Lane},
     link::Link,
     outbound::{self, SessionQueue},
-    report::{LogLimit, hex},
+    report::hex,
     status::StatusCell,
 };
 use crate::{
     fsm::{Action, ConnectionId, Input, PeerFsm, Received},
+    log::{LogLimit, not_logged},
     peer::{
         Cease, DownReason, Endpoints, FsmState, Negotiated, PeerId, PeerKind, PeerSettings, RefreshKind,
         SessionCommand, SessionEvent, SessionId,
@@ -27,23 +28,17 @@ use crate::{
 use bytes::Bytes;
 use socket2::SockRef;
 use std::{
-    collections::VecDeque,
     future::{Future, pending, poll_fn},
     pin::Pin,
     sync::Arc,
     task::Poll,
-    time::{Duration, Instant},
+    time::Instant,
 };
-use tokio::{
-    net::TcpStream,
-    sync::mpsc,
-    task::JoinSet,
-    time::{sleep_until, timeout},
-};
+use tokio::{net::TcpStream, sync::mpsc, task::JoinSet, time::sleep_until};
 use tracing::{debug, info, warn};
 
-/// How long the core may take for the last events of a neighbour that is removed.
-const LAST_EVENTS: Duration = Duration::from_secs(1);
+/// Connections with a NOTIFICATION under way; others are closed without waiting for the neighbour.
+const CLOSING: usize = 8;
 /// Reads before a hold timer is declared expired.
 const LAST_READS: usize = 16;
 
@@ -80,8 +75,7 @@ enum Wake {
     Called(ConnectionId, Result<TcpStream, DialError>),
     Ready,
     Queued(Bytes),
-    Sent,
-    CoreGone,
+    Room(Result<(), Closed>),
     Deadline,
 }
 
@@ -93,12 +87,14 @@ pub(super) struct PeerTask {
     links: Vec<Link>,
     call: Option<(ConnectionId, Call)>,
     session: Option<Session>,
-    events: mpsc::Sender<SessionEvent>,
-    backlog: VecDeque<SessionEvent>,
+    lane: Lane,
     mailbox: Mailbox,
     status: Arc<StatusCell>,
     closing: JoinSet<()>,
-    limit: LogLimit,
+    /// Of lines about malformed messages.
+    malformed: LogLimit,
+    /// Of lines about sessions that come and go.
+    changes: LogLimit,
     finished: bool,
 }
 
@@ -116,17 +112,17 @@ impl PeerTask {
         }
         Self {
             peer,
-            events: shared.events.clone(),
+            lane: shared.lanes.lane(),
             shared,
             fsm,
             links: Vec::new(),
             call: None,
             session: None,
-            backlog: VecDeque::new(),
             mailbox,
             status,
             closing: JoinSet::new(),
-            limit: LogLimit::new(Instant::now()),
+            malformed: LogLimit::default(),
+            changes: LogLimit::default(),
             finished: false,
         }
     }
@@ -160,8 +156,8 @@ impl PeerTask {
     }
 
     async fn wait(&mut self) -> Wake {
-        let Self { fsm, links, call, session, events, backlog, mailbox, .. } = self;
-        let behind = !backlog.is_empty();
+        let Self { fsm, links, call, session, lane, mailbox, .. } = self;
+        let behind = !lane.has_room();
         let deadline = fsm.poll_deadline();
         let room = session.as_ref().is_some_and(|session| {
             links.iter().any(|link| link.id == session.connection && link.writer.has_room())
@@ -194,14 +190,7 @@ impl PeerTask {
         tokio::select! {
             biased;
             control = mailbox.control.recv() => Wake::Control(control),
-            permit = events.reserve(), if behind => match (permit, backlog.pop_front()) {
-                (Ok(permit), Some(event)) => {
-                    permit.send(event);
-                    Wake::Sent
-                }
-                (Ok(_), None) => Wake::Sent,
-                (Err(_), _) => Wake::CoreGone,
-            },
+            room = lane.room(), if behind => Wake::Room(room),
             Some(stream) = mailbox.incoming.recv() => Wake::Accepted(stream),
             (id, outcome) = called => Wake::Called(id, outcome),
             () = ready => Wake::Ready,
@@ -215,21 +204,20 @@ impl PeerTask {
         match wake {
             Wake::Control(Some(Control::Command(command))) => self.command(command, now),
             Wake::Control(Some(Control::Remove(cease))) => self.remove(cease, now),
-            Wake::Control(None) | Wake::CoreGone => {
-                self.backlog.clear();
+            Wake::Control(None) | Wake::Room(Err(Closed)) => {
                 self.remove(Cease::AdministrativeShutdown(None), now);
             }
+            Wake::Room(Ok(())) => {}
             Wake::Accepted(stream) => self.accepted(stream, now),
             Wake::Called(id, outcome) => self.called(id, outcome, now),
             Wake::Ready => {
-                if self.backlog.is_empty() {
+                if self.lane.has_room() {
                     for link in &mut self.links {
                         link.read();
                     }
                 }
             }
             Wake::Queued(messages) => self.queue(&messages),
-            Wake::Sent => {}
             Wake::Deadline => self.deadline(now),
         }
     }
@@ -240,11 +228,6 @@ impl PeerTask {
     }
 
     async fn finish(mut self) {
-        for event in std::mem::take(&mut self.backlog) {
-            if !matches!(timeout(LAST_EVENTS, self.events.send(event)).await, Ok(Ok(()))) {
-                break;
-            }
-        }
         self.shared.forget(self.peer, &self.status);
         while self.closing.join_next().await.is_some() {}
     }
@@ -264,18 +247,10 @@ impl PeerTask {
         self.links.iter_mut().find(|link| link.id == id)
     }
 
-    /// To the core, or to the backlog if the core is behind.
+    /// To the core.
     fn emit(&mut self, event: SessionEvent) {
-        if self.backlog.is_empty() {
-            match self.events.try_send(event) {
-                Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(event)) => self.backlog.push_back(event),
-                // `wait` finds out, too; there is nobody to tell.
-                Err(mpsc::error::TrySendError::Closed(event)) => self.backlog.push_back(event),
-            }
-        } else {
-            self.backlog.push_back(event);
-        }
+        let octets = inbound::held(&event);
+        self.lane.push(event, octets);
     }
 
     // What comes in.
@@ -292,7 +267,7 @@ impl PeerTask {
 
     fn accepted(&mut self, stream: TcpStream, now: Instant) {
         if let Err(error) = dial::prepare(SockRef::from(&stream), self.fsm.settings()) {
-            return warn!("neighbor {}: connection refused: {error}", self.name());
+            return self.failed(&format!("connection refused: {error}"), now);
         }
         let Some(endpoints) = endpoints(&stream) else { return };
         let id = self.fsm.name_connection();
@@ -311,7 +286,7 @@ impl PeerTask {
                 None => self.input(Input::ConnectFailed(id, crate::fsm::CallFailure::Remote), now),
             },
             Err(error) => {
-                self.failed(&error.to_string());
+                self.failed(&error.to_string(), now);
                 self.input(Input::ConnectFailed(id, error.place()), now);
             }
         }
@@ -321,7 +296,7 @@ impl PeerTask {
     fn process(&mut self, now: Instant) {
         let ids: Vec<_> = self.links.iter().map(|link| link.id).collect();
         for id in ids {
-            while self.backlog.is_empty() {
+            while self.lane.has_room() {
                 let Some(link) = self.link(id) else { break };
                 match link.next_frame() {
                     Ok(Some(frame)) => self.frame(id, &frame, now),
@@ -383,7 +358,7 @@ impl PeerTask {
                     self.status.count_malformed_update();
                 }
                 if !decoded.issues.is_empty()
-                    && let Some(suppressed) = self.limit.take(now)
+                    && let Some(suppressed) = self.malformed.take(now)
                 {
                     let issues: Vec<_> = decoded.issues.iter().map(ToString::to_string).collect();
                     warn!(
@@ -394,7 +369,10 @@ impl PeerTask {
                         hex(&frame.bytes)
                     );
                 }
-                self.emit(SessionEvent::Update { peer: self.peer, session, update: decoded.update });
+                let octets = self.link(id).map_or(frame.bytes.len(), Link::take_passed);
+                let event = SessionEvent::Update { peer: self.peer, session, update: decoded.update };
+                let octets = octets + inbound::held(&event);
+                self.lane.push(event, octets);
             }
             Err(notification) => self.malformed(id, notification, &frame.bytes, now),
         }
@@ -418,7 +396,7 @@ impl PeerTask {
     }
 
     fn malformed(&mut self, id: ConnectionId, notification: Notification, octets: &[u8], now: Instant) {
-        if let Some(suppressed) = self.limit.take(now) {
+        if let Some(suppressed) = self.malformed.take(now) {
             warn!(
                 "neighbor {}: malformed message: {notification}{}; octets {}",
                 self.name(),
@@ -433,7 +411,7 @@ impl PeerTask {
         let silent: Vec<_> = self.fsm.about_to_expire(now).collect();
         for id in silent {
             for _ in 0..LAST_READS {
-                let behind = !self.backlog.is_empty();
+                let behind = !self.lane.has_room();
                 let Some(link) = self.link(id) else { break };
                 if (behind && link.has_unread()) || !link.read() {
                     break;
@@ -441,7 +419,7 @@ impl PeerTask {
                 self.process(now);
             }
             self.process(now);
-            let behind = !self.backlog.is_empty();
+            let behind = !self.lane.has_room();
             if behind && self.link(id).is_some_and(|link| link.has_unread()) {
                 self.input(Input::Heard(id), now);
             }
@@ -535,7 +513,7 @@ impl PeerTask {
             Action::Close(id) => self.close(id),
             Action::Established(id, negotiated) => self.established(id, *negotiated, now),
             Action::Down(reason) => self.down(reason, now),
-            Action::Failed(reason) => self.failed(&reason),
+            Action::Failed(reason) => self.failed(&reason, now),
             Action::State(state) => self.state(state),
             Action::Gone => {
                 self.emit(SessionEvent::DynamicPeerGone { peer: self.peer });
@@ -568,19 +546,20 @@ impl PeerTask {
         }
         let Some(at) = self.links.iter().position(|link| link.id == id) else { return };
         let link = self.links.swap_remove(at);
-        if link.last_words {
+        // A neighbour that calls and errs again and again shall not take all sockets.
+        if link.last_words && self.closing.len() < CLOSING {
             self.closing.spawn(link.finish());
         }
     }
 
     fn established(&mut self, id: ConnectionId, negotiated: Negotiated, now: Instant) {
-        info!(
-            "neighbor {}: session established (AS {}, identifier {}, hold time {} s)",
-            self.name(),
+        let text = format!(
+            "session established (AS {}, identifier {}, hold time {} s)",
             negotiated.remote_as,
             negotiated.remote_id,
             negotiated.hold_time.as_secs()
         );
+        self.changed(&text, now);
         if let Some(link) = self.link(id) {
             link.set_max_receive(negotiated.max_receive);
             link.decoder.set_context(DecodeContext {
@@ -614,17 +593,26 @@ impl PeerTask {
     fn down(&mut self, reason: DownReason, now: Instant) {
         let Some(session) = self.session.take() else { return };
         let kept = if reason.retain { " (its routes are kept for its restart)" } else { "" };
-        info!("neighbor {}: session down: {}{kept}", self.name(), reason.text);
+        self.changed(&format!("session down: {}{kept}", reason.text), now);
         self.status.set_out_queue(0);
         self.status.set_buffered(0);
         self.status.down(reason.clone(), now);
         self.emit(SessionEvent::Down { peer: self.peer, session: session.id, reason });
     }
 
+    /// Logs that a session came or went, for a neighbour that does so now and then.
+    fn changed(&mut self, text: &str, now: Instant) {
+        match self.changes.take(now) {
+            Some(suppressed) => info!("neighbor {}: {text}{}", self.name(), not_logged(suppressed)),
+            None => debug!("neighbor {}: {text}", self.name()),
+        }
+    }
+
     /// Logs why an attempt came to nothing, once for each reason.
-    fn failed(&mut self, reason: &str) {
-        if self.status.failed(reason) {
-            warn!("neighbor {}: {reason}", self.name());
+    fn failed(&mut self, reason: &str, now: Instant) {
+        let is_new = self.status.failed(reason);
+        if let Some(suppressed) = is_new.then(|| self.changes.take(now)).flatten() {
+            warn!("neighbor {}: {reason}{}", self.name(), not_logged(suppressed));
         } else {
             debug!("neighbor {}: {reason}", self.name());
         }
@@ -639,8 +627,4 @@ impl PeerTask {
 
 fn endpoints(stream: &TcpStream) -> Option<Endpoints> {
     Some(Endpoints { local: stream.local_addr().ok()?, remote: stream.peer_addr().ok()? })
-}
-
-fn not_logged(suppressed: u64) -> String {
-    if suppressed == 0 { String::new() } else { format!(" ({suppressed} more were not logged)") }
 }

@@ -52,9 +52,10 @@ struct Parts {
     evpn: EvpnMemory,
     /// `None` without a kernel.
     fib: Option<FibMemory>,
-    /// Neighbours, and octets of their sessions' buffers.
+    /// Neighbours, octets of their sessions' buffers, octets of what waits between them and the tables.
     sessions: usize,
     session_bytes: usize,
+    inbound_bytes: usize,
 }
 
 /// What others say.
@@ -76,6 +77,7 @@ impl Parts {
             fib: None,
             sessions: core.peers().iter().count(),
             session_bytes: core.peers().iter().map(|peer| buffered(peer.id)).sum(),
+            inbound_bytes: core.sessions().waiting(),
         }
     }
 
@@ -84,7 +86,8 @@ impl Parts {
     }
 
     fn total(&self) -> usize {
-        self.tables() + self.evpn.bytes() + self.fib.as_ref().map_or(0, FibMemory::bytes) + self.session_bytes
+        let fib = self.fib.as_ref().map_or(0, FibMemory::bytes);
+        self.tables() + self.evpn.bytes() + fib + self.session_bytes + self.inbound_bytes
     }
 }
 
@@ -156,7 +159,10 @@ fn as_text(parts: &Parts, process: &Process) -> String {
             fib.queue_bytes
         );
     }
-    text += &format!("Buffers of {} sessions: {} bytes\n", parts.sessions, parts.session_bytes);
+    text += &format!(
+        "Buffers of {} sessions: {} bytes\nReceived, waiting for the tables: {} bytes\n",
+        parts.sessions, parts.session_bytes, parts.inbound_bytes
+    );
     text
 }
 
@@ -211,7 +217,12 @@ fn as_json(parts: &Parts, process: &Process) -> Value {
     put(
         &mut json,
         "sessions",
-        json!({ "sessions": parts.sessions, "bufferBytes": parts.session_bytes, "totalBytes": parts.session_bytes }),
+        json!({
+            "sessions": parts.sessions,
+            "bufferBytes": parts.session_bytes,
+            "inboundBytes": parts.inbound_bytes,
+            "totalBytes": parts.session_bytes + parts.inbound_bytes,
+        }),
     );
     put(&mut json, "accountedBytes", parts.total());
     if let Some(heap) = process.heap {
@@ -359,13 +370,14 @@ mod tests {
             fib: Some(FibMemory { macs: 2, mac_bytes: 80, queue_bytes: 20, ..FibMemory::default() }),
             sessions: 2,
             session_bytes: 8192,
+            inbound_bytes: 300,
         }
     }
 
     #[test]
     fn the_total_is_the_sum_of_what_is_listed() {
         let tables = 2 * 1100;
-        let total = tables + 264 + 100 + 8192;
+        let total = tables + 264 + 100 + 8192 + 300;
         let heap = Some(Heap { in_use: total + 44, free: 5 });
         let process = Process { heap, resident: Some(Resident { total: 4096, anonymous: 3000, file: 1096 }) };
         let text = as_text(&parts(), &process);
@@ -386,6 +398,10 @@ mod tests {
             text.contains(
                 "  MAC-VRF 10: 2 MACs, 128 bytes; 1 addresses, 40 bytes; 1 IMET routes, 32 bytes\n"
             )
+        );
+        assert!(
+            text.ends_with("of 2 sessions: 8192 bytes\nReceived, waiting for the tables: 300 bytes\n"),
+            "{text}"
         );
         let json = as_json(&parts(), &process);
         assert_eq!((&json["totalBytes"], &json["tables"]["l2VpnEvpn"]["paths"]), (&json!(tables), &json!(4)));

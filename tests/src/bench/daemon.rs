@@ -36,6 +36,15 @@ pub fn sink(number: u32) -> IpAddr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 19, 1, 1)) + number).into()
 }
 
+/// What all sessions go to.
+pub fn target() -> Target {
+    Target {
+        remote: SocketAddr::new(SPEAKER.into(), BGP_PORT),
+        identity: Identity { asn: ASN, hold: 180 },
+        limit: ESTABLISH,
+    }
+}
+
 /// A daemon in its namespace.
 #[derive(Debug)]
 pub struct Subject {
@@ -65,9 +74,15 @@ impl Subject {
 
     /// A route reflector for so many sessions.
     pub fn reflector(run: &Run, senders: u32, sinks: u32) -> Result<Self> {
+        Self::reflector_with(run, senders, sinks, "")
+    }
+
+    /// The same with more lines in the address family.
+    pub fn reflector_with(run: &Run, senders: u32, sinks: u32, lines: &str) -> Result<Self> {
         let (senders, sinks): (Vec<_>, Vec<_>) =
             ((0..senders).map(sender).collect(), (0..sinks).map(sink).collect());
         let config = reflector_config(ASN, &senders, &sinks).replace("127.0.0.1", &SPEAKER.to_string());
+        let config = config.replace(" exit-address-family", &format!("{lines} exit-address-family"));
         let namespace = Self::room()?;
         let mut speaker = Speaker::prepare(run.kind, &namespace, &config)?;
         if run.kind == Kind::Weft {
@@ -87,14 +102,9 @@ impl Subject {
     ) -> Result<T> {
         let (pids, limit) = (self.speaker.pids(), run.limit);
         let done = self.namespace.enter(move || {
-            let target = Target {
-                remote: SocketAddr::new(SPEAKER.into(), BGP_PORT),
-                identity: Identity { asn: ASN, hold: 180 },
-                limit: ESTABLISH,
-            };
             let (senders, sinks) = sessions;
-            let sinks = Group::open(&(0..sinks).map(sink).collect::<Vec<_>>(), target.clone())?;
-            let senders = Group::open(&(0..senders).map(sender).collect::<Vec<_>>(), target)?;
+            let sinks = Group::open(&(0..sinks).map(sink).collect::<Vec<_>>(), target())?;
+            let senders = Group::open(&(0..senders).map(sender).collect::<Vec<_>>(), target())?;
             let mut runner = Runner::new(Plan::new(shape), senders, sinks, pids, limit);
             work(&mut runner)
         });

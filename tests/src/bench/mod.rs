@@ -35,6 +35,8 @@ pub enum Unit {
     Megabytes,
     /// Something a second.
     PerSecond,
+    /// Lines in the log.
+    Lines,
 }
 
 impl Unit {
@@ -45,6 +47,7 @@ impl Unit {
             Self::Micros => crate::load::report::duration(value / 1e6),
             Self::Megabytes => format!("{value:.0} MB"),
             Self::PerSecond => format!("{value:.0}/s"),
+            Self::Lines => format!("{value:.0} lines"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The rows of `make bench`. Targets are those of the budget; they hold on a machine of two cores that is
 //! otherwise quiet. FRR runs in the same run, so ratios hold on any machine.
 
-use super::Unit::{Megabytes, Micros, PerSecond, Seconds};
+use super::Unit::{Lines, Megabytes, Micros, PerSecond, Seconds};
 use super::{Measure, Row, Unit, fanout, harm, reflect, vtep};
 use crate::scenario::basics;
 
@@ -139,11 +139,16 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "unique attributes",
-        workload: "bad input: 1,000,000 routes, each with attributes of its own (a large community); then withdrawn",
+        workload: "bad input: 1,000,000 type-2 routes, each with attributes of its own (a large community); then withdrawn; \
+                   meanwhile, as in all rows of bad input, hosts of another peer move one by one, a move a millisecond at most, \
+                   awaited at a client",
         measures: &[
             told("unique attributes", Seconds),
             told("unique attributes memory", Megabytes),
             told("unique attributes withdrawn", Seconds),
+            told("unique attributes move median", Micros),
+            told("unique attributes move p99", Micros),
+            told("unique attributes log", Lines),
         ],
         with_frr: true,
         run: harm::unique_attributes,
@@ -151,19 +156,26 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "one route an UPDATE",
         workload: "bad input: the 1,000,000 routes of 'reflect', each in an UPDATE of its own",
-        measures: &[told("one route an UPDATE", Seconds), told("one route an UPDATE memory", Megabytes)],
+        measures: &[
+            told("one route an UPDATE", Seconds),
+            told("one route an UPDATE memory", Megabytes),
+            told("one route an UPDATE move median", Micros),
+            told("one route an UPDATE move p99", Micros),
+            told("one route an UPDATE log", Lines),
+        ],
         with_frr: true,
         run: harm::single_routes,
     },
     Row {
         name: "flaps",
-        workload: "bad input: a peer announces and withdraws one type-5 route 500,000 times, as fast as it is read; meanwhile 500 \
-                   hosts of another peer move one by one",
+        workload: "bad input: a peer announces and withdraws one type-5 route as fast as it is read, until 500 hosts of another \
+                   peer have moved",
         measures: &[
             told("flaps taken", PerSecond),
-            told("move under flaps median", Micros),
-            told("move under flaps p99", Micros),
             told("flaps memory", Megabytes),
+            told("flaps move median", Micros),
+            told("flaps move p99", Micros),
+            told("flaps log", Lines),
         ],
         with_frr: true,
         run: harm::flapping,
@@ -176,9 +188,41 @@ pub const ROWS: &[Row] = &[
             told("beside a slow reader", Seconds),
             told("slow reader catches up", Seconds),
             told("slow reader peak", Megabytes),
+            told("slow reader move median", Micros),
+            told("slow reader move p99", Micros),
+            told("slow reader log", Lines),
         ],
         with_frr: true,
         run: harm::slow_reader,
+    },
+    Row {
+        name: "maximum prefix",
+        workload: "bad input: a peer with 'maximum-prefix 100000' sends 200,000 routes at once, and calls again for 10 s as fast \
+                   as it can: how long until its session is closed, calls a second, memory at most, and 3 s after",
+        measures: &[
+            told("maximum prefix", Seconds),
+            told("maximum prefix calls", PerSecond),
+            told("maximum prefix memory", Megabytes),
+            told("maximum prefix memory after", Megabytes),
+            told("maximum prefix move median", Micros),
+            told("maximum prefix move p99", Micros),
+            told("maximum prefix log", Lines),
+        ],
+        with_frr: true,
+        run: harm::maximum_prefix,
+    },
+    Row {
+        name: "session flaps",
+        workload: "bad input: a peer opens a session and closes its connection, for 10 s as fast as it can",
+        measures: &[
+            told("session flaps", PerSecond),
+            told("session flaps memory", Megabytes),
+            told("session flaps move median", Micros),
+            told("session flaps move p99", Micros),
+            told("session flaps log", Lines),
+        ],
+        with_frr: true,
+        run: harm::session_flaps,
     },
 ];
 

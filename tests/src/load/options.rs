@@ -145,6 +145,7 @@ impl Options {
                 per_update: self.per_update,
                 shuffled: self.shuffled,
                 first_vni: self.first_vni,
+                first_host: 0,
                 asn: self.asn,
                 seed: self.seed,
             }

@@ -137,7 +137,7 @@ impl Plan {
         if shape.shuffled {
             draw.shuffle(&mut groups);
         }
-        let (mut hosts, mut prefixes) = (0, 0);
+        let (mut hosts, mut prefixes) = (shape.first_host, 0);
         for group in &mut groups {
             (group.first_host, group.first_prefix) = (hosts, prefixes);
             hosts += group.hosts();
@@ -187,7 +187,7 @@ impl Plan {
 
     /// How many hosts there are to move.
     pub fn hosts(&self) -> u32 {
-        self.groups.last().map_or(0, |group| group.first_host + group.hosts())
+        self.groups.last().map_or(0, |group| group.first_host + group.hosts() - self.shape.first_host)
     }
 
     /// The host with this number.
@@ -203,7 +203,7 @@ impl Plan {
         // A step without a common factor with the number of hosts meets every host.
         let step = (hosts * 5 / 8..).find(|&step| step > 0 && common_factor(step, hosts) == 1)?;
         let number = (u64::from(index) * step).checked_rem(hosts)?;
-        self.host(u32::try_from(number).ok()?)
+        self.host(self.shape.first_host + u32::try_from(number).ok()?)
     }
 
     /// Moves a host to the next VTEP.

@@ -175,6 +175,8 @@ pub struct Shape {
     pub shuffled: bool,
     /// Number of the first L2VNI.
     pub first_vni: u32,
+    /// Number of the first host, which is in its MAC and address; so two shapes can have different hosts.
+    pub first_host: u32,
     /// AS of the auto-derived route targets.
     pub asn: u32,
     /// What is random, is drawn by this.
@@ -195,6 +197,7 @@ impl Default for Shape {
             per_update: 0,
             shuffled: false,
             first_vni: 1001,
+            first_host: 0,
             asn: 65_000,
             seed: 1,
         }

@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 use weft_tests::bench::rows::ROWS;
-use weft_tests::bench::{Run, growth};
+use weft_tests::bench::{Run, Unit, growth};
 use weft_tests::speaker::Kind;
 use weft_tests::{Result, ensure};
+
+/// Lines that an attack by one peer may bring within a minute.
+const LOG_LINES: f64 = 40.0;
 
 fn quick(kind: Kind) -> Run {
     Run { kind, quick: true, seed: 1, limit: Duration::from_secs(60) }
@@ -18,6 +21,9 @@ fn row(name: &str, kind: Kind) -> Result<()> {
     for measure in row.measures {
         let figure = figures.iter().find(|(name, _)| *name == measure.name).and_then(|(_, value)| *value);
         ensure(figure.is_some_and(|value| value >= 0.0), || format!("{}: {figures:?}", measure.name))?;
+        // Whatever is done to the daemon, its log can be read.
+        let lines = figure.filter(|_| measure.unit == Unit::Lines);
+        ensure(lines.is_none_or(|lines| lines <= LOG_LINES), || format!("{}: {figures:?}", measure.name))?;
     }
     Ok(())
 }
@@ -54,6 +60,8 @@ rows! {
     one_route_an_update: "one route an UPDATE";
     flaps: "flaps";
     slow_reader: "slow reader";
+    maximum_prefix: "maximum prefix";
+    session_flaps: "session flaps";
 }
 
 #[test]

@@ -6,8 +6,8 @@ use super::*;
 use crate::peer::UpdateSource;
 use std::os::fd::AsFd;
 
-fn not_accepting(address: IpAddr) -> (Sessions, mpsc::Receiver<SessionEvent>, SocketAddr) {
-    let (sender, events) = mpsc::channel(64);
+fn not_accepting(address: IpAddr) -> (Sessions, Inbox, SocketAddr) {
+    let (sender, events) = inbox(Limits::default());
     let options = SessionOptions::listening(vec![(address, 0).into()]);
     let sessions = Sessions::start(options, sender).unwrap();
     let address = sessions.listening_on()[0];
@@ -52,7 +52,7 @@ async fn a_connection_from_before_the_password_was_known_is_not_taken() {
 #[test]
 fn a_neighbour_that_waits_for_our_address_is_called_at_once_when_started() {
     apart(async || {
-        let (sender, events) = mpsc::channel(64);
+        let (sender, events) = inbox(Limits::default());
         let sessions = Sessions::start(SessionOptions::listening(Vec::new()), sender).unwrap();
         ip("addr add 10.5.0.2/32 dev lo");
         let listener = tokio::net::TcpListener::bind("10.5.0.2:0").await.unwrap();

@@ -255,3 +255,27 @@ async fn messages_of_65535_octets_are_taken_and_larger_than_4096_only_if_offered
     scripted.send_raw(&update(&attributes)).await;
     assert_eq!(scripted.expect_notification().await.error.numbers(), (1, 2));
 }
+
+/// Sockets of this address in the kernel's list that a process holds, listeners not counted.
+fn sockets(address: SocketAddr) -> usize {
+    let IpAddr::V4(ip) = address.ip() else { panic!("{address}") };
+    let local = format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port());
+    let listed = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let ours = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    ours.filter(|of| of.get(1) == Some(&local.as_str()) && of[3] != "0A" && of.get(9) != Some(&"0")).count()
+}
+
+#[tokio::test]
+async fn who_calls_again_and_again_holds_few_sockets() {
+    let (ours, remote) = addresses();
+    let daemon = Daemon::passive(ours, remote);
+    let (mut callers, mut most) = (Vec::new(), 0);
+    for _ in 0..100 {
+        // Each takes the place of the one before, which hears so, if it is among the first, and does not close.
+        let mut scripted = Scripted::connect(remote, daemon.address).await;
+        scripted.expect_open().await;
+        callers.push(scripted);
+        most = most.max(sockets(daemon.address));
+    }
+    assert!((5..=10).contains(&most), "{most}");
+}

@@ -12,12 +12,13 @@ mod vrfs;
 use super::registry::FIRST_DYNAMIC;
 use super::scripted::{Scripted, open, patiently, raw};
 use super::*;
-use crate::peer::{DownReason, FsmState, Negotiated, RefreshKind, RemoteAs};
+use crate::peer::{DownReason, FsmState, Negotiated, RefreshKind, RemoteAs, SessionEvent};
 use crate::wire::{Family, Message, Notification, Open, notification::Cease as CeaseSubcode};
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::atomic::AtomicU8,
+    time::Instant,
 };
 
 pub(super) const PEER: PeerId = PeerId(1);
@@ -36,13 +37,13 @@ pub(super) fn addresses() -> (IpAddr, IpAddr) {
 #[derive(Debug)]
 pub(super) struct Daemon {
     pub sessions: Sessions,
-    pub events: mpsc::Receiver<SessionEvent>,
+    pub events: Inbox,
     pub address: SocketAddr,
 }
 
 impl Daemon {
     pub fn with(options: SessionOptions, room: usize) -> Self {
-        let (sender, events) = mpsc::channel(room);
+        let (sender, events) = inbox(Limits { lane_events: room, ..Limits::default() });
         let sessions = Sessions::start(options, sender).expect("listeners");
         let address = sessions.listening_on()[0];
         sessions.accept();
@@ -73,7 +74,7 @@ impl Daemon {
     pub async fn wait<T>(&mut self, mut pick: impl FnMut(SessionEvent) -> Option<T>) -> T {
         patiently(async {
             loop {
-                let event = self.events.recv().await.expect("the sessions are there");
+                let event = self.events.recv().await;
                 if let Some(found) = pick(event) {
                     return found;
                 }

@@ -155,7 +155,7 @@ async fn listeners_that_cannot_be_had_say_why() {
     let (ours, _) = addresses();
     let daemon = Daemon::start(ours);
     let text = |address: SocketAddr| {
-        let (sender, _) = mpsc::channel(1);
+        let (sender, _) = inbox(Limits::default());
         Sessions::start(SessionOptions::listening(vec![address]), sender).unwrap_err().to_string()
     };
     assert_eq!(

@@ -95,6 +95,27 @@ pub struct AttributeSet {
     pub partial: u64,
 }
 
+impl AttributeSet {
+    /// What it costs on the heap behind an `Arc`, its own vectors included.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + 16
+            + (self.as_path.0.iter())
+                .map(|segment| size_of_val(segment) + segment.asns.capacity() * 4)
+                .sum::<usize>()
+            + self.communities.capacity() * 4
+            + self.cluster_list.capacity() * 4
+            + self.ext_communities.capacity() * 8
+            + self.pmsi.as_ref().map_or(0, |pmsi| pmsi.identifier.capacity())
+            + self.large_communities.capacity() * 12
+            + self.ipv6_ext_communities.capacity() * 20
+            + self.d_path.as_ref().map_or(0, |path| size_of_val(path.domains()))
+            + (self.unknown.iter())
+                .map(|unknown| size_of_val(unknown) + unknown.value.capacity())
+                .sum::<usize>()
+    }
+}
+
 impl Origin {
     fn from_number(number: u8) -> Option<Self> {
         Some(match number {
