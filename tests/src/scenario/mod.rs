@@ -4,6 +4,7 @@
 //! `weft-figures` prints them for Weft and FRR.
 
 pub mod basics;
+pub mod constraint;
 pub mod drift;
 pub mod interop;
 pub mod invalid;

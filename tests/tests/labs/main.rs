@@ -7,6 +7,7 @@
 
 mod bench;
 mod clab;
+mod constraint;
 mod demos;
 mod drift;
 mod interop;

@@ -1,6 +1,7 @@
 //! Tests of the codec as a whole; those of single types stand beside them.
 
 mod attributes;
+mod memberships;
 mod oracle;
 mod packing;
 mod properties;
