@@ -2,8 +2,9 @@
 //! the figures are is no matter here.
 
 use std::time::Duration;
+use weft_tests::bench::Run;
+use weft_tests::bench::growth::{self, CASES};
 use weft_tests::bench::rows::ROWS;
-use weft_tests::bench::{Run, growth};
 use weft_tests::speaker::Kind;
 use weft_tests::{Result, ensure};
 
@@ -61,11 +62,49 @@ fn frr_can_stand_in_wefts_place() -> Result<()> {
     row("receivers", Kind::Frr)
 }
 
+fn grows(name: &str, kind: Kind) -> Result<()> {
+    let case = CASES.iter().find(|case| case.name == name);
+    let case = case.ok_or_else(|| weft_tests::LabError::Unexpected(format!("no case is called {name}")))?;
+    let mut points = Vec::new();
+    case.measure(&quick(kind), |point| points.push(point))?;
+    let complete = points.iter().all(|point| point.times.iter().all(|time| time.us.is_some()));
+    ensure(points.len() == 3 && complete, || format!("{points:?}"))?;
+    let verdicts = case.verdicts(&points);
+    ensure(verdicts.len() == case.parts.len(), || format!("{verdicts:?}"))?;
+    ensure(growth::svg(&points).matches("<polyline").count() >= case.parts.len(), || "no lines".into())
+}
+
+macro_rules! cases {
+    ($($test:ident: $name:literal;)*) => {
+        $(#[test]
+        fn $test() -> Result<()> {
+            grows($name, Kind::Weft)
+        })*
+
+        #[test]
+        fn every_case_of_growth_is_tested() {
+            let tested = [$($name),*];
+            assert_eq!(CASES.iter().map(|case| case.name).collect::<Vec<_>>(), tested);
+        }
+    };
+}
+
+cases! {
+    growth_reflect: "reflect";
+    growth_random_shape: "random shape";
+    growth_receivers: "receivers";
+    growth_senders: "senders";
+    growth_unique_attributes: "unique attributes";
+    growth_one_route_an_update: "one route an UPDATE";
+    growth_vtep: "vtep";
+    growth_vtep_loss: "vtep loss";
+    growth_vni: "VNI";
+    growth_type_5: "type-5";
+    growth_bridge_flap: "bridge flap";
+    growth_adoption: "adoption";
+}
+
 #[test]
-fn growth_has_a_point_for_each_size() -> Result<()> {
-    let points = growth::measure(&quick(Kind::Weft))?;
-    ensure(points.len() == growth::SIZES.len(), || format!("{points:?}"))?;
-    ensure(points.iter().all(|point| point.announce_us.is_some() && point.octets.is_some()), || {
-        format!("{points:?}")
-    })
+fn frr_grows_in_the_same_way() -> Result<()> {
+    grows("vtep", Kind::Frr)
 }
