@@ -193,7 +193,7 @@ fn growth(options: &Options) -> Result<Verdict> {
             growth.verdicts.extend(verdicts);
         }
     }
-    println!("{}", growth::RULE);
+    print!("{}", table::wrapped("", growth::RULE));
     std::fs::create_dir_all(&options.plot)
         .map_err(LabError::io(format!("make {}", options.plot.display())))?;
     write(&options.plot.join("growth.json"), &serde_json::to_string_pretty(&growth).unwrap_or_default())?;
