@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 20
 # The labs assert milliseconds; what else the machine does shall not be measured.
 FIRST := nice -n -15
 
-.PHONY: help build demo demo-sites test lint fuzz figures bench counts counts-accept clean setup setup-build setup-counts
+.PHONY: help build demo demo-sites test lint fuzz figures bench bench-growth counts counts-accept clean setup setup-build setup-counts
 
 help:
 	@echo 'make build       release binaries: weftd and weft'
@@ -23,6 +23,7 @@ help:
 	@echo 'make counts      instructions of the inner functions against the accepted numbers (valgrind)'
 	@echo 'make counts-accept  accepts what is counted now'
 	@echo 'make bench       benchmarks, Weft beside FRR and the budget; ROW=name for some, WHO=weft|frr (root)'
+	@echo 'make bench-growth  the same work at three sizes, for each route, drawn: doc/growth.svg; ROW=name, WHO=weft|frr (root)'
 	@echo 'make clean       removes what was built'
 
 setup-build:
@@ -90,6 +91,10 @@ counts-accept: setup-counts
 bench: setup
 	cargo build --profile bench-release --locked --bin weftd --bin weft --bin weft-bench
 	@WEFT_BIN_DIR='$(TARGET)/bench-release' $(FIRST) '$(TARGET)/bench-release/weft-bench' --who $(or $(WHO),both) '$(ROW)'
+
+bench-growth: setup
+	cargo build --profile bench-release --locked --bin weftd --bin weft --bin weft-bench
+	@WEFT_BIN_DIR='$(TARGET)/bench-release' $(FIRST) '$(TARGET)/bench-release/weft-bench' --growth --plot doc --who $(or $(WHO),both) '$(ROW)'
 
 clean:
 	cargo clean

@@ -16,9 +16,8 @@ const AT_LEAST: Duration = Duration::from_secs(1);
 /// Pauses between two looks at the count: a share of the time that has passed, within limits.
 const SHARE: u32 = 64;
 const PAUSE: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(1));
-/// A look at a table that takes less than this may be made again after as long as it took, any other one
-/// after four times that.
-const SHORT: Duration = Duration::from_millis(1);
+/// The longest pause behind a look that took less than that.
+const BEHIND: Duration = Duration::from_millis(10);
 
 /// How many neighbours of a family the machine has; `None` where that cannot be read, as in a process that
 /// entered another network namespace as a whole.
@@ -58,9 +57,10 @@ pub fn pause(passed: Duration) -> Duration {
     (passed / SHARE).clamp(PAUSE.0, PAUSE.1)
 }
 
-/// A pause behind a look that found something wrong and took so long. The lock that it takes is the writer's, too.
+/// A pause behind a look that found something wrong and took so long: the lock that it takes is the writer's, too.
+/// Twice as long, but no longer than the look or 10 ms.
 pub fn pause_behind(look: Duration) -> Duration {
-    (if look < SHORT { look } else { look * 4 }).max(PAUSE.0)
+    (look * 2).min(BEHIND).max(look).max(PAUSE.0)
 }
 
 /// The count at which our own neighbours are as they shall be, if nobody else's change.
@@ -213,8 +213,8 @@ mod tests {
         let pauses =
             [0, 3_200, 32_000, 9_000_000].map(|us| sign.pause(now + Duration::from_micros(us)).as_micros());
         assert_eq!(pauses, [100, 100, 500, 1_000]);
-        let behind = [10, 400, 2_000].map(|us| pause_behind(Duration::from_micros(us)).as_micros());
-        assert_eq!(behind, [100, 400, 8_000]);
+        let behind = [10, 400, 7_000, 30_000].map(|us| pause_behind(Duration::from_micros(us)).as_micros());
+        assert_eq!(behind, [100, 800, 10_000, 30_000]);
     }
 
     #[test]

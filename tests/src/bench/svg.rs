@@ -30,17 +30,23 @@ const TOP: f64 = 30.0;
 const BOTTOM: f64 = 40.0;
 const RIGHT: f64 = 15.0;
 
-/// Panels beside each other. Both axes are logarithmic, so that a cost for each route that stays equal is a
+/// Rows of panels beside each other. Both axes are logarithmic, so that a cost for each route that stays equal is a
 /// level line, and one that grows with the table rises.
-pub fn plot(x_title: &str, panels: &[Panel]) -> String {
-    let width = WIDTH * panels.len().max(1) as f64;
+pub fn plot(x_title: &str, rows: &[Vec<Panel>]) -> String {
+    let row_height = HEIGHT + 25.0;
+    let width = WIDTH * rows.iter().map(Vec::len).max().unwrap_or(0).max(1) as f64;
+    let height = row_height * rows.len().max(1) as f64;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {}\" font-family=\"sans-serif\" font-size=\"11\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-        HEIGHT + 20.0
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
+         font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    for (index, panel) in panels.iter().enumerate() {
-        draw(&mut svg, index as f64 * WIDTH, x_title, panel);
+    for (number, row) in rows.iter().enumerate() {
+        // Writing to a String does not fail.
+        let _ = writeln!(svg, "<g transform=\"translate(0 {})\">", number as f64 * row_height);
+        for (index, panel) in row.iter().enumerate() {
+            draw(&mut svg, index as f64 * WIDTH, x_title, panel);
+        }
+        svg += "</g>\n";
     }
     svg + "</svg>\n"
 }
@@ -161,12 +167,14 @@ mod tests {
                 .map(str::to_owned)
                 .collect()
         };
-        let level = heights(&plot("routes", &[panel(1.0)]));
+        let level = heights(&plot("routes", &[vec![panel(1.0)]]));
         assert_eq!((level.len(), &level[0], &level[1]), (3, &level[1], &level[2]));
-        let rising: Vec<f64> =
-            heights(&plot("routes", &[panel(2.0)])).iter().map(|height| height.parse().unwrap()).collect();
+        let rising: Vec<f64> = heights(&plot("routes", &[vec![panel(2.0)]]))
+            .iter()
+            .map(|height| height.parse().unwrap())
+            .collect();
         assert!(rising[0] > rising[1] && rising[1] > rising[2], "up is less: {rising:?}");
-        assert!(plot("routes", &[panel(1.0)]).contains("A &amp; B"));
+        assert!(plot("routes", &[vec![panel(1.0)]]).contains("A &amp; B"));
     }
 
     #[test]
@@ -175,5 +183,7 @@ mod tests {
         assert_eq!(decades([].into_iter()), (0, 1));
         assert_eq!(decades([0.0, 30.0, f64::NAN].into_iter()), (1, 2));
         assert!(plot("x", &[]).ends_with("</svg>\n"));
+        let rows = [vec![], vec![Panel { title: "b".into(), lines: vec![] }]];
+        assert!(plot("x", &rows).contains("translate(0 265)"), "the second row is below the first");
     }
 }

@@ -135,7 +135,7 @@ pub fn failure(daemon: &str, reason: &str) -> String {
 }
 
 /// Text in lines that are not too long; all but the first begin with `indent`.
-fn wrapped(indent: &str, text: &str) -> String {
+pub fn wrapped(indent: &str, text: &str) -> String {
     let (mut out, mut line) = (String::new(), String::new());
     for word in text.split_whitespace() {
         if !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
