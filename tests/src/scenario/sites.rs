@@ -305,6 +305,15 @@ fn travel(sites: &mut Sites, to: usize, leaving: Leaving) -> Result<[Loss; 2]> {
 /// Adds to an error what every node has of an address.
 fn whereabouts(sites: &Sites, address: IpAddr, error: LabError) -> LabError {
     let mut text = error.to_string();
+    let machine = sites.fabric.machine.as_ref().map(|machine| &machine.host);
+    let mac = machine.map(|machine| machine.host.mac_text()).unwrap_or_default();
+    if let Some(machine) = machine {
+        let ns = &machine.host.ns;
+        text += &format!("\nthe machine, {mac}, is at leaf {}", machine.leaf);
+        for seen in [ns.ip("-br link show"), ns.ip("neigh show"), ns.bridge("link show")] {
+            text += &format!("\n{}", seen.unwrap_or_default());
+        }
+    }
     let speakers = sites.fabric.leaves.iter().map(|leaf| &leaf.speaker);
     for speaker in speakers.chain(sites.gateways.iter().map(|gateway| &gateway.speaker)) {
         let ns = speaker.namespace();
@@ -313,6 +322,12 @@ fn whereabouts(sites: &Sites, address: IpAddr, error: LabError) -> LabError {
         let routes = routes_of(ns, RED).unwrap_or_default();
         for route in routes.iter().filter(|route| route.prefix == prefix) {
             text += &format!("\n{route:?}");
+        }
+        for (command, part) in [("fdb show", mac.as_str()), ("link show", "")] {
+            let all = ns.bridge(command).unwrap_or_default();
+            all.lines()
+                .filter(|line| line.contains(part))
+                .for_each(|line| text += &format!("\n{command}: {line}"));
         }
         for command in ["neigh show", "neigh show proxy"] {
             let all = ns
