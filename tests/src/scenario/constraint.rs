@@ -7,6 +7,9 @@
 //! A leaf has a host for every VNI, and a bridge domain for those that are its own; VNI N is the subnet
 //! 192.168.N.0/24. What a leaf must hold is computed from what the others originate, by their RDs.
 
+// Indexing a JSON value gives null for what is not there; it cannot fail.
+#![allow(clippy::indexing_slicing)]
+
 use crate::error::{LabError, Result, ensure};
 use crate::fabric::{Host, LIMIT, REFLECTOR, join_underlay, reflector_config_of, session, vtep};
 use crate::gobgp::{GoBgp, Role};
@@ -236,7 +239,7 @@ fn pings(leaves: &[Leaf], vni: u8) -> Result<()> {
 }
 
 /// What a speaker's summary says of a neighbour.
-fn summary(speaker: &Speaker, neighbour: IpAddr, key: &str) -> Result<u64> {
+pub(crate) fn summary(speaker: &Speaker, neighbour: IpAddr, key: &str) -> Result<u64> {
     let shown = speaker.json("show bgp l2vpn evpn summary json")?;
     let row = &shown["peers"][neighbour.to_string()];
     row[key].as_u64().ok_or_else(|| LabError::Unexpected(format!("no {key} of {neighbour}: {shown}")))

@@ -6,6 +6,9 @@
 //!                └── receiver, which asks for 65000:10
 //! ```
 
+// Indexing a JSON value gives null for what is not there; it cannot fail.
+#![allow(clippy::indexing_slicing)]
+
 use crate::error::{LabError, Result, ensure};
 use crate::fabric::{LIMIT, REFLECTOR, Star, vtep};
 use crate::injector::memberships::{DEFAULT, ask, end_of_rib, forgo, many, membership};

@@ -9,6 +9,7 @@ use crate::injector::routes::{Type2, VXLAN, announce, route_target};
 use crate::injector::{
     Identity, Injector, attribute, basic_attributes, evpn_nlri, mp_reach, mp_unreach, update,
 };
+use crate::scenario::constraint::summary;
 use crate::speaker::Kind;
 use crate::wait::wait_for;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -102,9 +103,8 @@ pub fn gobgp_asks_a_reflector() -> Result<()> {
         let waited = wait_for(&format!("the routes of {wanted:?} alone at GoBGP"), LIMIT, || {
             let table = to.table().unwrap_or_default();
             let seen: Vec<u32> = [10, 20].into_iter().filter(|vni| table.contains(&mac(*vni))).collect();
-            let sent = star.reflector.json("show bgp l2vpn evpn summary json")?;
-            let sent = &sent["peers"][vtep(2).to_string()]["pfxSnt"];
-            Ok(if seen == wanted && *sent == wanted.len() {
+            let sent = summary(&star.reflector, vtep(2), "pfxSnt")?;
+            Ok(if seen == wanted && sent == wanted.len() as u64 {
                 Ok(())
             } else {
                 Err(format!("{sent} sent\n{table}"))
@@ -120,12 +120,11 @@ pub fn gobgp_asks_a_reflector() -> Result<()> {
     to.command("vrf add red rd 10.255.0.2:20 rt both 65000:20")?;
     has(&[10, 20])?;
     let asked = star.reflector.json(&format!("show bgp rtfilter neighbors {} json", vtep(2)))?;
-    crate::ensure(asked["routeTargets"] == 2, || format!("GoBGP asks for {asked}"))?;
+    crate::ensure(asked.get("routeTargets") == Some(&2.into()), || format!("GoBGP asks for {asked}"))?;
     to.command("vrf del red")?;
     has(&[10])?;
-    let shown = star.reflector.json("show bgp l2vpn evpn summary json")?;
-    let dropped = &shown["peers"][vtep(2).to_string()]["connectionsDropped"];
-    crate::ensure(*dropped == 0, || format!("{dropped} sessions with GoBGP ended"))
+    let dropped = summary(&star.reflector, vtep(2), "connectionsDropped")?;
+    crate::ensure(dropped == 0, || format!("{dropped} sessions with GoBGP ended"))
 }
 
 /// A scripted peer gives a reflector of this kind a route of type 99 and an optional
