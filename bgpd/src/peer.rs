@@ -237,6 +237,9 @@ pub struct MaximumPrefix {
     pub threshold: u8,
     /// Only warn at the limit.
     pub warning_only: bool,
+    /// What is beyond the limit is not kept, and is no reason to close the session: the neighbour counts as one
+    /// that asks for everything. Of memberships only, where nothing is configured.
+    pub all_beyond: bool,
     /// After the session was closed for it, start again in this time; `None`: only an
     /// operator starts it.
     pub restart: Option<Duration>,

@@ -423,6 +423,11 @@ impl Star {
     /// Makes a reflector with so many arms and starts it. Its clients connect to it: it is
     /// passive, so that a scripted peer meets no second connection.
     pub fn up(kind: Kind, arms: u8) -> Result<Self> {
+        Self::up_with(kind, arms, "")
+    }
+
+    /// The same, with lines added to the reflector's configuration.
+    pub fn up_with(kind: Kind, arms: u8, lines: &str) -> Result<Self> {
         let prefix = owner::lab_prefix()?;
         let spine = Arc::new(Namespace::create(format!("{prefix}-s"))?);
         spine.ip(&format!("addr add {REFLECTOR}/32 dev lo"))?;
@@ -441,7 +446,7 @@ impl Star {
                 &format!(" neighbor {peer} passive\n neighbor {peer} update-source"),
             );
         }
-        let reflector = Speaker::start(kind, &spine, &config)?;
+        let reflector = Speaker::start(kind, &spine, &(config + lines))?;
         Ok(Self { reflector, arms })
     }
 

@@ -1,5 +1,6 @@
 //! GoBGP in a namespace: a peer that takes EVPN routes of types 1 to 5 from its command line
-//! and shows what it was told. It forwards nothing.
+//! and shows what it was told; a reflector for others. It forwards nothing. Memberships of route targets
+//! (RFC 4684) follow from its VRFs: its command line adds none by themselves.
 
 use crate::error::{LabError, Result};
 use crate::netns::Namespace;
@@ -23,18 +24,65 @@ pub struct GoBgp {
     state: PathBuf,
 }
 
+/// What a GoBGP is to its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A peer of family EVPN.
+    Evpn,
+    /// One that exchanges memberships of route targets, too, and says when it has said all.
+    Memberships,
+    /// The same as route reflector of its neighbours.
+    Reflector,
+}
+
+impl Role {
+    /// The lines of a neighbour that are the role's.
+    fn lines(self, local: IpAddr) -> String {
+        let family = |name: &str, more: &str| {
+            format!(
+                "[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"{name}\"\n{more}"
+            )
+        };
+        // With graceful restart each says when it has said all, so nobody waits longer for EVPN routes.
+        let restart = "[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true\n";
+        let deferral = "[neighbors.afi-safis.route-target-membership.config]\ndeferral-time = 1\n";
+        let both = family("l2vpn-evpn", restart) + &family("rtc", &format!("{restart}{deferral}"));
+        let graceful = "[neighbors.graceful-restart.config]\nenabled = true\nrestart-time = 20\n";
+        match self {
+            Self::Evpn => family("l2vpn-evpn", ""),
+            Self::Memberships => format!("{graceful}{both}"),
+            Self::Reflector => format!(
+                "[neighbors.route-reflector.config]\nroute-reflector-client = true\n\
+                 route-reflector-cluster-id = \"{local}\"\n{graceful}{both}"
+            ),
+        }
+    }
+}
+
 impl GoBgp {
     /// Starts GoBGP with one iBGP neighbour (AS 65000) of family EVPN.
     pub fn start(namespace: &Arc<Namespace>, local: IpAddr, neighbour: IpAddr) -> Result<Self> {
+        Self::start_as(Role::Evpn, namespace, local, &[neighbour])
+    }
+
+    /// Starts GoBGP in a role, with these iBGP neighbours (AS 65000).
+    pub fn start_as(
+        role: Role,
+        namespace: &Arc<Namespace>,
+        local: IpAddr,
+        neighbours: &[IpAddr],
+    ) -> Result<Self> {
         let state = owner::make_state_dir(namespace.name())?;
         let config = state.join("gobgpd.toml");
-        let text = format!(
-            "[global.config]\nas = 65000\nrouter-id = \"{local}\"\n\
-             [[neighbors]]\n[neighbors.config]\nneighbor-address = \"{neighbour}\"\npeer-as = 65000\n\
-             [neighbors.transport.config]\nlocal-address = \"{local}\"\n\
-             [neighbors.timers.config]\nconnect-retry = 1\nhold-time = 9\n\
-             [[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"l2vpn-evpn\"\n"
-        );
+        let mut text = format!("[global.config]\nas = 65000\nrouter-id = \"{local}\"\n");
+        for neighbour in neighbours {
+            text += &format!(
+                "[[neighbors]]\n[neighbors.config]\nneighbor-address = \"{neighbour}\"\npeer-as = 65000\n\
+                 [neighbors.transport.config]\nlocal-address = \"{local}\"\n\
+                 [neighbors.timers.config]\nconnect-retry = 1\nhold-time = 9\n{}",
+                role.lines(local)
+            );
+        }
         std::fs::write(&config, text).map_err(LabError::io(format!("write {}", config.display())))?;
         let arguments = ["-f", &config.display().to_string(), "--api-hosts", &format!("127.0.0.1:{API}")];
         let daemon = Daemon::start(namespace, "gobgpd", arguments, &[], &state.join("gobgpd.log"))?;

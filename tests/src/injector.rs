@@ -4,6 +4,7 @@
 //!
 //! It has no code in common with Weft's codec. `routes` writes EVPN routes for it.
 
+pub mod memberships;
 pub mod routes;
 
 use crate::error::{LabError, Result};
@@ -138,6 +139,8 @@ pub fn basic_attributes() -> Vec<Vec<u8>> {
 #[derive(Debug)]
 pub struct Injector {
     stream: TcpStream,
+    /// Held while a message is written: the thread that answers KEEPALIVEs must not write into the midst of one.
+    writing: Arc<Mutex<()>>,
     received: Arc<Mutex<Vec<Message>>>,
 }
 
@@ -168,10 +171,12 @@ impl Injector {
         let received = Arc::new(Mutex::new(Vec::new()));
         let reader = stream.try_clone().map_err(LabError::io("clone a socket"))?;
         let kept = Arc::clone(&received);
+        let writing = Arc::<Mutex<()>>::default();
+        let answering = Arc::clone(&writing);
         std::thread::Builder::new()
-            .spawn(move || read_messages(reader, &kept))
+            .spawn(move || read_messages(reader, &answering, &kept))
             .map_err(LabError::io("start a thread"))?;
-        Ok(Self { stream, received })
+        Ok(Self { stream, writing, received })
     }
 
     /// Connects, sends OPEN and KEEPALIVE, and waits for the speaker's.
@@ -196,6 +201,7 @@ impl Injector {
 
     /// Sends bytes as they are.
     pub fn send(&self, bytes: &[u8]) -> Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         (&self.stream).write_all(bytes).map_err(LabError::io("send to the speaker"))
     }
 
@@ -241,7 +247,7 @@ impl Drop for Injector {
 }
 
 /// Keeps messages until the stream ends, and answers each KEEPALIVE by one.
-fn read_messages(mut stream: TcpStream, kept: &Mutex<Vec<Message>>) {
+fn read_messages(mut stream: TcpStream, writing: &Mutex<()>, kept: &Mutex<Vec<Message>>) {
     loop {
         let mut header = [0u8; 19];
         if stream.read_exact(&mut header).is_err() {
@@ -253,6 +259,7 @@ fn read_messages(mut stream: TcpStream, kept: &Mutex<Vec<Message>>) {
             return;
         }
         if kind == self::kind::KEEPALIVE {
+            let _writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = stream.write_all(&message(self::kind::KEEPALIVE, &[]));
         }
         kept.lock().unwrap_or_else(PoisonError::into_inner).push(Message { kind, body });

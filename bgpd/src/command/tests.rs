@@ -421,6 +421,40 @@ fn each_line_of_configure_terminal_is_in_force_at_once() {
 }
 
 #[test]
+fn a_refused_line_of_the_rtfilter_family_changes_nothing_and_stays_in_its_block() {
+    let mut bench = Bench::new(
+        "router bgp 65000\n neighbor 192.0.2.1 remote-as 65000\n address-family rtfilter unicast\n  \
+         neighbor 192.0.2.1 activate\n  neighbor 192.0.2.1 maximum-prefix 10\n  auto-import as 65000\n",
+    );
+    let _ =
+        ["configure terminal", "router bgp", "address-family rtfilter"].map(|line| bench.run(line).unwrap());
+    let before = bench.shell.store().running();
+    for (line, expected) in [
+        ("auto-import as 0", "% unexpected word `0`; expected ASNUM"),
+        ("no auto-import as 65001", "% AS 65001 is not configured\n"),
+        (
+            "neighbor 192.0.2.9 activate",
+            "% there is no neighbor 192.0.2.9: first `neighbor 192.0.2.9 remote-as",
+        ),
+        ("neighbor 192.0.2.1 maximum-prefix 0", "% unexpected word `0`; expected (1-4294967295)"),
+        ("neighbor 192.0.2.1 route-map IN in", "% memberships are not filtered; filter the EVPN routes"),
+        ("vni 10", "% it belongs into `address-family l2vpn evpn`"),
+    ] {
+        let error = bench.run(line).unwrap_err();
+        assert!(error.contains(expected), "{line}: {error}");
+        assert_eq!(bench.shell.store().running(), before, "{line}");
+        assert_eq!(bench.path.last(), Some(&Mode::RtFilter), "{line}");
+    }
+    *bench.daemon.refuse.lock().unwrap() = Some("no such device".into());
+    assert_eq!(bench.run("auto-import as 65001").unwrap_err(), "% no such device");
+    assert_eq!(bench.shell.store().running(), before);
+    *bench.daemon.refuse.lock().unwrap() = None;
+    bench.run("auto-import as 65001").unwrap();
+    let bgp = bench.shell.store().running().bgp.clone().unwrap();
+    assert_eq!(bgp.rtfilter.auto_import_as, [65_000, 65_001].into());
+}
+
+#[test]
 fn a_line_that_fails_leaves_no_trace() {
     let mut bench = Bench::new("router bgp 65000\n");
     bench.run("configure").unwrap();

@@ -32,6 +32,8 @@ pub fn fuzz_smoke(seed: u64, rounds: usize) -> usize {
         "\n  ",
         "\n",
         "address-family l2vpn evpn",
+        "address-family rtfilter unicast",
+        "auto-import as",
         "vni",
         "10",
         "route-target",

@@ -207,6 +207,7 @@ fn family(family: &config::NeighborFamily, domain: DomainId, policies: &Policies
             limit: maximum.limit,
             threshold: maximum.threshold.unwrap_or(75),
             warning_only: maximum.action == config::MaximumPrefixAction::WarningOnly,
+            all_beyond: false,
             restart: match maximum.action {
                 config::MaximumPrefixAction::Restart(minutes) => {
                     Some(Duration::from_secs(60 * u64::from(minutes)))
@@ -235,6 +236,8 @@ fn as_evpn(rtfilter: &mut PeerFamily, evpn: &config::NeighborFamily) {
         limit: MEMBERSHIPS,
         threshold: 75,
         warning_only: false,
+        // A client that asks for too much must not take down the sessions over which others hear of it.
+        all_beyond: true,
         restart: None,
     });
 }

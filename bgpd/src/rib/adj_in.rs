@@ -85,7 +85,7 @@ impl Rib {
         let refused = refuse(&self.shared, &settings, block.family, &set);
         let original = self.shared.attributes.intern(&set);
         let mut judge = Judge::new(row, original, &set, refused);
-        let mut result = Ok(());
+        let (mut result, mut overfull) = (Ok(()), false);
         let split = block.family.row().split;
         for (path_id, nlri) in block.iter() {
             let (key, rest) = match split(nlri) {
@@ -126,9 +126,18 @@ impl Rib {
             let Some(state) = self.shared.peers.table_mut(slot, table.place) else { continue };
             let level = level(&maximum, state.paths);
             if level == Level::Over && !maximum.warning_only {
+                let count = state.paths;
+                let known = maximum.all_beyond && std::mem::replace(&mut state.overfull, true);
                 table.withdraw(&mut self.shared, slot, path_id, &key);
-                result = Err(RibError::MaximumPrefixReached { peer: id, family: block.family, maximum });
-                break;
+                if !maximum.all_beyond {
+                    result = Err(RibError::MaximumPrefixReached { peer: id, family: block.family, maximum });
+                    break;
+                }
+                if !known {
+                    overfull = true;
+                    verdict.warning = Some(PrefixWarning { peer: id, family: block.family, count, maximum });
+                }
+                continue;
             }
             if level != Level::Fine && !state.warned {
                 state.warned = true;
@@ -138,6 +147,9 @@ impl Rib {
         }
         judge.finish(&mut self.shared);
         self.shared.attributes.release(original);
+        if overfull {
+            self.review_memberships();
+        }
         result
     }
 

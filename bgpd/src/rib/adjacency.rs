@@ -73,6 +73,7 @@ impl Rib {
         let slot = self.shared.peers.admit(peer, settings.clone()).ok_or(RibError::TooManyPeers)?;
         if let Some(state) = self.shared.peers.get_mut(slot) {
             state.up = true;
+            state.tables.iter_mut().for_each(|table| table.overfull = false);
             state.slow_until = state.slow_until.filter(|until| *until > now);
         }
         self.review_memberships();

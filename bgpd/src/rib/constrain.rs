@@ -64,7 +64,17 @@ impl Wanted {
         wanted.exact.dedup();
         wanted.ranges.sort_unstable();
         wanted.ranges.dedup();
+        wanted.exact.shrink_to_fit();
+        wanted.ranges.shrink_to_fit();
         wanted
+    }
+
+    /// Octets, with the counts of an `Arc`.
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + 2 * size_of::<usize>()
+            + self.exact.capacity() * size_of::<ExtendedCommunity>()
+            + self.ranges.capacity() * size_of::<([u8; 8], u8)>()
     }
 
     /// True if a route with these communities is among it.
@@ -137,6 +147,9 @@ impl Constrain {
         subgroups.retain(|other| *other != at);
         if subgroups.is_empty() {
             self.by_target.remove(&target);
+            if self.by_target.capacity() > 64 && self.by_target.len() < self.by_target.capacity() / 8 {
+                self.by_target.shrink_to(self.by_target.len() * 2);
+            }
         }
     }
 
@@ -186,6 +199,15 @@ impl Table {
         if let Some(constrain) = &mut self.constrain {
             constrain.forget(at, subgroup);
         }
+    }
+
+    /// How many different sets its neighbours ask for, and octets of them.
+    pub(super) fn wanted_use(&self) -> (u32, usize) {
+        let constraints = self.subgroups.iter().flatten().filter_map(|subgroup| subgroup.constraint.as_ref());
+        let mut sets: Vec<&Arc<Wanted>> = constraints.map(|constraint| &constraint.wanted).collect();
+        sets.sort_unstable_by_key(|wanted| Arc::as_ptr(wanted));
+        sets.dedup_by_key(|wanted| Arc::as_ptr(wanted));
+        (sets.len() as u32, sets.iter().map(|wanted| wanted.bytes()).sum())
     }
 
     /// A subgroup is found no more, until `watch`.
@@ -299,6 +321,8 @@ pub struct ConstraintView {
     pub targets: usize,
     /// Ranges of route targets.
     pub ranges: usize,
+    /// It has sent more memberships than are kept, so it counts as asking for everything.
+    pub overfull: bool,
 }
 
 impl Rib {
@@ -306,10 +330,13 @@ impl Rib {
     /// does not say.
     pub fn constraint(&self, peer: PeerId) -> Option<ConstraintView> {
         let table = self.tables.get(place(Family::L2vpnEvpn))?;
-        let state = self.shared.peers.table(self.shared.peers.slot(peer)?, table.place)?;
+        let slot = self.shared.peers.slot(peer)?;
+        let state = self.shared.peers.table(slot, table.place)?;
+        let overfull =
+            self.shared.peers.table(slot, place(Family::RtFilter)).is_some_and(|state| state.overfull);
         let Constraint { held_until, wanted } = table.subgroup(state.subgroup?)?.constraint.as_ref()?;
         let (targets, ranges) = (wanted.exact.len(), wanted.ranges.len());
-        Some(ConstraintView { held_until: *held_until, all: wanted.all, targets, ranges })
+        Some(ConstraintView { held_until: *held_until, all: wanted.all, targets, ranges, overfull })
     }
 
     /// Carries out what memberships have changed since the last time.
@@ -327,10 +354,13 @@ impl Rib {
         let (evpn, memberships) = (place(Family::L2vpnEvpn), place(Family::RtFilter));
         let Some(state) = self.shared.peers.table(slot, memberships) else { return };
         let Some(table) = self.tables.get(memberships) else { return };
-        let usable = |id: &u32| table.routes.paths(*id).any(|path| path.source == slot && path.eligible());
-        let ids = state.routes.iter().filter(usable);
-        let wanted = Wanted::new(ids.filter_map(|id| Membership::from_key(&table.routes.key(id))));
         let said_all = state.end_of_rib;
+        let usable = |id: &u32| table.routes.paths(*id).any(|path| path.source == slot && path.eligible());
+        let membership = |id| Membership::from_key(&table.routes.key(id));
+        let wanted = match state.overfull {
+            true => Wanted { all: true, ..Wanted::default() },
+            false => Wanted::new(state.routes.iter().filter(usable).filter_map(membership)),
+        };
         let Some(table) = self.tables.get_mut(evpn) else { return };
         let held = self.shared.peers.table(slot, evpn).and_then(|state| state.subgroup);
         let held = held.and_then(|at| table.subgroup(at)?.constraint.as_ref()?.held_until);
@@ -388,14 +418,15 @@ impl Rib {
         }
     }
 
-    /// Who does not exchange memberships wants everything: those whose routes it would be sent are
+    /// Who does not exchange memberships wants everything, and so does who has sent more than are kept: those whose routes it would be sent are
     /// asked for all. Told by what is configured, not by who is up, so that a session that flaps
     /// takes nothing back.
     fn ask_for_the_silent(&mut self) {
         let mut silent: Vec<(PeerSlot, weft_evpn::DomainId, bool)> = Vec::new();
         for (slot, peer) in self.shared.peers.iter().filter(|(_, peer)| peer.id.is_some()) {
             let Some(row) = peer.settings.family(Family::L2vpnEvpn) else { continue };
-            if peer.settings.family(Family::RtFilter).is_none() && row.policy_out {
+            let overfull = peer.tables.get(place(Family::RtFilter)).is_some_and(|state| state.overfull);
+            if (overfull || peer.settings.family(Family::RtFilter).is_none()) && row.policy_out {
                 let mesh = is_in_mesh(&peer.settings, row);
                 silent.push((slot, row.domain, mesh));
             }

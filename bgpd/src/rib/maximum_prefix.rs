@@ -22,7 +22,11 @@ pub struct PrefixWarning {
 impl fmt::Display for PrefixWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { peer, family, count, maximum } = self;
-        write!(f, "{peer} has sent {count} routes of {family}, {} are allowed", maximum.limit)
+        write!(f, "{peer} has sent {count} routes of {family}, {} are allowed", maximum.limit)?;
+        if maximum.all_beyond && *count > maximum.limit {
+            f.write_str("; the others are not kept, and until its next session it is sent all EVPN routes")?;
+        }
+        Ok(())
     }
 }
 
@@ -52,7 +56,13 @@ mod tests {
 
     #[test]
     fn levels() {
-        let maximum = MaximumPrefix { limit: 100, threshold: 75, warning_only: false, restart: None };
+        let maximum = MaximumPrefix {
+            limit: 100,
+            threshold: 75,
+            warning_only: false,
+            all_beyond: false,
+            restart: None,
+        };
         assert_eq!(
             [75, 76, 100, 101].map(|n| level(&maximum, n)),
             [Level::Fine, Level::Near, Level::Near, Level::Over]

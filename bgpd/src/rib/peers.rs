@@ -187,6 +187,8 @@ pub(super) struct PeerTable {
     pub(super) originals: HashMap<(u32, u32), AttributeId, RandomState>,
     /// The threshold of `maximum-prefix` was passed and said so.
     pub(super) warned: bool,
+    /// More memberships were received in the last session than are kept: it counts as asking for everything.
+    pub(super) overfull: bool,
     /// Its End-of-RIB was received in this session.
     pub(super) end_of_rib: bool,
     /// When what is still stale is swept.

@@ -147,6 +147,10 @@ pub struct TableUse {
     pub index_bytes: usize,
     /// Octets of the sets: Adj-RIB-In of peers, sent, pending, changes.
     pub set_bytes: usize,
+    /// Different sets of route targets that neighbours ask for routes of this table by (RFC 4684).
+    pub wanted_sets: u32,
+    /// Octets of them.
+    pub wanted_bytes: usize,
     /// Changes of best paths so far.
     pub version: u64,
 }
@@ -185,7 +189,7 @@ impl MemoryUse {
 impl TableUse {
     /// All octets.
     pub fn total(&self) -> usize {
-        self.bytes + self.key_bytes + self.index_bytes + self.set_bytes
+        self.bytes + self.key_bytes + self.index_bytes + self.set_bytes + self.wanted_bytes
     }
 }
 
@@ -395,6 +399,7 @@ impl Rib {
         let sent: usize = subgroups.map(|s| s.sent.bytes() + s.pending.bytes() + s.moved.bytes()).sum();
         let peers = self.shared.peers.iter().filter_map(|(_, peer)| peer.tables.get(table.place));
         let adj_in: usize = peers.map(|state| state.routes.bytes()).sum();
+        let (wanted_sets, wanted_bytes) = table.wanted_use();
         TableUse {
             family: table.family,
             destinations: table.routes.occupied().len(),
@@ -405,6 +410,8 @@ impl Rib {
             index_bytes: table.rt_index.as_ref().map_or(0, |index| index.bytes())
                 + table.constrain.as_ref().map_or(0, |index| index.bytes()),
             set_bytes: sent + adj_in + table.changes.as_ref().map_or(0, |changes| changes.bytes()),
+            wanted_sets,
+            wanted_bytes,
             version: table.version,
         }
     }

@@ -187,6 +187,12 @@ fn use_text(memory: &MemoryUse) -> String {
             table.index_bytes,
             table.set_bytes
         );
+        if table.wanted_sets > 0 {
+            text += &format!(
+                "    What neighbors ask for: {} sets of route targets, {} bytes\n",
+                table.wanted_sets, table.wanted_bytes
+            );
+        }
     }
     text += &format!(
         "  Attribute sets: {}, {} bytes\n  Labels and other NLRI fields: {}, {} bytes\n  \
@@ -312,6 +318,8 @@ fn use_json(memory: &MemoryUse) -> Value {
                 "keyIndexBytes": table.key_bytes,
                 "indexBytes": table.index_bytes,
                 "setBytes": table.set_bytes,
+                "membershipSets": table.wanted_sets,
+                "membershipSetBytes": table.wanted_bytes,
             });
             (table.family.row().json_key.to_owned(), value)
         })
@@ -343,6 +351,8 @@ mod tests {
             key_bytes: 20,
             index_bytes: 10,
             set_bytes: 5,
+            wanted_sets: 3,
+            wanted_bytes: 30,
             version: 9,
         };
         let memory = MemoryUse {
@@ -376,7 +386,7 @@ mod tests {
 
     #[test]
     fn the_total_is_the_sum_of_what_is_listed() {
-        let tables = 2 * 1100;
+        let tables = 2 * 1130;
         let total = tables + 264 + 100 + 8192 + 300;
         let heap = Some(Heap { in_use: total + 44, free: 5 });
         let process = Process { heap, resident: Some(Resident { total: 4096, anonymous: 3000, file: 1096 }) };
@@ -392,8 +402,9 @@ mod tests {
             )),
             "{text}"
         );
-        assert!(text.contains("\nRouting tables of VRF red: 1100 bytes\n  L2VPN EVPN:\n"), "{text}");
+        assert!(text.contains("\nRouting tables of VRF red: 1130 bytes\n  L2VPN EVPN:\n"), "{text}");
         assert!(text.contains("  L2VPN EVPN:\n    3 destinations, 2 with a best path, 4 paths: 100 bytes\n"));
+        assert!(text.contains("\n    What neighbors ask for: 3 sets of route targets, 30 bytes\n"), "{text}");
         assert!(
             text.contains(
                 "  MAC-VRF 10: 2 MACs, 128 bytes; 1 addresses, 40 bytes; 1 IMET routes, 32 bytes\n"
@@ -405,6 +416,8 @@ mod tests {
         );
         let json = as_json(&parts(), &process);
         assert_eq!((&json["totalBytes"], &json["tables"]["l2VpnEvpn"]["paths"]), (&json!(tables), &json!(4)));
+        let asked = &json["tables"]["l2VpnEvpn"];
+        assert_eq!((&asked["membershipSets"], &asked["membershipSetBytes"]), (&json!(3), &json!(30)));
         assert_eq!((&json["accountedBytes"], &json["otherHeapBytes"]), (&json!(total), &json!(44)));
         let sums = ["evpn", "kernelModel", "sessions"].map(|part| json[part]["totalBytes"].as_u64().unwrap());
         assert_eq!(sums.iter().sum::<u64>() as usize + tables, total);

@@ -117,6 +117,11 @@ impl State {
             (true, Some(_), Some(seconds)) => {
                 format!("EVPN routes are held for its End-of-RIB, {seconds} seconds at most")
             }
+            (true, Some(view), None) if view.overfull => {
+                "it asked for more than is kept of it (see `maximum-prefix`): it is sent all EVPN routes until its \
+                 next session"
+                    .to_owned()
+            }
             (true, Some(view), None) if view.all => "it asks for all EVPN routes".to_owned(),
             (true, Some(view), None) if view.ranges > 0 => {
                 format!("it asks for {} route targets and {} ranges of them", view.targets, view.ranges)
@@ -133,6 +138,9 @@ impl State {
             json.insert("all".to_owned(), view.all.into());
             json.insert("routeTargets".to_owned(), view.targets.into());
             json.insert("ranges".to_owned(), view.ranges.into());
+            if view.overfull {
+                json.insert("overLimit".to_owned(), true.into());
+            }
         }
         if let Some(seconds) = self.held {
             json.insert("heldSeconds".to_owned(), seconds.into());
@@ -319,12 +327,15 @@ mod tests {
 
     #[test]
     fn what_a_neighbour_is_sent_is_said_in_words() {
-        let view = ConstraintView { held_until: None, all: false, targets: 2, ranges: 0 };
+        let view = ConstraintView { held_until: None, all: false, targets: 2, ranges: 0, overfull: false };
         let text = |up, constraint, held| State { up, constraint, held }.text();
         assert_eq!(text(true, Some(view), None), "it asks for 2 route targets");
         assert!(text(true, Some(view), Some(42)).contains("42 seconds"));
         assert!(text(true, Some(ConstraintView { all: true, ..view }), None).contains("all EVPN routes"));
         assert!(text(true, Some(ConstraintView { ranges: 1, ..view }), None).contains("1 ranges"));
+        let overfull = ConstraintView { all: true, overfull: true, ..view };
+        assert!(text(true, Some(overfull), None).contains("more than is kept"));
+        assert_eq!(State { up: true, constraint: Some(overfull), held: None }.json()["overLimit"], true);
         assert!(text(true, None, None).contains("does not exchange memberships"));
         assert!(text(false, None, None).contains("no session"));
         let json = State { up: true, constraint: Some(view), held: Some(3) }.json();

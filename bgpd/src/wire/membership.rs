@@ -80,7 +80,9 @@ impl fmt::Display for Membership {
             WHOLE_BITS => write!(f, "{}:{}", self.origin, TargetText(self.target)),
             length => {
                 write!(f, "{}:", self.origin)?;
-                for octet in self.target.iter().take(usize::from(length - 32).div_ceil(8)) {
+                for octet in
+                    self.target.iter().take(usize::from(length.saturating_sub(ORIGIN_BITS)).div_ceil(8))
+                {
                     write!(f, "{octet:02x}")?;
                 }
                 write!(f, "/{length}")
@@ -175,6 +177,8 @@ mod tests {
         let of_an_as = parse(&[32, 0, 0, 0xfd, 0xe8]).expect("a membership");
         assert_eq!((of_an_as.origin(), of_an_as.target().1), (Some(65_000), 0));
         assert_eq!(Membership::DEFAULT.origin(), None);
+        let of_half_an_as = parse(&[16, 0xfd, 0xe8]).expect("readable");
+        assert_eq!(of_half_an_as.to_string(), "4259840000:/16", "it says nothing, and has a text");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 pub mod bgp_message;
 pub mod config;
 pub mod evpn_nlri;
+pub mod membership_nlri;
 pub mod netlink;
 pub mod smoke;
 pub mod snoop;
@@ -29,6 +30,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "bgp_message", run: bgp_message::run, seeds: bgp_message::seeds },
     Target { name: "config", run: config::run, seeds: config::seeds },
     Target { name: "evpn_nlri", run: evpn_nlri::run, seeds: evpn_nlri::seeds },
+    Target { name: "membership_nlri", run: membership_nlri::run, seeds: membership_nlri::seeds },
     Target { name: "netlink", run: netlink::run, seeds: netlink::seeds },
     Target { name: "snoop", run: snoop::run, seeds: snoop::seeds },
 ];

@@ -7,8 +7,12 @@
 //! A leaf has a host for every VNI, and a bridge domain for those that are its own; VNI N is the subnet
 //! 192.168.N.0/24. What a leaf must hold is computed from what the others originate, by their RDs.
 
+// Indexing a JSON value gives null for what is not there; it cannot fail.
+#![allow(clippy::indexing_slicing)]
+
 use crate::error::{LabError, Result, ensure};
 use crate::fabric::{Host, LIMIT, REFLECTOR, join_underlay, reflector_config_of, session, vtep};
+use crate::gobgp::{GoBgp, Role};
 use crate::netns::{Namespace, link};
 use crate::owner;
 use crate::ping::{Loss, Pinger, first_reply, no_reply};
@@ -80,6 +84,31 @@ impl Leaf {
     fn set_vnis(&mut self, vnis: &[u8]) -> Result<()> {
         self.vnis = vnis.iter().copied().collect();
         self.speaker.reload(&config(self.number, self.asks, &self.vnis))
+    }
+
+    /// Its hosts say where they are, until it originates all that it must: in each VNI an IMET
+    /// route, and of its host a MAC/IP route with each address.
+    fn say_hello(&self) -> Result<()> {
+        let waited = wait_for(&format!("the routes of l{}", self.number), LIMIT, || {
+            let own = routes(&self.speaker, true)?;
+            let mut missing = Vec::new();
+            for vni in &self.vnis {
+                let host = self.host(*vni)?;
+                let of_vni = || own.iter().filter(|route| route.targets.contains(&format!("RT:65000:{vni}")));
+                let imet = format!("[3]:[0]:[32]:[{}]", self.vtep);
+                let hosts = host.addresses().map(|address| format!("[{address}]"));
+                let wanted = [imet].into_iter().chain(hosts);
+                missing.extend(wanted.filter(|word| !of_vni().any(|route| route.name.contains(word))));
+            }
+            if missing.is_empty() {
+                return Ok(Ok(()));
+            }
+            for vni in &self.vnis {
+                self.host(*vni)?.announce()?;
+            }
+            Ok(Err(format!("missing {missing:?} of {own:?}")))
+        });
+        waited.map(drop)
     }
 
     fn imports(&self, route: &Route) -> bool {
@@ -164,11 +193,71 @@ fn flat(path: &Value) -> Vec<&Value> {
     path.as_array().map_or_else(|| vec![path], |paths| paths.iter().collect())
 }
 
+/// What a leaf must have from others.
+fn wanted(leaf: &Leaf, leaves: &[Leaf]) -> Result<BTreeSet<Route>> {
+    let mut wanted = BTreeSet::new();
+    for other in leaves.iter().filter(|other| other.number != leaf.number) {
+        wanted.extend(routes(&other.speaker, true)?);
+    }
+    if leaf.asks.is_exact() {
+        wanted.retain(|route| leaf.imports(route));
+    }
+    Ok(wanted)
+}
+
+/// Waits until a leaf has from its reflector exactly what it must, by its own count and by the reflector's where
+/// that is told. Gives how many that are.
+fn wait_exact(leaf: &Leaf, leaves: &[Leaf], sent: impl Fn() -> Result<Option<u64>>) -> Result<usize> {
+    let waited = wait_for(&format!("what l{} asked for, and no more", leaf.number), LIMIT, || {
+        let (wanted, seen) = (wanted(leaf, leaves)?, routes(&leaf.speaker, false)?);
+        let missing: Vec<_> = wanted.difference(&seen).collect();
+        let extra: Vec<_> = seen.difference(&wanted).collect();
+        let received = summary(&leaf.speaker, REFLECTOR, "pfxRcd")?;
+        let sent = sent()?.unwrap_or(received);
+        let agree = received == wanted.len() as u64 && sent == received;
+        Ok(match missing.is_empty() && extra.is_empty() && agree {
+            true => Ok(wanted.len()),
+            false => {
+                Err(format!("missing {missing:?}, too many {extra:?}; {received} received, {sent} sent"))
+            }
+        })
+    });
+    waited.map(|(count, _)| count)
+}
+
+/// Hosts of a VNI reach each other over both families.
+fn pings(leaves: &[Leaf], vni: u8) -> Result<()> {
+    let there: Vec<&Leaf> = leaves.iter().filter(|leaf| leaf.vnis.contains(&vni)).collect();
+    for from in &there {
+        for to in there.iter().filter(|to| to.number != from.number) {
+            for address in to.host(vni)?.addresses() {
+                first_reply(&from.host(vni)?.ns, address, LIMIT)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What a speaker's summary says of a neighbour.
-fn summary(speaker: &Speaker, neighbour: IpAddr, key: &str) -> Result<u64> {
+pub(crate) fn summary(speaker: &Speaker, neighbour: IpAddr, key: &str) -> Result<u64> {
     let shown = speaker.json("show bgp l2vpn evpn summary json")?;
     let row = &shown["peers"][neighbour.to_string()];
     row[key].as_u64().ok_or_else(|| LabError::Unexpected(format!("no {key} of {neighbour}: {shown}")))
+}
+
+fn build(spine: &Namespace, prefix: &str, leaves: &[(Asks, &[u8])]) -> Result<Vec<Leaf>> {
+    (1u8..)
+        .zip(leaves)
+        .map(|(number, (asks, vnis))| Leaf::build(spine, prefix, number, *asks, vnis))
+        .collect()
+}
+
+/// The reflector's namespace.
+fn spine(prefix: &str) -> Result<Arc<Namespace>> {
+    let spine = Arc::new(Namespace::create(format!("{prefix}-s"))?);
+    spine.ip(&format!("addr add {REFLECTOR}/32 dev lo"))?;
+    spine.sysctl("net/ipv4/ip_forward", "1")?;
+    Ok(spine)
 }
 
 /// Leaves around a reflector.
@@ -182,13 +271,8 @@ impl Lab {
     /// Starts a lab with these leaves and waits until each holds what it must.
     pub fn up(leaves: &[(Asks, &[u8])]) -> Result<Self> {
         let prefix = owner::lab_prefix()?;
-        let spine = Arc::new(Namespace::create(format!("{prefix}-s"))?);
-        spine.ip(&format!("addr add {REFLECTOR}/32 dev lo"))?;
-        spine.sysctl("net/ipv4/ip_forward", "1")?;
-        let leaves = (1u8..)
-            .zip(leaves)
-            .map(|(number, (asks, vnis))| Leaf::build(&spine, &prefix, number, *asks, vnis))
-            .collect::<Result<Vec<_>>>()?;
+        let spine = spine(&prefix)?;
+        let leaves = build(&spine, &prefix, leaves)?;
         let peers: Vec<IpAddr> = leaves.iter().map(|leaf| leaf.vtep).collect();
         let mut config = reflector_config_of(REFLECTOR, &peers, None);
         config += " address-family rtfilter unicast\n";
@@ -201,7 +285,7 @@ impl Lab {
         lab.reflector.launch()?;
         lab.leaves.iter_mut().try_for_each(|leaf| leaf.speaker.launch())?;
         lab.reflector.wait_established(lab.leaves.len(), LIMIT)?;
-        lab.leaves.iter().try_for_each(|leaf| lab.say_hello(leaf))?;
+        lab.leaves.iter().try_for_each(Leaf::say_hello)?;
         lab.wait_exact()?;
         Ok(lab)
     }
@@ -210,68 +294,13 @@ impl Lab {
         self.leaves.get(index).ok_or_else(|| LabError::Unexpected(format!("no leaf {index}")))
     }
 
-    /// The hosts of a leaf say where they are, until it originates all that it must: in each VNI an IMET
-    /// route, and of its host a MAC/IP route with each address.
-    fn say_hello(&self, leaf: &Leaf) -> Result<()> {
-        let waited = wait_for(&format!("the routes of l{}", leaf.number), LIMIT, || {
-            let own = routes(&leaf.speaker, true)?;
-            let mut missing = Vec::new();
-            for vni in &leaf.vnis {
-                let host = leaf.host(*vni)?;
-                let of_vni = || own.iter().filter(|route| route.targets.contains(&format!("RT:65000:{vni}")));
-                let imet = format!("[3]:[0]:[32]:[{}]", leaf.vtep);
-                let hosts = host.addresses().map(|address| format!("[{address}]"));
-                let wanted = [imet].into_iter().chain(hosts);
-                missing.extend(wanted.filter(|word| !of_vni().any(|route| route.name.contains(word))));
-            }
-            if missing.is_empty() {
-                return Ok(Ok(()));
-            }
-            for vni in &leaf.vnis {
-                leaf.host(*vni)?.announce()?;
-            }
-            Ok(Err(format!("missing {missing:?} of {own:?}")))
-        });
-        waited.map(drop)
-    }
-
-    /// What a leaf must have from others.
-    fn wanted(&self, leaf: &Leaf) -> Result<BTreeSet<Route>> {
-        let mut wanted = BTreeSet::new();
-        for other in self.leaves.iter().filter(|other| other.number != leaf.number) {
-            wanted.extend(routes(&other.speaker, true)?);
-        }
-        if leaf.asks.is_exact() {
-            wanted.retain(|route| leaf.imports(route));
-        }
-        Ok(wanted)
-    }
-
-    /// Waits until each leaf has from the reflector exactly what it must, by its own count and by the
-    /// reflector's. Gives how many that are, by leaf.
+    /// Waits until each leaf has from the reflector exactly what it must. Gives how many routes that are, by leaf.
     pub fn wait_exact(&self) -> Result<Vec<usize>> {
-        self.leaves
-            .iter()
-            .map(|leaf| {
-                let waited =
-                    wait_for(&format!("what l{} asked for, and no more", leaf.number), LIMIT, || {
-                        let (wanted, seen) = (self.wanted(leaf)?, routes(&leaf.speaker, false)?);
-                        let missing: Vec<_> = wanted.difference(&seen).collect();
-                        let extra: Vec<_> = seen.difference(&wanted).collect();
-                        let received = summary(&leaf.speaker, REFLECTOR, "pfxRcd")?;
-                        let sent = summary(&self.reflector, leaf.vtep, "pfxSnt")?;
-                        // Who asks for all is sent its own back by no reflector: what is sent is what is received.
-                        let agree = received == wanted.len() as u64 && sent == received;
-                        Ok(match missing.is_empty() && extra.is_empty() && agree {
-                            true => Ok(wanted.len()),
-                            false => Err(format!(
-                                "missing {missing:?}, too many {extra:?}; {received} received, {sent} sent"
-                            )),
-                        })
-                    });
-                waited.map(|(count, _)| count).map_err(|error| self.explain(error))
-            })
-            .collect()
+        let of = |leaf: &Leaf| {
+            wait_exact(leaf, &self.leaves, || summary(&self.reflector, leaf.vtep, "pfxSnt").map(Some))
+                .map_err(|error| self.explain(error))
+        };
+        self.leaves.iter().map(of).collect()
     }
 
     fn explain(&self, error: LabError) -> LabError {
@@ -279,17 +308,8 @@ impl Lab {
         LabError::Unexpected(format!("{error}\n{shown}\n{}", self.reflector.logs()))
     }
 
-    /// Hosts of a VNI reach each other over both families.
     fn pings(&self, vni: u8) -> Result<()> {
-        let there: Vec<&Leaf> = self.leaves.iter().filter(|leaf| leaf.vnis.contains(&vni)).collect();
-        for from in &there {
-            for to in there.iter().filter(|to| to.number != from.number) {
-                for address in to.host(vni)?.addresses() {
-                    first_reply(&from.host(vni)?.ns, address, LIMIT)?;
-                }
-            }
-        }
-        Ok(())
+        pings(&self.leaves, vni)
     }
 
     /// Each session is the first one still.
@@ -363,7 +383,7 @@ pub fn each_is_sent_what_it_imports() -> Result<Change> {
     })
     .map_err(|error| lab.explain(error))?;
     let came = began.elapsed();
-    lab.say_hello(lab.leaf(0)?)?;
+    lab.leaf(0)?.say_hello()?;
     let more = lab.wait_exact()?;
     ensure(more.first() == common.first().map(|count| count + news.len()).as_ref(), || {
         format!("{common:?} routes before, {more:?} with {} of VNI 30", news.len())
@@ -431,4 +451,46 @@ pub fn reflector_restarts() -> Result<Loss> {
     pinger.wait_answered(20, LIMIT)?;
     lab.pings(10)?;
     pinger.stop()
+}
+
+/// GoBGP reflects between two Weft leaves: each is sent the common VNI's routes, and a VNI that one gets in addition
+/// brings its own without a new session, and takes them along.
+pub fn gobgp_reflects() -> Result<()> {
+    let prefix = owner::lab_prefix()?;
+    let spine = spine(&prefix)?;
+    let mut leaves = build(&spine, &prefix, &[(Asks::Derived, &[10, 20]), (Asks::Named, &[10, 30])])?;
+    let peers: Vec<IpAddr> = leaves.iter().map(|leaf| leaf.vtep).collect();
+    let reflector = GoBgp::start_as(Role::Reflector, &spine, REFLECTOR, &peers)?;
+    leaves.iter_mut().try_for_each(|leaf| leaf.speaker.launch())?;
+    let exact = |leaves: &[Leaf]| -> Result<Vec<usize>> {
+        leaves.iter().map(|leaf| wait_exact(leaf, leaves, || Ok(None))).collect::<Result<_>>().map_err(
+            |error| {
+                let tables =
+                    ["rtc", "evpn"].map(|family| reflector.command(&format!("global rib -a {family}")));
+                LabError::Unexpected(format!("{error}\n{tables:?}"))
+            },
+        )
+    };
+    for leaf in &leaves {
+        leaf.speaker.wait_established(1, LIMIT)?;
+        leaf.say_hello()?;
+    }
+    let common = exact(&leaves)?;
+    let all = reflector.routes()?.len();
+    ensure(common.iter().sum::<usize>() < all, || format!("{common:?} of GoBGP's {all} routes"))?;
+    pings(&leaves, 10)?;
+    for vnis in [&[10, 20, 30][..], &[10, 20]] {
+        leaves.first_mut().ok_or_else(|| LabError::Unexpected("no leaf".into()))?.set_vnis(vnis)?;
+        leaves.iter().try_for_each(Leaf::say_hello)?;
+        let now = exact(&leaves)?;
+        ensure((now == common) == (vnis.len() == 2), || {
+            format!("{common:?} at first, {now:?} with {vnis:?}")
+        })?;
+        pings(&leaves, if vnis.len() == 3 { 30 } else { 10 })?;
+    }
+    for leaf in &leaves {
+        let dropped = summary(&leaf.speaker, REFLECTOR, "connectionsDropped")?;
+        ensure(dropped == 0, || format!("{dropped} sessions of l{} with GoBGP ended", leaf.number))?;
+    }
+    Ok(())
 }

@@ -3,10 +3,13 @@
 
 use crate::error::{LabError, Result};
 use crate::fabric::{LIMIT, REFLECTOR, Star, vtep};
-use crate::gobgp::GoBgp;
+use crate::gobgp::{GoBgp, Role};
+use crate::injector::memberships::end_of_rib;
+use crate::injector::routes::{Type2, VXLAN, announce, route_target};
 use crate::injector::{
     Identity, Injector, attribute, basic_attributes, evpn_nlri, mp_reach, mp_unreach, update,
 };
+use crate::scenario::constraint::summary;
 use crate::speaker::Kind;
 use crate::wait::wait_for;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -72,6 +75,56 @@ pub fn gobgp_routes(kind: Kind) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// GoBGP as a client that exchanges memberships (RFC 4684): a Weft reflector sends it the routes whose route targets its
+/// VRFs import. Those of a VRF that is added come, those of one that is removed go, and the session stays.
+///
+/// The routes come from a scripted peer that exchanges memberships, too: for one that does not the reflector would ask
+/// GoBGP for everything, and version 3.10 ends with a panic at the default membership.
+pub fn gobgp_asks_a_reflector() -> Result<()> {
+    let mut lines = " address-family rtfilter unicast\n".to_owned();
+    (1..=2).for_each(|number| lines += &format!("  neighbor {} activate\n", vtep(number)));
+    let star = Star::up_with(Kind::Weft, 2, &(lines + " exit-address-family\n"))?;
+    let (own, speaker) = (Ipv4Addr::new(10, 255, 0, 1), SocketAddr::new(REFLECTOR, 179));
+    let identity = Identity::evpn(own).with_memberships();
+    let from = Injector::establish(star.arm(1)?, own.into(), speaker, &identity, LIMIT)?;
+    from.send(&end_of_rib())?;
+    let to = GoBgp::start_as(Role::Memberships, star.arm(2)?, vtep(2), &[REFLECTOR])?;
+    to.wait_established(LIMIT)?;
+    to.command("vrf add blue rd 10.255.0.2:10 rt both 65000:10")?;
+    let mac = |vni: u32| format!("02:00:00:00:00:{vni}");
+    for (vni, last) in [(10, 0x10), (20, 0x20)] {
+        let host =
+            Type2 { rd: 1, mac_length: 48, mac: [2, 0, 0, 0, 0, last], ip: None, label1: vni, label2: None };
+        from.send(&announce(own, &host.nlri(own), &[route_target(vni), VXLAN], &[]))?;
+    }
+    let has = |wanted: &[u32]| {
+        let waited = wait_for(&format!("the routes of {wanted:?} alone at GoBGP"), LIMIT, || {
+            let table = to.table().unwrap_or_default();
+            let seen: Vec<u32> = [10, 20].into_iter().filter(|vni| table.contains(&mac(*vni))).collect();
+            let sent = summary(&star.reflector, vtep(2), "pfxSnt")?;
+            Ok(if seen == wanted && sent == wanted.len() as u64 {
+                Ok(())
+            } else {
+                Err(format!("{sent} sent\n{table}"))
+            })
+        });
+        waited.map_err(|error| LabError::Unexpected(format!("{error}\n{}", star.reflector.logs())))
+    };
+    wait_for("both routes at the reflector", LIMIT, || {
+        let shown = star.reflector.command("show bgp l2vpn evpn")?;
+        Ok(if [10, 20].iter().all(|vni| shown.contains(&mac(*vni))) { Ok(()) } else { Err(shown) })
+    })?;
+    has(&[10])?;
+    to.command("vrf add red rd 10.255.0.2:20 rt both 65000:20")?;
+    has(&[10, 20])?;
+    let asked = star.reflector.json(&format!("show bgp rtfilter neighbors {} json", vtep(2)))?;
+    crate::ensure(asked.get("routeTargets") == Some(&2.into()), || format!("GoBGP asks for {asked}"))?;
+    to.command("vrf del red")?;
+    has(&[10])?;
+    let dropped = summary(&star.reflector, vtep(2), "connectionsDropped")?;
+    crate::ensure(dropped == 0, || format!("{dropped} sessions with GoBGP ended"))
 }
 
 /// A scripted peer gives a reflector of this kind a route of type 99 and an optional

@@ -5,6 +5,7 @@
 
 pub mod basics;
 pub mod constraint;
+pub mod constraint_attack;
 pub mod drift;
 pub mod interop;
 pub mod invalid;

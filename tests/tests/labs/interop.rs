@@ -1,7 +1,7 @@
 //! Weft beside FRR 8.4 and GoBGP, as Debian packages them.
 
 use weft_tests::fabric::{Fabric, Leaving, Plan};
-use weft_tests::scenario::{basics, interop, movement};
+use weft_tests::scenario::{basics, constraint, interop, movement};
 use weft_tests::speaker::Kind::{self, Frr, Weft};
 use weft_tests::{LabError, Result, ensure};
 
@@ -72,4 +72,14 @@ fn gobgp_routes_of_all_types_pass_through() -> Result<()> {
 #[test]
 fn an_unknown_route_type_passes_byte_for_byte() -> Result<()> {
     interop::unknown_route_type(Weft)
+}
+
+#[test]
+fn gobgp_gets_what_its_vrfs_import_from_a_weft_reflector() -> Result<()> {
+    interop::gobgp_asks_a_reflector()
+}
+
+#[test]
+fn weft_leaves_get_what_they_import_from_a_gobgp_reflector() -> Result<()> {
+    constraint::gobgp_reflects()
 }

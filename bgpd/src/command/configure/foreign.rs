@@ -19,6 +19,8 @@ const NO_LEGACY_LOG: &str = "log more with `log level debugging` or RUST_LOG";
 const NO_TYPE5: &str =
     "Weft advertises the routes of IP-VRFs only; move the line into `router bgp N vrf NAME`";
 const IN_A_FAMILY: &str = "it belongs into an `address-family` block";
+const IN_RT_FILTER: &str = "it belongs into `address-family rtfilter unicast` of `router bgp N`";
+const IN_EVPN: &str = "it belongs into `address-family l2vpn evpn`";
 const NO_MULTIHOMING: &str = "Weft has no EVPN multihoming";
 
 /// Outside of every block.
@@ -80,6 +82,7 @@ pub static ROUTER: &[Command] = &[
     Command::refuse("network LINE$line", IN_A_FAMILY),
     Command::refuse("redistribute LINE$line", IN_A_FAMILY),
     Command::refuse("neighbor <A.B.C.D|X:X::X:X|WORD>$peer activate", IN_A_FAMILY),
+    Command::refuse("[no] auto-import as ASN$asn", IN_RT_FILTER),
     Command::refuse("bgp confederation LINE$line", "Weft has no confederations"),
     Command::refuse_block(
         "address-family <ipv4|ipv6>$afi <multicast|vpn|labeled-unicast|flowspec>$safi",
@@ -100,6 +103,7 @@ pub static EVPN: &[Command] = &[
         "auto-route-target <import|export>$direction rfc8365-compatible",
         "Weft derives import and export alike; say `both`, or name the targets of one direction",
     ),
+    Command::refuse("[no] auto-import as ASN$asn", IN_RT_FILTER),
     Command::refuse("mac-vrf LINE$line", "Weft has no site of origin"),
     Command::refuse(
         "<rd|route-target>$what LINE$line",
@@ -108,10 +112,15 @@ pub static EVPN: &[Command] = &[
 ];
 
 /// In `address-family rtfilter unicast`.
-pub static RT_FILTER: &[Command] = &[Command::refuse(
-    "neighbor <A.B.C.D|X:X::X:X|WORD>$peer <route-map|prefix-list>$list LINE$line",
-    "memberships are not filtered; filter the EVPN routes themselves in `address-family l2vpn evpn`",
-)];
+pub static RT_FILTER: &[Command] = &[
+    Command::refuse(
+        "[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer <route-map|prefix-list>$list LINE$line",
+        "memberships are not filtered; filter the EVPN routes themselves in `address-family l2vpn evpn`",
+    ),
+    Command::refuse("[no] neighbor <A.B.C.D|X:X::X:X|WORD>$peer domain LINE$line", IN_EVPN),
+    Command::refuse("[no] advertise-all-vni", IN_EVPN),
+    Command::refuse_block("vni VNI$vni", IN_EVPN),
+];
 
 /// In `address-family ipv4|ipv6 unicast` outside of an IP-VRF, where nothing can be said.
 pub static UNICAST: &[Command] = &[

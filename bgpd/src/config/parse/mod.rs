@@ -107,6 +107,10 @@ impl<'a> Reader<'a> {
                 let run = self.run(found.command.handler, &found.args, line);
                 if let Err(reject) = run.and_then(|()| self.once(&found.args, number)) {
                     let first = indentation(line);
+                    if found.args.has("address-family") {
+                        // Its lines would go into the block around it.
+                        self.skipping = Some(first);
+                    }
                     self.error(number, line, reject.at.unwrap_or(first), reject.message);
                 } else {
                     self.see(&found.args, number, line);

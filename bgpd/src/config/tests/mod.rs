@@ -3,6 +3,7 @@
 use super::*;
 mod policy;
 pub(crate) mod policy_strategies;
+mod rt_filter;
 mod strategies;
 mod vrfs;
 
@@ -296,7 +297,7 @@ proptest! {
 }
 
 fn words() -> impl Strategy<Value = String> {
-    let known: Vec<&str> = [LEAF, REFLECTOR, vrfs::L3_LEAF, policy::POLICY]
+    let known: Vec<&str> = [LEAF, REFLECTOR, vrfs::L3_LEAF, policy::POLICY, rt_filter::LEAF]
         .iter()
         .flat_map(|text| text.split_whitespace())
         .collect();

@@ -439,6 +439,14 @@ fn bridge_domains(
         .collect()
 }
 
+/// The speaker's own instance.
+fn speaker(unicast: BoxedStrategy<[Unicast; 2]>) -> BoxedStrategy<Bgp> {
+    let ases = collection::btree_set(prop_oneof![1u32..=65_535, 1u32..], 0..3);
+    (bgp(evpn(), evpn_settings, unicast), ases)
+        .prop_map(|(bgp, auto_import_as)| Bgp { rtfilter: RtFilter { auto_import_as }, ..bgp })
+        .boxed()
+}
+
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let bridges = collection::btree_map(name(), (option::of(68u32..=65535), any::<[bool; 3]>()), 0..3);
     let nothing = Just([Unicast::default(), Unicast::default()]).boxed();
@@ -447,7 +455,7 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
     (
         (option::of(name()), log(), address(), any::<bool>()),
         (vrfs(), bridges),
-        option::of(bgp(evpn(), evpn_settings, nothing)),
+        option::of(speaker(nothing)),
         collection::btree_map("[a-z]{1,9}", of_vrf, 0..2),
         policy(),
     )

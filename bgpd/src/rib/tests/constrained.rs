@@ -4,7 +4,7 @@ use super::lab::{
     ASN, EVPN, Lab, announce, ask, asking, attributes, client, empty, end_of_rib, forgo, id, key, mac_ip,
     membership, peer, settings, withdraw,
 };
-use crate::peer::{PeerKind, RefreshKind};
+use crate::peer::{MaximumPrefix, PeerKind, RefreshKind};
 use crate::rib::{RibPeer, RibSettings};
 use crate::wire::{AttributeSet, Family, Membership};
 use std::{net::Ipv4Addr, time::Duration};
@@ -399,6 +399,83 @@ fn es_import_targets_obey_memberships_too() {
     lab.update(1, &ask(&[Membership::from_key(&asked).expect("a membership")]));
     lab.drain();
     assert_eq!(lab.routes_of(1), 1);
+}
+
+#[test]
+fn who_asks_for_more_than_is_kept_is_sent_all_and_keeps_its_session() {
+    let limited = |n: u8| {
+        let mut peer = asking_client(n);
+        peer.families[1].settings.maximum_prefix = Some(MaximumPrefix {
+            limit: 100,
+            threshold: 75,
+            warning_only: false,
+            all_beyond: true,
+            restart: None,
+        });
+        peer
+    };
+    let mut lab = Lab::each_asks_for_its_own([(1, limited(1)), (2, limited(2)), (3, asking_client(3))]);
+    lab.update(3, &announce(with_targets(3, &[7]), &[mac_ip(7, 7)]));
+    lab.update(3, &announce(with_targets(3, &[9000]), &[mac_ip(9, 9)]));
+    let many: Vec<Membership> = (1000..2000).map(membership).collect();
+    let verdict = lab.rib.update(id(1), &ask(&many), lab.now).expect("no reason to close the session");
+    let warning = verdict.warning.expect("it is said").to_string();
+    assert!(
+        warning.contains("101 routes of rtfilter unicast, 100 are allowed; the others are not kept"),
+        "{warning}"
+    );
+    let again = lab.rib.update(id(1), &ask(&many), lab.now).expect("no reason to close the session");
+    assert_eq!(again.warning, None, "once");
+    lab.drain();
+    assert_eq!(lab.rib.counters(id(1), Family::RtFilter).received, 100);
+    assert_eq!((lab.routes_of(1), lab.routes_of(2)), (2, 0), "1 is sent all");
+    assert!(lab.asked_of(3).contains(&Membership::DEFAULT), "others are asked for all on its behalf");
+    assert!(lab.asked_of(3).len() < 110, "and not for what is not kept");
+    assert!(lab.rib.constraint(id(1)).is_some_and(|view| view.all && view.overfull));
+    // Fewer than the limit again: what was not kept is not known, so nothing changes.
+    lab.update(1, &forgo(&many));
+    lab.drain();
+    assert_eq!(lab.routes_of(1), 2);
+    lab.down(id(1), None);
+    lab.drain();
+    assert!(lab.asked_of(3).contains(&Membership::DEFAULT), "a flap takes nothing back");
+    lab.up(id(1), limited(1));
+    lab.update(1, &ask(&[membership(7)]));
+    lab.update(1, &end_of_rib(Family::RtFilter));
+    lab.drain();
+    assert!(!lab.asked_of(3).contains(&Membership::DEFAULT));
+    assert_eq!(lab.routes_of(1), 1, "a new session, a new beginning");
+}
+
+#[test]
+fn what_is_asked_for_is_counted_once_for_those_who_ask_for_the_same() {
+    let mut lab = Lab::each_asks_for_its_own([1, 2].map(|n| (n, asking_client(n))));
+    let wanted = |lab: &Lab| lab.rib.table_use(EVPN).map(|table| (table.wanted_sets, table.wanted_bytes));
+    let (sets, few) = wanted(&lab).expect("the table");
+    assert_eq!((sets, few > 0), (2, true));
+    let index = |lab: &Lab| lab.rib.table_use(EVPN).map_or(0, |table| table.index_bytes);
+    let small = index(&lab);
+    let many: Vec<Membership> = (1..=1000).map(membership).collect();
+    lab.update(1, &ask(&many));
+    lab.drain();
+    assert!(index(&lab) > small + 16_000);
+    let (sets, bytes) = wanted(&lab).expect("the table");
+    assert_eq!(sets, 2);
+    assert!(
+        (8000..8200).contains(&(bytes - few + 8)),
+        "999 route targets more, 8 octets each: {few}, {bytes}"
+    );
+    lab.update(2, &ask(&many));
+    lab.drain();
+    let (sets, shared) = wanted(&lab).expect("the table");
+    assert_eq!((sets, shared < bytes), (1, true), "both ask for the same");
+    lab.update(1, &forgo(&many));
+    lab.update(2, &forgo(&many));
+    lab.drain();
+    assert!(wanted(&lab).expect("the table").1 <= few);
+    assert!(index(&lab) < small + 4096, "the index keeps its room: {small}, {}", index(&lab));
+    [1, 2].into_iter().for_each(|n| lab.rib.remove_peer(id(n)));
+    assert_eq!(wanted(&lab), Some((0, 0)));
 }
 
 #[test]

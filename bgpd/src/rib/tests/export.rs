@@ -209,8 +209,13 @@ fn every_knob_that_changes_what_is_sent_is_in_the_key() {
         ("policy in", |peer| peer.families[0].policy_in = false),
         ("allowas-in", |peer| peer.families[0].settings.allowas_in = AllowAsIn::Times(3)),
         ("maximum-prefix", |peer| {
-            peer.families[0].settings.maximum_prefix =
-                Some(MaximumPrefix { limit: 1, threshold: 75, warning_only: true, restart: None });
+            peer.families[0].settings.maximum_prefix = Some(MaximumPrefix {
+                limit: 1,
+                threshold: 75,
+                warning_only: true,
+                all_beyond: false,
+                restart: None,
+            });
         }),
         ("soft reconfiguration", |peer| peer.families[0].settings.soft_reconfiguration_inbound = true),
     ];

@@ -160,7 +160,8 @@ fn another_router_id_or_cluster_is_judged_and_sent_at_once() {
 #[test]
 fn maximum_prefix_warns_once_and_then_ends_the_session() {
     let mut bounded = client(1);
-    let maximum = MaximumPrefix { limit: 4, threshold: 75, warning_only: false, restart: None };
+    let maximum =
+        MaximumPrefix { limit: 4, threshold: 75, warning_only: false, all_beyond: false, restart: None };
     bounded.families[0].settings.maximum_prefix = Some(maximum);
     let mut lab = Lab::with([(1, bounded), (3, client(3))]);
     let say = |lab: &mut Lab, n: u32| {
@@ -186,7 +187,8 @@ fn maximum_prefix_warns_once_and_then_ends_the_session() {
 #[test]
 fn warning_only_lets_all_in() {
     let mut bounded = client(1);
-    let maximum = MaximumPrefix { limit: 2, threshold: 100, warning_only: true, restart: None };
+    let maximum =
+        MaximumPrefix { limit: 2, threshold: 100, warning_only: true, all_beyond: false, restart: None };
     bounded.families[0].settings.maximum_prefix = Some(maximum);
     let mut lab = Lab::with([(1, bounded)]);
     let routes: Vec<Vec<u8>> = (0..5).map(|n| mac_ip(n, 10)).collect();
