@@ -20,7 +20,7 @@ const STEADY: u32 = 20;
 const GOOD: Duration = Duration::from_millis(50);
 
 /// How often a slower one is tried; the best counts.
-const TRIES: usize = 3;
+const TRIES: usize = 8;
 
 /// Pings that run while something happens.
 #[derive(Debug)]
