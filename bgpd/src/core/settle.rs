@@ -131,7 +131,7 @@ impl Core {
         domain: DomainId,
         now: Instant,
     ) {
-        let mut nlri = Vec::new();
+        let mut nlri = Vec::with_capacity(64);
         route.emit(&mut nlri);
         if let Err(error) = self.rib.originate(Family::L2vpnEvpn, &nlri, attributes, Some(domain), now) {
             warn!("a route of ours could not be originated: {error}");
@@ -139,7 +139,7 @@ impl Core {
     }
 
     pub(super) fn withdraw(&mut self, route: &EvpnRoute) {
-        let mut nlri = Vec::new();
+        let mut nlri = Vec::with_capacity(64);
         route.emit(&mut nlri);
         if let Err(error) = self.rib.withdraw_local(Family::L2vpnEvpn, &nlri) {
             warn!("a route of ours could not be withdrawn: {error}");

@@ -39,7 +39,8 @@ pub struct Change {
 impl Change {
     /// The NLRI in wire form.
     pub fn nlri(&self) -> Vec<u8> {
-        let mut wire = Vec::new();
+        // As long as a type-2 route; growing to that would cost four allocations.
+        let mut wire = Vec::with_capacity(64);
         (self.family.row().join)(&self.key, &self.rest, &mut wire);
         wire
     }
