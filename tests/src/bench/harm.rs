@@ -250,13 +250,13 @@ fn told(harm: &Harm, [median, p99, lines]: Names) -> Figures {
 pub fn unique_attributes(run: &Run) -> Result<Figures> {
     let shape = Shape { unique_attributes: true, ..other(run, run.size(1_000_000, 10_000)) };
     let subject = Subject::reflector(run, 2, 1)?;
+    let ((octets, all), (withdrawals, gone)) =
+        (wave(shape.clone(), Action::Announce)?, wave(shape, Action::Withdraw)?);
     let ((announced, memory, withdrawn), harm) = under_attack(run, &subject, move |ground| {
-        let (octets, all) = wave(shape.clone(), Action::Announce)?;
         let announced = ground.send_until(octets, |watch| watch.reach() >= all.reach)?;
         let memory = ground.rss_mb()?;
-        let (octets, gone) = wave(shape, Action::Withdraw)?;
         let withdrawn = match announced {
-            Some(_) => ground.send_until(octets, |watch| watch.unreach() >= gone.unreach)?,
+            Some(_) => ground.send_until(withdrawals, |watch| watch.unreach() >= gone.unreach)?,
             None => None,
         };
         Ok((announced, memory, withdrawn))
@@ -274,8 +274,8 @@ pub fn unique_attributes(run: &Run) -> Result<Figures> {
 pub fn single_routes(run: &Run) -> Result<Figures> {
     let shape = Shape { per_update: 1, ..other(run, run.size(1_000_000, 10_000)) };
     let subject = Subject::reflector(run, 2, 1)?;
+    let (octets, all) = wave(shape, Action::Announce)?;
     let ((announced, memory), harm) = under_attack(run, &subject, move |ground| {
-        let (octets, all) = wave(shape, Action::Announce)?;
         let announced = ground.send_until(octets, |watch| watch.reach() >= all.reach)?;
         Ok((announced, ground.rss_mb()?))
     })?;
@@ -288,8 +288,8 @@ pub fn single_routes(run: &Run) -> Result<Figures> {
 /// A peer flaps one route as fast as it is read.
 pub fn flapping(run: &Run) -> Result<Figures> {
     let subject = Subject::reflector(run, 2, 1)?;
-    let (rate, harm) = under_attack(run, &subject, |ground| {
-        let storm = flaps_of_one_route(FLAPS)?;
+    let storm = flaps_of_one_route(FLAPS)?;
+    let (rate, harm) = under_attack(run, &subject, move |ground| {
         let (start, mut sent) = (Instant::now(), 0);
         while !ground.watch.enough() {
             if ground.attacker.waiting() < storm.len() {
@@ -318,10 +318,10 @@ pub fn slow_reader(run: &Run) -> Result<Figures> {
     let shape = other(run, run.size(1_000_000, 20_000));
     let stall = Duration::from_secs(run.size(60, 2).into());
     let subject = Subject::reflector(run, 2, 2)?;
+    let (octets, all) = wave(shape, Action::Announce)?;
     let ((beside, caught_up), harm) = under_attack(run, &subject, move |ground| {
         let mut slow = Group::open(&[sink(1)], daemon::target())?;
         slow.set_slow(0, true)?;
-        let (octets, all) = wave(shape, Action::Announce)?;
         let (start, mut beside) = (Instant::now(), None);
         ground.attacker.send(0, octets)?;
         let mut sip = start;
@@ -380,8 +380,8 @@ pub fn maximum_prefix(run: &Run) -> Result<Figures> {
     let (shape, settle) = (other(run, routes), if run.quick { Duration::ZERO } else { SETTLE });
     let line = format!("  neighbor {} maximum-prefix {allowed}\n", sender(1));
     let subject = Subject::reflector_with(run, 2, 1, &line)?;
+    let (octets, all) = wave(shape, Action::Announce)?;
     let (refused, harm) = under_attack(run, &subject, move |ground| {
-        let (octets, all) = wave(shape, Action::Announce)?;
         let start = Instant::now();
         let said = match ground.send_until(octets, |watch| watch.reach() >= all.reach) {
             Err(LoadError::Notification { notification, .. }) => notification,
