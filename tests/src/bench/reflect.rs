@@ -46,7 +46,7 @@ pub fn reflect(run: &Run) -> Result<Figures> {
 /// Random shapes, each by another seed: the slowest time and the most memory of them for a million routes,
 /// so that nothing hangs on one convenient shape.
 pub fn random_shapes(run: &Run) -> Result<Figures> {
-    let routes = run.size(200_000, 5_000);
+    let routes = run.size(1_000_000, 5_000);
     let (mut slowest, mut largest) = (Some(0.0_f64), 0.0_f64);
     for seed in 0..4 {
         let shape = Shape::random(run.seed.wrapping_add(seed), routes);

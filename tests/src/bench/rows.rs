@@ -35,8 +35,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "random shapes",
-        workload: "four tables of 200,000 routes with VTEPs, VNIs, kinds (types 2, 3, 5), tenants, packing and order drawn by \
-                   --seed; the slowest and the largest, for a million routes; 1.5 times the budget of the even shape",
+        workload: "four tables of 1,000,000 routes with VTEPs, VNIs, kinds (types 2, 3, 5), tenants, packing and order drawn by \
+                   --seed; the slowest and the largest; 1.5 times the budget of the even shape",
         measures: &[judged("random shapes", Seconds, 0.9), judged("random shapes memory", Megabytes, 165.0)],
         with_frr: false,
         run: reflect::random_shapes,
