@@ -46,7 +46,7 @@ fn a_machine_that_leaves_its_site_unseen_is_followed() -> Result<()> {
 
 #[test]
 fn a_machine_that_moves_so_often_that_it_is_a_duplicate_is_followed_each_time() -> Result<()> {
-    away_and_home(Leaving::Silent, 39, 30)
+    away_and_home(Leaving::Silent, 23, 30)
 }
 
 #[test]

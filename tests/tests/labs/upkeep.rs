@@ -41,5 +41,5 @@ fn what_leads_to_another_leaf_is_put_right_within_50_ms() -> Result<()> {
 
 #[test]
 fn a_vni_that_changes_between_l2_and_l3_works_in_each_role_and_leaves_nothing() -> Result<()> {
-    vni_role::changes(4)
+    vni_role::changes(2)
 }
