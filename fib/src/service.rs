@@ -8,6 +8,7 @@ mod heard;
 mod kernel;
 mod links;
 mod lock;
+mod looks;
 mod proxying;
 mod resync;
 mod routed;
@@ -27,6 +28,7 @@ use crate::netlink::socket::{Connection, Heard, Monitor, RequestError, Written};
 use heard::Silent;
 use kernel::Kernel;
 use lock::NamespaceLock;
+use looks::Looks;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use proxying::Proxying;
@@ -116,7 +118,7 @@ pub(crate) fn spawn(prepared: Prepared, options: FibOptions, shared: Arc<Shared>
         last_resync: None,
         reports: Vec::new(),
         ready: false,
-        next_look: None,
+        looks: Looks::default(),
         converged: false,
         _lock: lock,
     };
@@ -164,8 +166,7 @@ struct Service {
     /// Read-backs that the operator waits for, and since when.
     reports: Vec<(Instant, oneshot::Sender<ConsistencyReport>)>,
     ready: bool,
-    /// When changed links may be looked at again; see `links_due`.
-    next_look: Option<Instant>,
+    looks: Looks,
     /// The first convergence is over; counts once the first look at the kernel is done.
     converged: bool,
     _lock: NamespaceLock,

@@ -257,8 +257,12 @@ impl Deafness {
     /// # Errors
     /// What the kernel says to the classic filter. That it does not take the program is no error.
     pub(super) fn apply(&self, socket: &impl AsFd) -> io::Result<()> {
-        if self.program.as_ref().is_some_and(|program| attach(socket, program).is_ok()) {
-            return Ok(());
+        match self.program.as_ref().map(|program| attach(socket, program)) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(error)) => {
+                tracing::info!("no eBPF filter ({error}): our own FDB entries are heard, too")
+            }
+            None => {}
         }
         let filter = by_port(self.port).map(|(code, is, is_not, operand)| {
             SockFilter::new(u16::try_from(code).unwrap_or(0), is, is_not, operand)

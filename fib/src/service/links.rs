@@ -9,36 +9,30 @@ use crate::devices::Situation;
 use crate::event::FibEvent;
 use crate::netlink::socket::RequestError;
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tracing::info;
 use weft_evpn::local::LocalEvent;
 
-/// A look at the links that took less may be followed by another at once.
-const LONG_LOOK: Duration = Duration::from_millis(4);
-
 impl Service {
-    /// Whether links changed and may be looked at. One change is looked at at once; when thousands come one by one,
-    /// looking takes half of the time, and each look sees to all that came since the last.
+    /// Whether links changed and may be looked at.
     pub(super) fn links_due(&self, now: Instant) -> bool {
-        self.kernel.links_changed && self.next_look.is_none_or(|at| at <= now)
+        self.kernel.links_changed && self.looks.may(now)
     }
 
     /// When changed links may be looked at.
     pub(super) fn next_look(&self) -> Option<Instant> {
-        self.next_look.filter(|_| self.kernel.links_changed)
+        self.looks.next().filter(|_| self.kernel.links_changed)
     }
 
     /// Devices of our own, VNIs that came or went, and the ports to listen on.
     pub(super) fn see_to_links(&mut self, now: Instant) -> Result<(), RequestError> {
-        if self.kernel.links_changed && !self.links_due(now) {
+        let changed = self.kernel.links_changed;
+        if changed && !self.looks.may(now) {
             return Ok(());
         }
-        let looked = self.kernel.links_changed;
         self.look_at_links(now)?;
-        if looked {
-            let end = Instant::now();
-            let took = end.saturating_duration_since(now);
-            self.next_look = (took >= LONG_LOOK).then(|| end + took);
+        if changed {
+            self.looks.looked(now, Instant::now());
         }
         Ok(())
     }

@@ -20,22 +20,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The honest peer's table.
-const HONEST: Shape = Shape {
-    routes: 10_000,
-    vteps: 4,
-    vnis: 10,
-    tenants: 1,
-    mix: Mix::IPV4,
-    imet: false,
-    symmetric: false,
-    unique_attributes: false,
-    per_update: 0,
-    shuffled: false,
-    first_vni: 1001,
-    first_host: 0,
-    asn: daemon::ASN,
-    seed: 1,
-};
+fn honest(seed: u64) -> Shape {
+    Shape { routes: 10_000, vteps: 4, vnis: 10, asn: daemon::ASN, seed, ..Shape::default() }
+}
+
 /// Attackers' hosts have numbers from here on, their VNIs from there.
 const OTHER_HOSTS: u32 = 1 << 23;
 const OTHER_VNIS: u32 = 5001;
@@ -135,7 +123,7 @@ fn under_attack<R: Send + 'static>(
 ) -> Result<(R, Harm)> {
     let (least, limit) = (run.size(MOVES, 20), run.limit);
     let (pids, lines) = (subject.speaker.pids(), Lines(subject.speaker.log_files()));
-    subject.load(run, Shape { seed: run.seed, ..HONEST }, (1, 1), move |runner| {
+    subject.load(run, honest(run.seed), (1, 1), move |runner| {
         let plan = runner.plan().clone();
         let (honest, sinks) = runner.groups();
         let moves = moves_of_one_sender(&plan, plan.hosts())?;
