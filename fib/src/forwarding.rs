@@ -148,6 +148,11 @@ impl Forwarding {
         !self.queue.is_empty() || self.look_at_retiring
     }
 
+    /// Keys that wait to be planned.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// When delayed work is due.
     pub fn next_due(&self) -> Option<Instant> {
         self.pace.next_due()

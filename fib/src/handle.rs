@@ -3,6 +3,7 @@
 //! number of distinct entries.
 
 mod coalesce;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,8 @@ use crate::event::{FibEvent, FibNotice};
 use crate::memory::FibMemory;
 use crate::service::Prepared;
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use requests::Requests;
+pub(crate) use requests::Taken;
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -72,18 +75,6 @@ impl FibCounters {
     }
 }
 
-/// Requests that wait for the service thread.
-#[derive(Default)]
-pub(crate) struct Requests {
-    pub(crate) config: Option<FibConfig>,
-    pub(crate) forward: Vec<ForwardingChange>,
-    pub(crate) converged: bool,
-    pub(crate) consistency: Vec<oneshot::Sender<ConsistencyReport>>,
-    pub(crate) memory: Vec<oneshot::Sender<FibMemory>>,
-    pub(crate) shutdown: Option<(bool, oneshot::Sender<()>)>,
-    coalesce_at: usize,
-}
-
 /// Events that wait for the core.
 #[derive(Default)]
 struct Outbox {
@@ -98,7 +89,7 @@ struct Outbox {
 }
 
 pub(crate) struct Shared {
-    requests: Mutex<Requests>,
+    requests: Requests,
     wake: EventFd,
     outbox: Mutex<Outbox>,
     readable: Notify,
@@ -116,7 +107,7 @@ impl Shared {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|error| FibError::Socket { what: "make an eventfd", source: error.into() })?;
         Ok(Shared {
-            requests: Mutex::default(),
+            requests: Requests::default(),
             wake,
             outbox: Mutex::default(),
             readable: Notify::new(),
@@ -130,14 +121,15 @@ impl Shared {
         self.wake.as_fd()
     }
 
-    pub(crate) fn take_requests(&self) -> Requests {
+    /// Up to `room` changes, first come first served, and everything else.
+    pub(crate) fn take_requests(&self, room: usize) -> Taken {
         // The eventfd is cleared before the queue is taken, so a request that comes in between wakes again.
         let _ = self.wake.read();
-        std::mem::take(&mut *lock(&self.requests))
+        self.requests.take(room)
     }
 
-    fn request(&self, change: impl FnOnce(&mut Requests)) {
-        change(&mut lock(&self.requests));
+    fn request(&self, request: FibRequest) {
+        self.requests.put(request);
         // Fails only when the counter is full, and then the thread is awake anyway.
         let _ = self.wake.write(1);
     }
@@ -202,13 +194,12 @@ impl Shared {
 
     /// Octets of the requests and events that wait.
     pub(crate) fn waiting_bytes(&self) -> usize {
-        let requests = lock(&self.requests).forward.capacity() * size_of::<ForwardingChange>();
         let outbox = lock(&self.outbox);
         let locals = outbox.queue.iter().map(|event| match event {
             FibEvent::Local(events) => events.capacity() * size_of::<LocalEvent>(),
             _ => 0,
         });
-        requests + outbox.queue.capacity() * size_of::<FibEvent>() + locals.sum::<usize>()
+        self.requests.bytes() + outbox.queue.capacity() * size_of::<FibEvent>() + locals.sum::<usize>()
     }
 
     fn announce(&self, outbox: MutexGuard<'_, Outbox>) {
@@ -255,9 +246,7 @@ struct StopOnDrop(Arc<Shared>);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         let (done, _) = oneshot::channel();
-        self.0.request(|requests| {
-            requests.shutdown.get_or_insert((false, done));
-        });
+        self.0.request(FibRequest::Shutdown { flush: false, done });
     }
 }
 
@@ -277,24 +266,7 @@ impl fmt::Debug for Fib {
 impl Fib {
     /// Hands a request over. Never blocks and never fails: requests are levels that wait, coalesced by key.
     pub fn send(&self, request: FibRequest) {
-        self.shared.0.request(|requests| match request {
-            FibRequest::Config(config) => requests.config = Some(config),
-            FibRequest::Forward(changes) => {
-                if requests.forward.is_empty() {
-                    requests.forward = changes;
-                } else {
-                    requests.forward.extend(changes);
-                }
-                if requests.forward.len() > requests.coalesce_at.max(COALESCE_FROM) {
-                    coalesce::forwards(&mut requests.forward);
-                    requests.coalesce_at = requests.forward.len() * 2;
-                }
-            }
-            FibRequest::Converged => requests.converged = true,
-            FibRequest::Consistency(reply) => requests.consistency.push(reply),
-            FibRequest::Memory(reply) => requests.memory.push(reply),
-            FibRequest::Shutdown { flush, done } => requests.shutdown = Some((flush, done)),
-        });
+        self.shared.0.request(request);
     }
 
     /// Counters since start.

@@ -21,7 +21,7 @@ use crate::devices::DeviceKeeper;
 use crate::error::FibError;
 use crate::event::FibEvent;
 use crate::forwarding::{FollowUp, Key, TargetForm};
-use crate::handle::{FibCounters, Shared};
+use crate::handle::{FibCounters, Shared, Taken};
 use crate::netlink::deaf::Deafness;
 use crate::netlink::encode::{MAX_BATCH_MESSAGES, Op, Query, Tunnel};
 use crate::netlink::socket::{Connection, Heard, Monitor, RequestError, Written};
@@ -119,6 +119,7 @@ pub(crate) fn spawn(prepared: Prepared, options: FibOptions, shared: Arc<Shared>
         reports: Vec::new(),
         ready: false,
         looks: Looks::default(),
+        more_requests: false,
         converged: false,
         _lock: lock,
     };
@@ -167,6 +168,8 @@ struct Service {
     reports: Vec<(Instant, oneshot::Sender<ConsistencyReport>)>,
     ready: bool,
     looks: Looks,
+    /// Changes wait that were not taken yet.
+    more_requests: bool,
     /// The first convergence is over; counts once the first look at the kernel is done.
     converged: bool,
     _lock: NamespaceLock,
@@ -218,13 +221,16 @@ impl Service {
         self.write(now)?;
         self.answer_reports(now)?;
         self.hand_over();
-        let kernel = &self.kernel;
-        let busy =
-            kernel.forwarding.has_work() || self.links_due(Instant::now()) || !kernel.ask_links.is_empty();
+        let busy = self.has_work() || self.links_due(Instant::now()) || !self.kernel.ask_links.is_empty();
         if !busy && self.written >= WORTH_TELLING {
             self.shared.emit_written(std::mem::take(&mut self.written));
         }
         Ok(if busy { Turn::Again } else { Turn::Wait })
+    }
+
+    /// Something is to be written, or may be.
+    fn has_work(&self) -> bool {
+        self.more_requests || self.kernel.forwarding.has_work()
     }
 
     /// Reads the monitor socket dry.
@@ -258,8 +264,12 @@ impl Service {
     }
 
     fn take_requests(&mut self, now: Instant) -> Result<Option<Turn>, RequestError> {
-        let requests = self.shared.take_requests();
-        for change in requests.forward {
+        // No more than fills a plan: what is wished, planned and written within one turn is still in the caches, and what
+        // waits can still be overtaken by later words.
+        let room = PLAN.saturating_sub(self.kernel.forwarding.waiting());
+        let Taken { forward, more, converged, orders } = self.shared.take_requests(room);
+        self.more_requests = more;
+        for change in forward {
             match change {
                 ForwardingChange::Probe { vni, ip, mac } => {
                     if let (Some(snooping), Some(served)) = (&mut self.snooping, self.kernel.served.get(&vni))
@@ -277,22 +287,22 @@ impl Service {
                 change => self.kernel.forwarding.wish(change),
             }
         }
-        if let Some(config) = requests.config
+        if let Some(config) = orders.config
             && self.config.as_ref() != Some(&config)
         {
             self.config = Some(config);
             self.devices.configured();
             self.kernel.links_changed = true;
         }
-        self.converged |= requests.converged;
-        self.reports.extend(requests.consistency.into_iter().map(|reply| (now, reply)));
-        for reply in requests.memory {
+        self.converged |= converged;
+        self.reports.extend(orders.consistency.into_iter().map(|reply| (now, reply)));
+        for reply in orders.memory {
             let mut memory = self.kernel.forwarding.memory();
             memory.queue_bytes += self.shared.waiting_bytes() + self.plan.capacity() * size_of::<(Key, Op)>();
             // Who asked may have gone.
             let _ = reply.send(memory);
         }
-        if let Some((flush, done)) = requests.shutdown {
+        if let Some((flush, done)) = orders.shutdown {
             if flush {
                 self.flush()?;
             }

@@ -68,6 +68,9 @@ async fn run(parts: Parts, mut requests: mpsc::Receiver<Request>) {
                         changes += quiet::weight(&event);
                         core.session_event(event, Instant::now());
                     }
+                    if core.has_changes() {
+                        break;
+                    }
                 }
                 core.quiet.count(changes, Instant::now());
             }

@@ -18,7 +18,9 @@ use weft_evpn::{
 use weft_fib::FibRequest;
 
 /// Changes of best paths that are taken from the RIB at once.
-const CHANGES: usize = 1024;
+pub(super) const CHANGES: usize = 1024;
+/// How often that may be in one turn. What a turn has made is mostly seen to at once, while it is in the caches.
+const ROUNDS: usize = 8;
 /// Outputs of an import that are carried out at once.
 const IMPORTED: usize = 256;
 /// Room for so many outputs of EVPN is kept from turn to turn.
@@ -33,12 +35,7 @@ impl Core {
     /// bounded time. True if there is more to do at once.
     pub(super) fn settle(&mut self, now: Instant) -> bool {
         self.evpn_outputs(now);
-        let changes = self.rib.take_changes(CHANGES);
-        let more_changes = changes.len() == CHANGES;
-        for change in &changes {
-            self.route_changed(change, now);
-        }
-        self.evpn_outputs(now);
+        let more_changes = (0..ROUNDS).all(|_| self.changed_routes(now));
         self.settle_vrfs(now);
         self.settle_memberships(now);
         let more_to_send = self.transmit(now);
@@ -49,6 +46,22 @@ impl Core {
             self.converged();
         }
         more_changes || more_to_send
+    }
+
+    /// So much waits for those who import that nothing more should be read before they have heard of it: the kernel side
+    /// has work to do, and what was just written into the tables is in the caches.
+    pub(super) fn has_changes(&self) -> bool {
+        self.rib.waiting_changes() >= CHANGES
+    }
+
+    /// EVPN hears of changed best paths, and the kernel side of what follows. True if there are more.
+    fn changed_routes(&mut self, now: Instant) -> bool {
+        let changes = self.rib.take_changes(CHANGES);
+        for change in &changes {
+            self.route_changed(change, now);
+        }
+        self.evpn_outputs(now);
+        changes.len() == CHANGES
     }
 
     /// A best path changed: EVPN hears of those that came from neighbours.

@@ -136,6 +136,15 @@ impl Rib {
         taken
     }
 
+    /// How many destinations `take_changes` would give.
+    pub fn waiting_changes(&self) -> usize {
+        self.tables
+            .iter()
+            .filter_map(|table| table.changes.as_ref())
+            .map(|changes| changes.len() as usize)
+            .sum()
+    }
+
     /// The best paths that carry a matching route target, without walking the table. Needs
     /// `RibSettings::import`.
     pub fn best_routes_matching(&self, matches: &[RouteTargetMatch]) -> Vec<Change> {

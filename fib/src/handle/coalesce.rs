@@ -2,6 +2,7 @@
 
 use hashbrown::HashSet;
 use ipnet::IpNet;
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::{LocalEvent, NeighbourSource};
@@ -19,9 +20,10 @@ enum ForwardKey {
 }
 
 /// Drops every change that a later one of the same key made void; the order of the rest stays.
-pub(super) fn forwards(changes: &mut Vec<ForwardingChange>) {
+pub(super) fn forwards(changes: &mut VecDeque<ForwardingChange>) {
     let mut seen = HashSet::with_capacity_and_hasher(changes.len(), foldhash::fast::RandomState::default());
-    keep_from_end(changes, |change| {
+    let mut all = Vec::from(std::mem::take(changes));
+    keep_from_end(&mut all, |change| {
         seen.insert(match *change {
             ForwardingChange::Route { ref vrf, prefix, .. } => ForwardKey::Route(vrf.clone(), prefix),
             ForwardingChange::Announce { vni, ip, .. } => ForwardKey::Announce(vni, ip),
@@ -32,6 +34,7 @@ pub(super) fn forwards(changes: &mut Vec<ForwardingChange>) {
             ForwardingChange::Probe { vni, ip, .. } => ForwardKey::Probe(vni, ip),
         })
     });
+    *changes = all.into();
 }
 
 #[derive(PartialEq, Eq, Hash)]

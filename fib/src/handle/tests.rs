@@ -40,7 +40,7 @@ fn vni_up(number: u32) -> LocalEvent {
 
 #[test]
 fn the_last_change_of_a_key_stays() {
-    let mut changes = vec![mac_change(1, true), mac_change(2, true), mac_change(1, false)];
+    let mut changes = VecDeque::from([mac_change(1, true), mac_change(2, true), mac_change(1, false)]);
     forwards(&mut changes);
     assert_eq!(changes, [mac_change(2, true), mac_change(1, false)]);
 }
@@ -70,8 +70,90 @@ fn queues_are_bounded_by_the_number_of_keys() {
         fib.send(FibRequest::Forward(vec![mac_change((round % 200) as u8, true)]));
         shared.emit_local(vec![local_mac(10, (round % 200) as u8)]);
     }
-    assert!(shared.take_requests().forward.len() <= COALESCE_FROM);
+    assert!(shared.take_requests(usize::MAX).forward.len() <= COALESCE_FROM);
     assert!(lock(&shared.outbox).locals <= COALESCE_FROM);
+}
+
+#[test]
+fn changes_are_taken_in_their_order_as_many_as_there_is_room_for() {
+    let shared = Arc::new(Shared::new().unwrap());
+    let fib = Fib { shared: Arc::new(StopOnDrop(Arc::clone(&shared))) };
+    let changes: Vec<_> = (0..5).map(|last| mac_change(last, true)).collect();
+    fib.send(FibRequest::Forward(changes[..3].to_vec()));
+    fib.send(FibRequest::Converged);
+    fib.send(FibRequest::Config(FibConfig::default()));
+    fib.send(FibRequest::Forward(changes[3..].to_vec()));
+    let first = shared.take_requests(2);
+    assert_eq!(first.forward, changes[..2]);
+    assert!(first.more && !first.converged, "one change came before the convergence and is not taken");
+    assert!(first.orders.config.is_some(), "other requests do not wait for changes");
+    let second = shared.take_requests(1);
+    assert_eq!(second.forward, changes[2..3]);
+    assert!(second.more && second.converged);
+    let last = shared.take_requests(2);
+    assert_eq!(last.forward, changes[3..]);
+    assert!(!last.more && !last.converged, "that is told once");
+}
+
+#[test]
+fn a_convergence_is_not_told_before_the_changes_that_came_before_it_were_taken() {
+    let shared = Arc::new(Shared::new().unwrap());
+    let fib = Fib { shared: Arc::new(StopOnDrop(Arc::clone(&shared))) };
+    fib.send(FibRequest::Forward((0..200).map(|last| mac_change(last, true)).collect()));
+    fib.send(FibRequest::Converged);
+    // Behind it so much comes that all is coalesced: the first 200 stand at the end then.
+    for round in 0..=COALESCE_FROM {
+        fib.send(FibRequest::Forward(vec![mac_change((round % 250) as u8, false)]));
+    }
+    let (mut told, mut taken) = (false, 0);
+    loop {
+        let part = shared.take_requests(50);
+        taken += part.forward.len();
+        told |= part.converged;
+        assert!(!told || taken >= 200);
+        if !part.more {
+            break;
+        }
+    }
+    assert!(told);
+}
+
+#[test]
+fn the_last_word_on_each_key_arrives_last_while_others_are_coalesced() {
+    const KEYS: u32 = 50_000;
+    let shared = Arc::new(Shared::new().unwrap());
+    let fib = Fib { shared: Arc::new(StopOnDrop(Arc::clone(&shared))) };
+    let change = |key: u32, round: u8| ForwardingChange::Mac {
+        vni: vni(1 + key),
+        mac: MacAddr([2, 0, 0, 0, 0, 1]),
+        wanted: Some(RemoteMac { vtep: IpAddr::from([10, 0, 0, round]), sticky: false }),
+    };
+    let sender = std::thread::spawn(move || {
+        for round in 1..=6 {
+            for first in (1..KEYS).step_by(500) {
+                let part = (first..first + 500).map(|key| change(key, round)).collect();
+                fib.send(FibRequest::Forward(part));
+            }
+        }
+        fib.send(FibRequest::Converged);
+        fib
+    });
+    let mut last = std::collections::HashMap::new();
+    loop {
+        let part = shared.take_requests(200);
+        for change in part.forward {
+            let ForwardingChange::Mac { vni, wanted, .. } = change else { unreachable!() };
+            let before = last.insert(vni, wanted);
+            assert!(before.flatten().map(|remote| remote.vtep) <= wanted.map(|remote| remote.vtep));
+        }
+        if part.converged {
+            break;
+        }
+    }
+    let rounds: std::collections::HashSet<_> = last.values().map(|wanted| wanted.unwrap().vtep).collect();
+    assert_eq!(rounds, std::collections::HashSet::from([IpAddr::from([10, 0, 0, 6])]));
+    assert_eq!(last.len(), KEYS as usize);
+    drop(sender.join().unwrap());
 }
 
 #[test]

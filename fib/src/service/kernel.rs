@@ -18,7 +18,7 @@ use crate::vrf::{Routing, ServedVrf, Tenants};
 use nix::errno::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
-use tracing::{debug, warn};
+use tracing::warn;
 use weft_evpn::local::LocalEvent;
 use weft_evpn::{Vni, VrfName};
 
@@ -328,16 +328,15 @@ impl Kernel {
         Ok(())
     }
 
-    /// Computes anew which VNIs are served, tells the core what changed, and reads the tables of those that came.
-    /// Gives what stands in the way of the others, and whether the reading was possible.
+    /// Computes anew which VNIs are served and tells the core what changed. Gives those that came, whose tables are to
+    /// be read, and what stands in the way of the others.
     pub(super) fn reconsider(
         &mut self,
-        connection: &mut Connection,
         serve: &Serve,
         tenants: &Tenants,
         vrfs: &BTreeMap<VrfName, ServedVrf>,
         now: Instant,
-    ) -> (Vec<FibNotice>, Result<(), RequestError>) {
+    ) -> (Vec<Vni>, Vec<FibNotice>) {
         self.links_changed = false;
         let (up, notices) = served(&self.links, serve, tenants, vrfs);
         self.forwarding.set_tunnels(tunnels(&self.links));
@@ -377,12 +376,7 @@ impl Kernel {
             }
         }
         self.served = up;
-        if new.is_empty() {
-            return (notices, Ok(()));
-        }
-        debug!("{} VNIs came up", new.len());
-        let read = self.read_vnis(connection, &new, now);
-        (notices, read)
+        (new, notices)
     }
 
     /// Reads everything again: something was missed.

@@ -10,7 +10,7 @@ use crate::event::FibEvent;
 use crate::netlink::socket::RequestError;
 use std::collections::BTreeSet;
 use std::time::Instant;
-use tracing::info;
+use tracing::{debug, info};
 use weft_evpn::local::LocalEvent;
 
 impl Service {
@@ -56,10 +56,17 @@ impl Service {
                 self.kernel.forwarding.say(event.clone());
             }
             let Routed { tenants, up, .. } = &self.routed;
-            let (others, read) =
-                self.kernel.reconsider(&mut self.connection, &config.serve, tenants, up, now);
+            let (new, others) = self.kernel.reconsider(&config.serve, tenants, up, now);
             notices.extend(others);
-            self.read_again_if_failed(read, now)?;
+            if !new.is_empty() {
+                debug!("{} VNIs came up", new.len());
+                // The core looks for their routes while their tables are read. Not at start: it begins when all is known.
+                if self.ready {
+                    self.hand_over();
+                }
+                let read = self.kernel.read_vnis(&mut self.connection, &new, now);
+                self.read_again_if_failed(read, now)?;
+            }
             for event in &events {
                 match event {
                     LocalEvent::VrfUp { vrf, devices } => self.kernel.attach_vrf(vrf, devices, now),

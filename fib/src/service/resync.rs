@@ -71,7 +71,7 @@ impl Service {
     /// Reads back and compares, for the operator.
     pub(super) fn answer_reports(&mut self, now: Instant) -> Result<(), RequestError> {
         let Some((since, _)) = self.reports.first() else { return Ok(()) };
-        let pending = self.kernel.forwarding.has_work();
+        let pending = self.has_work();
         if pending && now.saturating_duration_since(*since) < CONSISTENCY_PATIENCE {
             return Ok(());
         }
