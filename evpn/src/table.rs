@@ -49,6 +49,7 @@ impl<E: Keyed> Table<E> {
 
     /// The entry of this key, made if there is none. `None` only past 2³² entries.
     pub fn get_or_insert_with(&mut self, key: E::Key, make: impl FnOnce() -> E) -> Option<&mut E> {
+        self.make_room();
         let (slots, hasher) = (&mut self.slots, &self.hasher);
         let rehash = |&at: &u32| slots.get(at as usize).map_or(0, |entry| hasher.hash_one(entry.key()));
         let entry = self.index.entry(hasher.hash_one(key), |&at| is_at(slots, at, key), rehash);
@@ -62,6 +63,19 @@ impl<E: Keyed> Table<E> {
             }
         };
         slots.get_mut(at as usize)
+    }
+
+    /// Makes the index anew, twice as large, when it is full. It would grow by itself, but in its own order, which jumps
+    /// among the entries.
+    fn make_room(&mut self) {
+        if self.index.len() < self.index.capacity() {
+            return;
+        }
+        let mut index = HashTable::with_capacity(2 * self.slots.len().max(2));
+        for (at, entry) in (0..).zip(&self.slots) {
+            index.insert_unique(self.hasher.hash_one(entry.key()), at, |_| 0);
+        }
+        self.index = index;
     }
 
     /// Takes the entry of this key out.

@@ -345,6 +345,21 @@ impl Forwarding {
         }
     }
 
+    /// Looks up what these changes are about, all before the first is taken in: so the caches are filled for many at a
+    /// time, where each lookup on its own would wait for memory. How many of them have an entry.
+    pub fn anticipate(&self, changes: &[ForwardingChange]) -> usize {
+        let known = |change: &&ForwardingChange| match **change {
+            ForwardingChange::Mac { vni, mac, .. } => {
+                self.tables.get(&TableId::l2(vni)).is_some_and(|table| table.macs.get(mac).is_some())
+            }
+            ForwardingChange::Neighbour { vni, ip, .. } => {
+                self.tables.get(&TableId::l2(vni)).is_some_and(|table| table.neighbours.get(ip).is_some())
+            }
+            _ => false,
+        };
+        changes.iter().filter(known).count()
+    }
+
     /// What the core wants. `Probe` and `Announce` are no state and not for here.
     pub fn wish(&mut self, change: ForwardingChange) {
         match change {

@@ -26,7 +26,7 @@ use tokio::sync::{Notify, oneshot};
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::LocalEvent;
 
-/// Below this many waiting items a queue is not coalesced: the work would not pay.
+/// Below this many waiting events they are not coalesced: the work would not pay.
 const COALESCE_FROM: usize = 65_536;
 /// Notices that wait while nobody reads; more are dropped, the newest first.
 const MAX_NOTICES: usize = 256;

@@ -269,6 +269,7 @@ impl Service {
         let room = PLAN.saturating_sub(self.kernel.forwarding.waiting());
         let Taken { forward, more, converged, orders } = self.shared.take_requests(room);
         self.more_requests = more;
+        std::hint::black_box(self.kernel.forwarding.anticipate(&forward));
         for change in forward {
             match change {
                 ForwardingChange::Probe { vni, ip, mac } => {

@@ -2,7 +2,6 @@
 
 use hashbrown::HashSet;
 use ipnet::IpNet;
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::{LocalEvent, NeighbourSource};
@@ -19,11 +18,12 @@ enum ForwardKey {
     Route(VrfName, IpNet),
 }
 
-/// Drops every change that a later one of the same key made void; the order of the rest stays.
-pub(super) fn forwards(changes: &mut VecDeque<ForwardingChange>) {
-    let mut seen = HashSet::with_capacity_and_hasher(changes.len(), foldhash::fast::RandomState::default());
-    let mut all = Vec::from(std::mem::take(changes));
-    keep_from_end(&mut all, |change| {
+/// All of these parts without every change that a later one of the same key made void; the order of the rest stays.
+pub(super) fn forwards(
+    parts: impl DoubleEndedIterator<Item: DoubleEndedIterator<Item = ForwardingChange>>,
+) -> Vec<ForwardingChange> {
+    let mut seen = HashSet::with_hasher(foldhash::fast::RandomState::default());
+    let mut is_last = |change: &ForwardingChange| {
         seen.insert(match *change {
             ForwardingChange::Route { ref vrf, prefix, .. } => ForwardKey::Route(vrf.clone(), prefix),
             ForwardingChange::Announce { vni, ip, .. } => ForwardKey::Announce(vni, ip),
@@ -33,8 +33,10 @@ pub(super) fn forwards(changes: &mut VecDeque<ForwardingChange>) {
             ForwardingChange::Flood { vni, vtep, .. } => ForwardKey::Flood(vni, vtep),
             ForwardingChange::Probe { vni, ip, .. } => ForwardKey::Probe(vni, ip),
         })
-    });
-    *changes = all.into();
+    };
+    let mut kept: Vec<_> = parts.rev().flat_map(Iterator::rev).filter(|change| is_last(change)).collect();
+    kept.reverse();
+    kept
 }
 
 #[derive(PartialEq, Eq, Hash)]

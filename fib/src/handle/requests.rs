@@ -1,6 +1,6 @@
 //! Requests that wait for the service thread.
 
-use super::{COALESCE_FROM, FibRequest, coalesce, lock};
+use super::{FibRequest, coalesce, lock};
 use crate::config::FibConfig;
 use crate::consistency::ConsistencyReport;
 use crate::memory::FibMemory;
@@ -9,8 +9,11 @@ use std::sync::Mutex;
 use tokio::sync::oneshot;
 use weft_evpn::forwarding::ForwardingChange;
 
+/// Below this many waiting changes they are not coalesced: a load of new routes is that far ahead of the kernel, and
+/// none of it would go. About 20 MiB.
+pub(super) const COALESCE_FROM: usize = 262_144;
 /// So many of the oldest changes stay at hand while the others are coalesced, which takes a while.
-const AT_HAND: usize = COALESCE_FROM / 2;
+const AT_HAND: usize = COALESCE_FROM / 8;
 
 /// What waits.
 #[derive(Default)]
@@ -22,10 +25,51 @@ pub(super) struct Requests {
 
 #[derive(Default)]
 struct Waiting {
-    forward: VecDeque<ForwardingChange>,
+    forward: Changes,
     /// All is converged with so many of the changes that wait.
     converged_with: Option<usize>,
     orders: Orders,
+}
+
+/// Changes in the parts in which they came, so that adding some does not move the others.
+#[derive(Default)]
+struct Changes {
+    parts: VecDeque<std::vec::IntoIter<ForwardingChange>>,
+    len: usize,
+}
+
+impl Changes {
+    fn push(&mut self, part: Vec<ForwardingChange>) {
+        self.len += part.len();
+        self.parts.push_back(part.into_iter());
+    }
+
+    /// Up to `room` of the oldest.
+    fn take(&mut self, room: usize) -> Vec<ForwardingChange> {
+        let mut taken = Vec::with_capacity(room.min(self.len));
+        while let Some(part) = self.parts.front_mut().filter(|_| taken.len() < room) {
+            taken.extend(part.by_ref().take(room - taken.len()));
+            if part.len() == 0 {
+                self.parts.pop_front();
+            }
+        }
+        self.len -= taken.len();
+        taken
+    }
+
+    /// Cuts off the parts behind the first ones that have `count`.
+    fn split_off(&mut self, count: usize) -> Changes {
+        let mut len = 0;
+        let heads = self.parts.iter().take_while(|part| {
+            let before = len;
+            len += part.len();
+            before < count
+        });
+        let parts = self.parts.split_off(heads.count());
+        let len = parts.iter().map(ExactSizeIterator::len).sum();
+        self.len -= len;
+        Changes { parts, len }
+    }
 }
 
 /// What the service thread takes in a turn.
@@ -58,7 +102,7 @@ impl Requests {
             FibRequest::Converged => {
                 let _order = lock(&self.coalesce_at);
                 let mut waiting = waiting();
-                waiting.converged_with = Some(waiting.forward.len());
+                waiting.converged_with = Some(waiting.forward.len);
             }
             FibRequest::Config(config) => waiting().orders.config = Some(config),
             FibRequest::Consistency(reply) => waiting().orders.consistency.push(reply),
@@ -72,21 +116,19 @@ impl Requests {
     fn forward(&self, changes: Vec<ForwardingChange>) {
         let mut coalesce_at = lock(&self.coalesce_at);
         let mut waiting = lock(&self.waiting);
-        if waiting.forward.is_empty() {
-            waiting.forward = changes.into();
+        if waiting.forward.len == 0 {
             *coalesce_at = COALESCE_FROM;
-        } else {
-            waiting.forward.extend(changes);
         }
-        if waiting.forward.len() > *coalesce_at {
-            let mut later = waiting.forward.split_off(AT_HAND);
+        waiting.forward.push(changes);
+        if waiting.forward.len > *coalesce_at {
+            let later = waiting.forward.split_off(AT_HAND);
             drop(waiting);
-            coalesce::forwards(&mut later);
+            let later = coalesce::forwards(later.parts.into_iter());
             let mut waiting = lock(&self.waiting);
-            waiting.forward.append(&mut later);
-            *coalesce_at = COALESCE_FROM.max(2 * waiting.forward.len());
+            waiting.forward.push(later);
+            let all = waiting.forward.len;
+            *coalesce_at = COALESCE_FROM.max(2 * all);
             // Which of them came before, is not known any more; all is late enough.
-            let all = waiting.forward.len();
             waiting.converged_with = waiting.converged_with.map(|_| all);
         }
     }
@@ -94,19 +136,17 @@ impl Requests {
     /// Up to `room` changes, first come first served, and everything else.
     pub(super) fn take(&self, room: usize) -> Taken {
         let mut waiting = lock(&self.waiting);
-        let all = waiting.forward.len() <= room;
-        let forward: Vec<ForwardingChange> = if all {
-            std::mem::take(&mut waiting.forward).into()
-        } else {
-            waiting.forward.drain(..room).collect()
-        };
+        let forward = waiting.forward.take(room);
         let left = waiting.converged_with.map(|changes| changes.saturating_sub(forward.len()));
         waiting.converged_with = left.filter(|changes| *changes > 0);
-        Taken { forward, more: !all, converged: left == Some(0), orders: std::mem::take(&mut waiting.orders) }
+        let (more, orders) = (waiting.forward.len > 0, std::mem::take(&mut waiting.orders));
+        Taken { forward, more, converged: left == Some(0), orders }
     }
 
     /// Octets of the changes that wait.
     pub(super) fn bytes(&self) -> usize {
-        lock(&self.waiting).forward.capacity() * size_of::<ForwardingChange>()
+        let waiting = lock(&self.waiting);
+        let parts = waiting.forward.parts.capacity() * size_of::<std::vec::IntoIter<ForwardingChange>>();
+        waiting.forward.len * size_of::<ForwardingChange>() + parts
     }
 }
