@@ -393,7 +393,7 @@ pub fn maximum_prefix(run: &Run) -> Result<Figures> {
         };
         Ok(Refused { said, closed, calls, sessions, after_mb: ground.rss_mb()?, gone })
     })?;
-    let by_name = run.kind != Kind::Weft || refused.said.contains("Maximum Number of Prefixes Reached");
+    let by_name = refused.said.contains("Maximum Number of Prefixes Reached");
     ensure(by_name && refused.gone && refused.sessions == 0, || format!("{refused:?}"))?;
     let figures = vec![
         ("maximum prefix", Some(refused.closed)),

@@ -226,8 +226,8 @@ impl Kernel {
     /// set. A time is told only when after it one pass over all tables has found all of it.
     ///
     /// The time is the earlier one of two, neither of them before the kernel was right: that of the look that saw it,
-    /// which is late by up to one pass over all tables (about half a microsecond an entry: one to two milliseconds for
-    /// a VNI of 1,000 hosts) and a millisecond;
+    /// which is late by up to one pass over all FDBs (about half a microsecond an entry: a millisecond for a VNI of 1,000
+    /// hosts) and a millisecond, and over all neighbours of the machine if their count changed meanwhile;
     /// and that at which the kernel wrote the youngest entry, which is late by up to 20 ms. Where entries shall
     /// vanish there is the first one only, and the tables are empty then. Where some shall vanish and others
     /// shall stay, as in adoption, the caller must see to those that vanish.
@@ -235,10 +235,7 @@ impl Kernel {
         let over = || Instant::now() >= deadline || stop.load(Ordering::Acquire);
         let mut sign = Sign::new(watch.targets, Instant::now());
         while !over() {
-            if !self.each_right_once(watch, &mut sign, &over)? {
-                return Ok(None);
-            }
-            let seen = Instant::now();
+            let Some(seen) = self.each_right_once(watch, &mut sign, &over)? else { return Ok(None) };
             if let Some(right) = self.all_right(watch)? {
                 return Ok(Some(right.youngest.map_or(seen, |youngest| youngest.min(seen))));
             }
@@ -246,10 +243,16 @@ impl Kernel {
         Ok(None)
     }
 
-    /// Waits until each table has been right once; false if it is over before.
-    fn each_right_once(&mut self, watch: &Watch, sign: &mut Sign, over: &impl Fn() -> bool) -> Result<bool> {
+    /// Waits until each table has been right once, and tells since when that was so; `None` if it is over before.
+    fn each_right_once(
+        &mut self,
+        watch: &Watch,
+        sign: &mut Sign,
+        over: &impl Fn() -> bool,
+    ) -> Result<Option<Instant>> {
+        let counts = || FAMILIES.map(sign::entries);
         let until = |sign: &mut Sign, worth: fn(&mut Sign, Instant, sign::Counts) -> bool| {
-            while !worth(sign, Instant::now(), FAMILIES.map(sign::entries)) {
+            while !worth(sign, Instant::now(), counts()) {
                 if over() {
                     return false;
                 }
@@ -260,14 +263,14 @@ impl Kernel {
         for one in &watch.wanted {
             loop {
                 if !until(sign, Sign::is_ripe) {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 let look = Instant::now();
                 if self.macs(one)?.what == [one.macs; 2] {
                     break;
                 }
                 if over() {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 sign.saw_wrong_fdb(Instant::now());
                 std::thread::sleep(sign::pause_behind(look.elapsed()));
@@ -275,14 +278,17 @@ impl Kernel {
         }
         loop {
             if !until(sign, Sign::is_news) {
-                return Ok(false);
+                return Ok(None);
             }
-            let look = Instant::now();
+            let (before, look) = (counts(), Instant::now());
             if self.right_neighbours(watch)?.is_some() {
-                return Ok(true);
+                // What is right now was right before the dump, which walks through all that the machine has, if their
+                // number is the same.
+                let still = before.iter().all(Option::is_some) && before == counts();
+                return Ok(Some(if still { look } else { Instant::now() }));
             }
             if over() {
-                return Ok(false);
+                return Ok(None);
             }
             sign.saw_wrong_neighbours(Instant::now());
             if watch.targets == [None; 2] {

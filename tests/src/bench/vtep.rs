@@ -24,6 +24,8 @@ const MAIN: u32 = 254;
 const ALIVE: Duration = Duration::from_millis(100);
 /// A daemon that uses next to no CPU for so long is at rest.
 const REST: Duration = Duration::from_millis(500);
+/// How long a daemon has until it is looked at what memory it keeps.
+const SETTLE: Duration = Duration::from_secs(3);
 
 /// What the bridges must hold of all routes of a plan.
 fn wanted(namespace: &Namespace, plan: &Plan) -> Result<Vec<Wanted>> {
@@ -138,6 +140,15 @@ fn at_rest(senders: &mut Group, pids: &[u32], deadline: Instant) -> Result<bool>
     }
 }
 
+/// Resident memory in MB when the sessions have been served for so long.
+fn after(senders: &mut Group, pids: &[u32], settle: Duration) -> Result<Option<f64>> {
+    let until = Instant::now() + settle;
+    while Instant::now() < until {
+        senders.turn(REST / 10)?;
+    }
+    Ok(Some(Usage::of_all(pids)?.rss_mb))
+}
+
 /// What writing routes into the kernel and taking them out again costs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cost {
@@ -147,7 +158,7 @@ pub struct Cost {
     pub empty: f64,
     /// With them.
     pub full: Option<f64>,
-    /// When they have been withdrawn.
+    /// `SETTLE` after the kernel had none of them any more.
     pub after: Option<f64>,
     /// Seconds until the kernel has none.
     pub removed: Option<f64>,
@@ -159,7 +170,7 @@ pub fn programmed(run: &Run, shape: Shape) -> Result<Cost> {
     make_vnis(&namespace, shape.first_vni, 0..shape.vnis)?;
     let subject = Subject::start(run, namespace, &daemon::vtep_config())?;
     let pids = subject.speaker.pids();
-    let limit = run.limit;
+    let (limit, settle) = (run.limit, if run.quick { REST } else { SETTLE });
     let plan = Plan::new(shape.clone());
     let wanted = wanted(&subject.namespace, &plan)?;
     subject.load(run, shape, (1, 0), move |runner| {
@@ -172,7 +183,7 @@ pub fn programmed(run: &Run, shape: Shape) -> Result<Cost> {
         if cost.written.is_some() {
             cost.full = Some(memory()?);
             cost.removed = program(runner, &pids, withdraw, &gone(&wanted), limit)?;
-            cost.after = Some(memory()?);
+            cost.after = after(runner.groups().0, &pids, settle)?;
         }
         Ok(cost)
     })
