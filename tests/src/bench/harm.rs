@@ -13,7 +13,6 @@ use crate::load::session::{Session, State};
 use crate::load::shape::{Mix, Shape};
 use crate::load::stats::Latency;
 use crate::load::usage::Usage;
-use crate::speaker::Kind;
 use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -11,6 +11,10 @@ const RT_TABLE_LOCAL: u32 = 255;
 
 /// A count that has not changed for so long may be all that comes.
 const STEADY: Duration = Duration::from_millis(50);
+/// Neighbours of other namespaces, and of ones that are gone, come and go: so many may be missing, if for `BRIEFLY`
+/// nothing has come.
+const NEAR: usize = 8;
+const BRIEFLY: Duration = Duration::from_micros(400);
 /// However the count behaves, a look is worth it after so long: other namespaces have neighbours, too.
 const AT_LEAST: Duration = Duration::from_secs(1);
 /// Pauses between two looks at the count: a share of the time that has passed, within limits.
@@ -79,6 +83,10 @@ impl Target {
     fn is_reached(self, entries: usize) -> bool {
         if self.rising { entries >= self.entries } else { entries <= self.entries }
     }
+
+    fn is_near(self, entries: usize) -> bool {
+        self.is_reached(if self.rising { entries + NEAR } else { entries.saturating_sub(NEAR) })
+    }
 }
 
 /// The counts of IPv4 and IPv6; `None` where they cannot be read.
@@ -110,10 +118,14 @@ impl Sign {
             (self.counts, self.since) = (counts, now);
         }
         // A count that is not known hinders nothing.
-        let reached = (self.targets.iter().zip(counts))
-            .filter_map(|(target, count)| Some((*target)?.is_reached(count?)))
-            .all(|reached| reached);
-        reached || now.duration_since(self.since) >= STEADY || now.duration_since(self.looked) >= AT_LEAST
+        let all = |is: fn(Target, usize) -> bool| {
+            let known = self.targets.iter().zip(counts);
+            known.filter_map(|(target, count)| Some(is((*target)?, count?))).all(|is| is)
+        };
+        let steady = if all(Target::is_near) { BRIEFLY } else { STEADY };
+        all(Target::is_reached)
+            || now.duration_since(self.since) >= steady
+            || now.duration_since(self.looked) >= AT_LEAST
     }
 
     /// Whether a look at the neighbours is worth it, too: what was wrong at these counts is wrong still.
@@ -166,6 +178,17 @@ mod tests {
         let mut both = Sign::new([Some(Target::new(100, 0, 1)), Some(Target::new(3, 0, 1))], now);
         assert!(!ripe(&mut both, now, 101));
         assert!(both.is_ripe(now, [Some(101), Some(4)]));
+    }
+
+    #[test]
+    fn a_neighbour_of_somebody_else_that_goes_is_not_waited_for() {
+        let now = Instant::now();
+        let mut sign = Sign::new([Some(Target::new(1, 0, 1_000)), None], now);
+        assert!(!ripe(&mut sign, now, 1_000), "more may come");
+        assert!(!ripe(&mut sign, now + BRIEFLY / 2, 1_000));
+        assert!(ripe(&mut sign, now + BRIEFLY, 1_000));
+        assert!(!ripe(&mut sign, now + MS, 1_001 - NEAR) && !ripe(&mut sign, now + 10 * MS, 1_000 - NEAR));
+        assert!(!ripe(&mut sign, now + 40 * MS, 1_000 - NEAR), "that are too many");
     }
 
     #[test]
