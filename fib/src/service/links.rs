@@ -8,10 +8,17 @@ use crate::config::FibConfig;
 use crate::devices::Situation;
 use crate::event::FibEvent;
 use crate::netlink::socket::RequestError;
+use nix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::{debug, info};
 use weft_evpn::local::LocalEvent;
+
+/// CPU time of this thread.
+fn worked() -> Duration {
+    // Linux has this clock; without it looks would be as many as there are changes.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
 
 impl Service {
     /// Whether links changed and may be looked at.
@@ -30,9 +37,10 @@ impl Service {
         if changed && !self.looks.may(now) {
             return Ok(());
         }
+        let before = worked();
         self.look_at_links(now)?;
         if changed {
-            self.looks.looked(now, Instant::now());
+            self.looks.looked(Instant::now(), worked().saturating_sub(before));
         }
         Ok(())
     }

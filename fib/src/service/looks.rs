@@ -23,10 +23,10 @@ impl Looks {
         self.next
     }
 
-    /// They were, from here to there.
-    pub(super) fn looked(&mut self, began: Instant, ended: Instant) {
-        let took = ended.saturating_duration_since(began);
-        self.next = (took >= LONG).then(|| ended + took);
+    /// They were, until now. `took`: CPU time. Where the kernel let us wait, because it is busy with the very changes that
+    /// are looked at, there is no reason to wait as long again.
+    pub(super) fn looked(&mut self, now: Instant, took: Duration) {
+        self.next = (took >= LONG).then(|| now + took);
     }
 }
 
@@ -40,12 +40,13 @@ mod tests {
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut looks = Looks::default();
         assert!(looks.may(start) && looks.next().is_none());
-        looks.looked(start, at(3));
+        let ms = Duration::from_millis;
+        looks.looked(at(3), ms(3));
         assert!(looks.may(at(3)));
-        looks.looked(at(3), at(23));
+        looks.looked(at(23), ms(20));
         assert!(!looks.may(at(42)) && looks.may(at(43)));
         assert_eq!(looks.next(), Some(at(43)));
-        looks.looked(at(43), at(44));
+        looks.looked(at(44), ms(1));
         assert!(looks.may(at(44)));
     }
 }

@@ -1,6 +1,6 @@
 //! A daemon as VTEP: how long until the kernel holds what BGP says, and what the control plane has of memory.
 
-use super::daemon::{self, Subject, make_vnis};
+use super::daemon::{self, BRIDGES, Subject, make_vnis};
 use super::kernel::{Kernel, Wanted};
 use super::{Figures, Run, sign};
 use crate::error::{LabError, Result};
@@ -242,7 +242,7 @@ pub fn flapped(run: &Run, shape: Shape) -> Result<Option<f64>> {
             return Ok(None);
         }
         let (senders, _) = runner.groups();
-        namespace.ip("link set group 7 down")?;
+        namespace.ip(&format!("link set group {BRIDGES} down"))?;
         // A bridge that goes down loses its neighbours. What the daemon does about it is done before the clock starts.
         if !at_rest(senders, &pids, Instant::now() + limit)? {
             return Ok(None);
@@ -250,7 +250,7 @@ pub fn flapped(run: &Run, shape: Shape) -> Result<Option<f64>> {
         let mut kernel = Kernel::open()?;
         let watch = kernel.watch(&wanted)?;
         let start = Instant::now();
-        namespace.ip("link set group 7 up")?;
+        namespace.ip(&format!("link set group {BRIDGES} up"))?;
         let right = served(senders, &pids, Vec::new(), |lost| kernel.wait(&watch, start + limit, lost))?;
         Ok(right.map(|right| right.duration_since(start).as_secs_f64()))
     })
