@@ -45,8 +45,9 @@ use tracing::{debug, error, info, warn};
 use weft_evpn::forwarding::ForwardingChange;
 use weft_evpn::local::LocalEvent;
 
-/// Default receive buffer of the monitor socket: some ten thousand notifications.
-const RECEIVE_BUFFER: usize = 8 << 20;
+/// Default receive buffer of the monitor socket: what 2,500 bridges and their ports tell that go up in one command, while
+/// this thread waits for the kernel's lock. The kernel allows twice as much, and takes it only when so much waits.
+const RECEIVE_BUFFER: usize = 32 << 20;
 /// How long the removal of entries may take at a flush; that of devices, which takes along what stands on them, follows.
 pub const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// Rounds in which devices, rules and addresses are removed at a flush.

@@ -156,7 +156,7 @@ pub const CASES: &[Case] = &[
     },
     Case {
         name: "bridge flap",
-        workload: "type-2 MAC/IP routes in VNIs of 80 hosts each; all bridges go down and up",
+        workload: "type-2 MAC/IP routes in VNIs of 80 hosts each; all bridges go down, and up in one command: from its end",
         sizes: FLAP_SIZES,
         parts: &["right again"],
         with_frr: true,

@@ -23,6 +23,10 @@ const UPDATED_AT: std::ops::Range<usize> = 8..12;
 /// A tick of USER_HZ, which is 100 on every architecture that Linux has today.
 const TICK: Duration = Duration::from_millis(10);
 
+/// From as many bridges on, all FDBs are read in one dump: for each bridge that is asked for, the kernel looks at every
+/// device, and whoever writes waits meanwhile.
+const MANY_BRIDGES: usize = 1_000;
+
 /// What a bridge must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
@@ -128,6 +132,38 @@ impl Kernel {
             })?;
         }
         Ok(found)
+    }
+
+    /// Remote MACs of all bridges and their vxlan devices, by vxlan device.
+    fn all_macs(&mut self) -> Result<Found<HashMap<u32, Macs>>> {
+        let mut found = Found::<HashMap<u32, Macs>>::default();
+        self.look(Query::Fdb { bridge: None }, |entry, payload| {
+            if entry.mac.is_some_and(|mac| mac.0 != [0; 6]) {
+                let [bridge, vxlan] = found.what.entry(entry.ifindex).or_default();
+                *(if entry.has(NTF_SELF) { vxlan } else { bridge }) += 1;
+                found.stamp(payload);
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// Looks at these FDBs once; `None` if one is not as it shall be.
+    fn right_fdbs(&mut self, wanted: &[Wanted]) -> Result<Option<Right>> {
+        let mut right = Right::default();
+        if wanted.len() >= MANY_BRIDGES {
+            let found = self.all_macs()?;
+            let there = |one: &Wanted| found.what.get(&one.vxlan).copied().unwrap_or_default();
+            right.youngest = found.youngest;
+            return Ok(wanted.iter().all(|one| there(one) == [one.macs; 2]).then_some(right));
+        }
+        for one in wanted {
+            let found = self.macs(one)?;
+            if found.what != [one.macs; 2] {
+                return Ok(None);
+            }
+            right.youngest = right.youngest.max(found.youngest);
+        }
+        Ok(Some(right))
     }
 
     /// Neighbours of one family on every device of the namespace.
@@ -260,13 +296,14 @@ impl Kernel {
             }
             true
         };
-        for one in &watch.wanted {
+        let many = watch.wanted.len() >= MANY_BRIDGES;
+        for part in watch.wanted.chunks(if many { watch.wanted.len() } else { 1 }) {
             loop {
                 if !until(sign, Sign::is_ripe) {
                     return Ok(None);
                 }
                 let look = Instant::now();
-                if self.macs(one)?.what == [one.macs; 2] {
+                if self.right_fdbs(part)?.is_some() {
                     break;
                 }
                 if over() {
@@ -299,16 +336,9 @@ impl Kernel {
 
     /// Looks at all tables once.
     fn all_right(&mut self, watch: &Watch) -> Result<Option<Right>> {
-        let mut youngest = None;
-        for one in &watch.wanted {
-            let found = self.macs(one)?;
-            if found.what != [one.macs; 2] {
-                return Ok(None);
-            }
-            youngest = youngest.max(found.youngest);
-        }
+        let Some(fdbs) = self.right_fdbs(&watch.wanted)? else { return Ok(None) };
         let neighbours = self.right_neighbours(watch)?;
-        Ok(neighbours.map(|right| Right { youngest: youngest.max(right.youngest) }))
+        Ok(neighbours.map(|right| Right { youngest: fdbs.youngest.max(right.youngest) }))
     }
 
     /// Looks at the neighbours of all bridges, in one dump for each family that matters.

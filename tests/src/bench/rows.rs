@@ -115,8 +115,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "bridge flap",
-        workload: "200,000 type-2 MAC/IP routes in 2,500 VNIs; all bridges go down, and when the daemon has come to rest, up: from that \
-                   command until the kernel has every entry again",
+        workload: "200,000 type-2 MAC/IP routes in 2,500 VNIs; all bridges go down, and when the daemon has come to rest, up in one \
+                   command: from its end until the kernel has every entry again",
         measures: &[told("bridge flap", Seconds)],
         with_frr: true,
         run: vtep::bridge_flap,
