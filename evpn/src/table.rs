@@ -7,6 +7,9 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use std::hash::{BuildHasher, Hash};
 
+/// From so many entries on their vector grows by a quarter instead of twofold: half of a large one would be a lot.
+const LARGE: usize = 1024;
+
 /// An entry that knows its key.
 pub trait Keyed {
     /// The key.
@@ -58,6 +61,9 @@ impl<E: Keyed> Table<E> {
             Entry::Vacant(vacant) => {
                 let at = u32::try_from(slots.len()).ok()?;
                 vacant.insert(at);
+                if slots.len() == slots.capacity() && slots.len() >= LARGE {
+                    slots.reserve_exact(slots.len() / 4);
+                }
                 slots.push(make());
                 at
             }
@@ -166,6 +172,18 @@ mod tests {
         fn key(&self) -> u16 {
             self.0
         }
+    }
+
+    #[test]
+    fn a_large_table_has_little_room_to_spare() {
+        let mut table = Table::<Pair>::default();
+        for key in 0..50_000 {
+            table.get_or_insert_with(key, || Pair(key, 0)).unwrap();
+            assert!(table.slots.capacity() <= (2 * LARGE).max(table.len() * 5 / 4));
+        }
+        assert!((0..50_000).all(|key| table.get(key).is_some_and(|pair| pair.0 == key)));
+        table.retain(|pair| pair.0 < 10_000);
+        assert!(table.slots.capacity() <= 40_000 && table.len() == 10_000);
     }
 
     proptest! {

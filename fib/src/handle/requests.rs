@@ -44,14 +44,22 @@ impl Changes {
         self.parts.push_back(part.into_iter());
     }
 
-    /// Up to `room` of the oldest.
-    fn take(&mut self, room: usize) -> Vec<ForwardingChange> {
+    /// The oldest: up to `room`, and all routes among them and behind. Routes share objects, and a group that all of them
+    /// leave alike is written once, so what is told of many at a time is taken together.
+    fn take(&mut self, mut room: usize) -> Vec<ForwardingChange> {
         let mut taken = Vec::with_capacity(room.min(self.len));
-        while let Some(part) = self.parts.front_mut().filter(|_| taken.len() < room) {
-            taken.extend(part.by_ref().take(room - taken.len()));
-            if part.len() == 0 {
-                self.parts.pop_front();
+        while let Some(part) = self.parts.front_mut() {
+            while let Some(next) = part.as_slice().first() {
+                if !matches!(next, ForwardingChange::Route { .. }) {
+                    if room == 0 {
+                        self.len -= taken.len();
+                        return taken;
+                    }
+                    room -= 1;
+                }
+                taken.extend(part.next());
             }
+            self.parts.pop_front();
         }
         self.len -= taken.len();
         taken
@@ -133,7 +141,7 @@ impl Requests {
         }
     }
 
-    /// Up to `room` changes, first come first served, and everything else.
+    /// Up to `room` changes, and routes, first come first served, and everything else.
     pub(super) fn take(&self, room: usize) -> Taken {
         let mut waiting = lock(&self.waiting);
         let forward = waiting.forward.take(room);

@@ -3,7 +3,7 @@ use super::*;
 use std::net::IpAddr;
 use weft_evpn::forwarding::RemoteMac;
 use weft_evpn::local::VniDevices;
-use weft_evpn::{MacAddr, Vni};
+use weft_evpn::{MacAddr, Vni, VrfName};
 
 const VTEP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
@@ -92,6 +92,24 @@ fn changes_are_taken_in_their_order_as_many_as_there_is_room_for() {
     let last = shared.take_requests(2);
     assert_eq!(last.forward, changes[3..]);
     assert!(!last.more && !last.converged, "that is told once");
+}
+
+#[test]
+fn routes_are_taken_together_since_they_share_objects() {
+    let shared = Arc::new(Shared::new().unwrap());
+    let fib = Fib { shared: Arc::new(StopOnDrop(Arc::clone(&shared))) };
+    let route = |number: u8| ForwardingChange::Route {
+        vrf: VrfName::from("red"),
+        prefix: format!("10.0.{number}.0/24").parse().unwrap(),
+        wanted: None,
+    };
+    let routes: Vec<_> = (0..200).map(route).collect();
+    fib.send(FibRequest::Forward([vec![mac_change(1, true)], routes[..150].to_vec()].concat()));
+    fib.send(FibRequest::Forward([routes[150..].to_vec(), vec![mac_change(2, true), route(1)]].concat()));
+    let first = shared.take_requests(1);
+    assert_eq!(first.forward, [vec![mac_change(1, true)], routes].concat());
+    assert!(first.more && shared.take_requests(0).forward.is_empty(), "what is behind a MAC waits with it");
+    assert_eq!(shared.take_requests(1).forward, [mac_change(2, true), route(1)]);
 }
 
 #[test]
