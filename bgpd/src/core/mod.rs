@@ -1,4 +1,4 @@
-//! The core: the one owner of RIB and EVPN tables, on a thread of its own.
+//! The core: the one owner of RIB and EVPN tables, on a thread of its own; a lone change it takes on that of its session (`desk`).
 //!
 //! ```text
 //!  sessions ──SessionEvent──▶ ┌──────┐ ──Bytes, SessionCommand──▶ sessions
@@ -14,6 +14,7 @@
 
 mod apply;
 mod backend;
+mod desk;
 mod events;
 mod facts;
 mod handle;

@@ -3,11 +3,17 @@
 
 use super::{
     Core,
+    desk::{Desk, Work},
     handle::{CoreHandle, Request, channel},
     quiet,
 };
-use crate::{peer::SessionEvent, session::Inbox};
-use std::{io, thread, time::Instant};
+use crate::session::{Arrivals, Inbox};
+use std::{
+    io,
+    sync::{Arc, Weak},
+    thread,
+    time::Instant,
+};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 use weft_fib::{FibEvent, FibEvents};
@@ -34,9 +40,14 @@ pub struct Parts {
 pub fn spawn(parts: Parts) -> io::Result<(CoreHandle, thread::JoinHandle<()>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (handle, requests) = channel();
+    let Parts { core, session_events, fib_events } = parts;
+    let arrivals = session_events.arrivals();
+    let desk = Arc::new(Desk::new(core, session_events));
+    let taker: Weak<Desk> = Arc::downgrade(&desk);
+    arrivals.taken_by(taker);
     let thread = thread::Builder::new()
         .name("weft-core".to_owned())
-        .spawn(move || runtime.block_on(run(parts, requests)))?;
+        .spawn(move || runtime.block_on(run(desk, arrivals, fib_events, requests)))?;
     Ok((handle, thread))
 }
 
@@ -54,57 +65,49 @@ async fn at(deadline: Option<Instant>) {
     }
 }
 
-async fn run(parts: Parts, mut requests: mpsc::Receiver<Request>) {
-    let Parts { mut core, mut session_events, mut fib_events } = parts;
-    let mut more = core.settle(Instant::now());
-    let mut hand: Vec<SessionEvent> = Vec::new();
+async fn run(
+    desk: Arc<Desk>,
+    arrivals: Arrivals,
+    mut fib_events: Option<FibEvents>,
+    mut requests: mpsc::Receiver<Request>,
+) {
+    let mut deadline = desk.turn(|_| ());
     loop {
-        let deadline = if more { Some(Instant::now()) } else { core.next_deadline() };
-        tokio::select! {
-            () = session_events.ready() => {
-                let (mut turn, mut changes) = (session_events.turn(), 0);
-                while turn.take(&mut hand) {
-                    for event in hand.drain(..) {
-                        changes += quiet::weight(&event);
-                        core.session_event(event, Instant::now());
-                    }
-                    if core.has_changes() {
-                        break;
-                    }
-                }
-                core.quiet.count(changes, Instant::now());
-            }
+        deadline = tokio::select! {
+            () = arrivals.wait() => desk.turn(Work::take_events),
             event = fib_event(&mut fib_events) => {
                 let Some(event) = event else {
                     fib_events = None;
                     warn!("the kernel side has ended");
                     continue;
                 };
-                let mut changes = quiet::fib_weight(&event);
-                core.fib_event(event, Instant::now());
-                for _ in 1..SHARE {
-                    let Some(event) = fib_events.as_mut().and_then(FibEvents::try_recv) else { break };
-                    changes += quiet::fib_weight(&event);
-                    core.fib_event(event, Instant::now());
-                }
-                core.quiet.count(changes, Instant::now());
+                desk.turn(|work| {
+                    let mut changes = quiet::fib_weight(&event);
+                    work.core.fib_event(event, Instant::now());
+                    for _ in 1..SHARE {
+                        let Some(event) = fib_events.as_mut().and_then(FibEvents::try_recv) else { break };
+                        changes += quiet::fib_weight(&event);
+                        work.core.fib_event(event, Instant::now());
+                    }
+                    work.core.quiet.count(changes, Instant::now());
+                })
             }
             Some(request) = requests.recv() => match request {
-                Request::Ask(question) => question(&core, Instant::now()),
-                Request::Do(order) => order(&mut core, Instant::now()),
-                Request::Apply(config, reply) => {
+                Request::Ask(question) => desk.turn(|work| question(&work.core, Instant::now())),
+                Request::Do(order) => desk.turn(|work| order(&mut work.core, Instant::now())),
+                Request::Apply(config, reply) => desk.turn(|work| {
                     // Who asked may have gone; the configuration is applied all the same.
-                    let _ = reply.send(core.apply(*config, Instant::now()));
-                    core.quiet.count(quiet::MUCH, Instant::now());
-                }
+                    let _ = reply.send(work.core.apply(*config, Instant::now()));
+                    work.core.quiet.count(quiet::MUCH, Instant::now());
+                }),
                 Request::Shutdown => break,
             },
-            () = at(deadline) => core.on_deadline(Instant::now()),
-        }
-        more = core.settle(Instant::now());
+            () = at(deadline) => desk.turn(|work| work.core.on_deadline(Instant::now())),
+        };
     }
     info!("shutting down");
+    let Some(Work { core, inbox, .. }) = desk.close() else { return };
     // Sessions that wait to tell something must not wait for ever.
-    drop(session_events);
+    drop(inbox);
     core.end().await;
 }

@@ -1,17 +1,18 @@
 //! The core as a whole, without sockets and kernel: what a changed configuration does to what
 //! is there already.
 
-use super::{Core, SystemFacts};
+use super::{Core, SystemFacts, desk::Desk};
 use crate::{
     config,
     log::Log,
     peer::{Endpoints, Negotiated, PeerId, PeerKind, PeerSettings, SessionEvent, SessionId},
-    session::{self, Inbox, SessionOptions, SessionSender, Sessions},
+    session::{self, Inbox, SessionOptions, SessionSender, Sessions, Taker},
     wire::{AttributeSet, Family, NlriBlock, Update, unicast},
 };
 use bytes::Bytes;
 use std::{
     net::{IpAddr, Ipv4Addr},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -255,4 +256,35 @@ fn a_neighbour_is_asked_for_the_families_that_it_has_only() {
         asked.extend(message.chunks(23).filter(|of| of[18] == 5).map(|of| of[20]));
     }
     assert_eq!(asked, [1], "IPv4");
+}
+
+#[test]
+fn a_turn_on_another_thread_is_one_like_the_cores_own() {
+    let Bench { core, now, _runtime, _events, .. } = Bench::new(TENANT);
+    let desk = Desk::new(core, _events);
+    let soon = Duration::from_secs(60);
+    desk.turn(|_| ());
+    assert!(!desk.take_turn(), "nothing is due that the core's thread would not wake up for");
+    // Who is at it, is not disturbed.
+    desk.turn(|_| assert!(desk.take_turn()));
+    // A deadline that the core's thread has not heard of.
+    let Bench { core: due, _runtime: _other, _events: events, .. } = Bench::new(TENANT);
+    let unseen = Desk::new(due, events);
+    unseen.turn(|work| work.core.kernel_wait = Some(now + 2 * soon));
+    unseen.with_work(|work| work.core.kernel_wait = Some(now + soon));
+    assert!(unseen.take_turn());
+    assert!(!unseen.take_turn(), "once it is called it looks");
+    assert!(unseen.close().is_some());
+    assert!(unseen.close().is_none() && unseen.turn(|_| ()).is_none());
+    assert!(unseen.take_turn(), "the core's thread is about to end");
+}
+
+#[test]
+fn a_turn_that_broke_ends_the_core() {
+    let Bench { core, _runtime, _events, .. } = Bench::new(TENANT);
+    let desk = Desk::new(core, _events);
+    let broken = catch_unwind(AssertUnwindSafe(|| desk.turn(|_| panic!("as told"))));
+    assert!(broken.is_err());
+    assert!(desk.take_turn(), "nobody else goes on with it");
+    assert!(catch_unwind(AssertUnwindSafe(|| desk.turn(|_| ()))).is_err());
 }

@@ -13,9 +13,10 @@ use crate::{
 };
 use std::{
     collections::VecDeque,
+    fmt,
     future::poll_fn,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Poll, Waker},
@@ -61,6 +62,10 @@ pub(super) struct Closed;
 #[derive(Debug, Clone)]
 pub struct Lanes(Arc<Common>);
 
+/// What tells the core that something is in a lane.
+#[derive(Debug, Clone)]
+pub struct Arrivals(Arc<Common>);
+
 /// A session's end of its lane. What is in it when it is dropped still reaches the core.
 #[derive(Debug)]
 pub(super) struct Lane(Arc<Cell>);
@@ -80,13 +85,13 @@ pub struct Turn<'a> {
     dry: bool,
 }
 
-#[derive(Debug)]
 struct Common {
     limits: Limits,
     /// Octets in all lanes.
     octets: AtomicUsize,
     closed: AtomicBool,
     ring: Mutex<Ring>,
+    taker: OnceLock<Weak<dyn Taker>>,
 }
 
 /// The lanes in which something is, but for the one that the core is at.
@@ -95,6 +100,8 @@ struct Ring {
     lanes: VecDeque<Arc<Cell>>,
     /// The core, while it waits.
     core: Option<Waker>,
+    /// The core is to come, though nothing may be here.
+    called: bool,
 }
 
 #[derive(Debug)]
@@ -122,8 +129,8 @@ struct Waiting {
 
 /// Lanes with these limits, and the end where all comes out.
 pub fn channel(limits: Limits) -> (Lanes, Inbox) {
-    let (octets, closed, ring) = Default::default();
-    let common = Arc::new(Common { limits, octets, closed, ring });
+    let (octets, closed, ring, taker) = Default::default();
+    let common = Arc::new(Common { limits, octets, closed, ring, taker });
     (Lanes(Arc::clone(&common)), Inbox(common))
 }
 
@@ -158,6 +165,15 @@ impl Lanes {
 impl Lane {
     /// Puts an event behind the others, also if the lane is full. `octets`: what it keeps beyond itself.
     pub(super) fn push(&self, event: SessionEvent, octets: usize) {
+        if self.put(event, octets)
+            && let Some(core) = self.0.common.enter(&self.0)
+        {
+            core.wake();
+        }
+    }
+
+    /// Puts an event into the lane. True: the lane is to enter the ring.
+    fn put(&self, event: SessionEvent, octets: usize) -> bool {
         let Cell { common, full, .. } = &*self.0;
         // The queue may have twice the places that it needs.
         let octets = octets + 2 * size_of::<Waiting>();
@@ -168,11 +184,7 @@ impl Lane {
         if !common.limits.has_room(&queue, total, 1) {
             full.store(true, Ordering::Release);
         }
-        let was_in_ring = std::mem::replace(&mut queue.in_ring, true);
-        drop(queue);
-        if !was_in_ring {
-            common.enter(&self.0);
-        }
+        !std::mem::replace(&mut queue.in_ring, true)
     }
 
     /// False: nothing more is to be read from the neighbour until `room`.
@@ -261,34 +273,53 @@ impl Common {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// There is something in this lane, and it is not in the ring.
-    fn enter(&self, lane: &Arc<Cell>) {
+    /// There is something in this lane, and it is not in the ring: it goes there. Gives what wakes the core, if it sleeps.
+    fn enter(&self, lane: &Arc<Cell>) -> Option<Waker> {
         let mut ring = self.ring();
         if self.closed.load(Ordering::Acquire) {
             drop(ring);
-            return lane.close();
+            lane.close();
+            return None;
         }
         ring.lanes.push_back(Arc::clone(lane));
-        let core = ring.core.take();
-        drop(ring);
-        if let Some(core) = core {
-            core.wake();
-        }
+        ring.core.take()
     }
 }
 
-impl Inbox {
-    /// Waits until something is in a lane.
-    pub async fn ready(&self) {
+impl fmt::Debug for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limits, octets, closed, ring, taker: _ } = self;
+        (f.debug_struct("Common").field("limits", limits).field("octets", octets))
+            .field("closed", closed)
+            .field("ring", ring)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Arrivals {
+    /// Lone events may be taken by `taker` at once, on their sessions' threads. Said again, it does nothing.
+    pub fn taken_by(&self, taker: Weak<dyn Taker>) {
+        let _ = self.0.taker.set(taker);
+    }
+
+    /// Waits until something is in a lane, or the core is called for something else.
+    pub async fn wait(&self) {
         poll_fn(|cx| {
             let mut ring = self.0.ring();
-            if !ring.lanes.is_empty() {
+            if std::mem::take(&mut ring.called) || !ring.lanes.is_empty() {
                 return Poll::Ready(());
             }
             ring.core = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
+    }
+}
+
+impl Inbox {
+    /// What tells that something is here.
+    pub fn arrivals(&self) -> Arrivals {
+        Arrivals(Arc::clone(&self.0))
     }
 
     /// Begins a turn.
@@ -300,7 +331,7 @@ impl Inbox {
     #[cfg(test)]
     pub async fn recv(&mut self) -> SessionEvent {
         loop {
-            self.ready().await;
+            self.arrivals().wait().await;
             let mut hand = Vec::new();
             let mut turn = self.turn();
             turn.left.events = 1;
@@ -352,5 +383,8 @@ impl Turn<'_> {
     }
 }
 
+mod lone;
 #[cfg(test)]
 mod tests;
+
+pub use lone::Taker;

@@ -34,7 +34,7 @@ mod scripted;
 #[cfg(test)]
 mod tests;
 
-pub use inbound::{Inbox, Lanes, Limits, Turn, channel as inbox};
+pub use inbound::{Arrivals, Inbox, Lanes, Limits, Taker, Turn, channel as inbox};
 pub use listener::{ListenError, any_address};
 pub use outbound::{Full, SessionSender};
 pub use status::{MessageCounts, PeerStatus};
@@ -64,6 +64,9 @@ use weft_evpn::VrfName;
 const STRANGERS: usize = 32;
 /// Dynamic neighbours without `bgp listen limit`, as FRR.
 pub const DEFAULT_LISTEN_LIMIT: usize = 100;
+/// Octets of messages, at most, that are a change or two: they take the short ways (`inbound::lone`, `shortcut`). In a flood,
+/// where there is more, the tables are the bottleneck, and the sessions work beside them.
+const LONE: usize = 512;
 /// How long `Sessions::shutdown` waits for the last NOTIFICATIONs.
 const LAST_TASKS: Duration = Duration::from_secs(4);
 

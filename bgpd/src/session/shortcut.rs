@@ -1,21 +1,17 @@
-//! The short way from the core to a socket. A small message for a session that has nothing else to write is written by
-//! the core's own thread: a lone change then costs one wake-up less. Everything else takes the queue (`outbound`).
+//! The short way from the core to a socket. A small message for a session that has nothing else to write is written in
+//! the core's turn, by its thread: a lone change then costs one wake-up less. Everything else takes the queue (`outbound`).
 //!
 //! The order of messages holds by two facts. While `idle` is set, the session's writer holds no routes; the task clears
 //! it in the same turn of the lock in which it takes octets out of the queue. And only the core puts octets in, so when
 //! it finds none there and `idle` set, all it sent before has gone.
 
-use super::status::StatusCell;
+use super::{LONE, status::StatusCell};
 use bytes::{Buf, Bytes};
 use std::{
     ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::net::TcpStream;
-
-/// Octets that the core writes itself at most: a change or two. In a flood, where there is more, the tables are the
-/// bottleneck, and the sessions write beside them.
-const LARGEST: usize = 512;
 
 /// What core and task share of a session's connection.
 #[derive(Debug, Default)]
@@ -78,7 +74,7 @@ impl Shortcut {
     /// Writes whole messages at once, if the task is not at it and has nothing to write. The caller has made sure that
     /// the queue is empty.
     pub(super) fn write(&self, messages: &Bytes) -> Written {
-        if messages.len() > LARGEST {
+        if messages.len() > LONE {
             return Written::Not;
         }
         let Ok(mut state) = self.0.try_lock() else { return Written::Not };

@@ -6,7 +6,7 @@
 //! read: a neighbour is not silent only because we were slow.
 
 use super::{
-    Shared,
+    LONE, Shared,
     dial::{self, DialError},
     inbound::{self, Closed, Lane},
     link::Link,
@@ -369,10 +369,15 @@ impl PeerTask {
                         hex(&frame.bytes)
                     );
                 }
+                let lone = frame.bytes.len() <= LONE && self.link(id).is_some_and(|link| !link.has_unread());
                 let octets = self.link(id).map_or(frame.bytes.len(), Link::take_passed);
                 let event = SessionEvent::Update { peer: self.peer, session, update: decoded.update };
                 let octets = octets + inbound::held(&event);
-                self.lane.push(event, octets);
+                if lone {
+                    self.lane.push_lone(event, octets);
+                } else {
+                    self.lane.push(event, octets);
+                }
             }
             Err(notification) => self.malformed(id, notification, &frame.bytes, now),
         }

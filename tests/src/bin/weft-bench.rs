@@ -14,8 +14,8 @@ use weft_tests::{LabError, Result};
 
 const EXIT: &str = "\
 Exit status: 0 if Weft meets every target of the rows that were run, 1 if it misses one, 2 if a row failed with one of
-the daemons (its reason stands in the table, its log in the JSON) or the command line is wrong. With --growth: 1 if a
-part of Weft's work is not linear.";
+the daemons (its reason stands in the table, its log in the JSON) or the command line is wrong. With FRR a row that
+failed is tried once more. With --growth: 1 if a part of Weft's work is not linear.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Who {
@@ -108,6 +108,8 @@ struct Failure {
     daemon: String,
     /// All that is known of it, the last lines of the daemon's log included.
     reason: String,
+    /// The row was tried once more.
+    tried_again: bool,
 }
 
 fn rows(options: &Options) -> Result<Verdict> {
@@ -128,13 +130,19 @@ fn rows(options: &Options) -> Result<Verdict> {
         print!("{}", table::title(row));
         let mut taken = |kind| -> Option<Taken> {
             let wanted = kinds(options).contains(&kind) && (kind == Kind::Weft || row.with_frr);
-            let taken = wanted.then(|| row.take(&run(options, kind)))?;
-            if let Err(error) = &taken.figures {
-                let (daemon, reason) = (kind.to_string(), error.to_string());
+            // Weft has to succeed at once; that FRR failed is told, and its figures are wanted all the same.
+            let mut tries = if kind == Kind::Weft { 1 } else { 2 };
+            loop {
+                let taken = wanted.then(|| row.take(&run(options, kind)))?;
+                tries -= 1;
+                let Err(error) = &taken.figures else { return Some(taken) };
+                let (daemon, reason, tried_again) = (kind.to_string(), error.to_string(), tries > 0);
                 print!("{}", table::failure(&daemon, &reason));
-                report.failures.push(Failure { row: row.name, daemon, reason });
+                report.failures.push(Failure { row: row.name, daemon, reason, tried_again });
+                if !tried_again {
+                    return Some(taken);
+                }
             }
-            Some(taken)
         };
         let frr = taken(Kind::Frr);
         let weft = taken(Kind::Weft);
@@ -152,7 +160,8 @@ fn rows(options: &Options) -> Result<Verdict> {
     if let Some(file) = &options.json {
         write(file, &serde_json::to_string_pretty(&report).unwrap_or_default())?;
     }
-    Ok(if report.failures.is_empty() { verdict } else { Verdict::Failed })
+    let failed = report.failures.iter().any(|failure| !failure.tried_again);
+    Ok(if failed { Verdict::Failed } else { verdict })
 }
 
 /// What `growth.json` has.
@@ -187,7 +196,7 @@ fn growth(options: &Options) -> Result<Verdict> {
             if let Err(error) = done {
                 let reason = error.to_string();
                 print!("{}", table::failure(&daemon, &reason));
-                growth.failures.push(Failure { row: case.name, daemon, reason });
+                growth.failures.push(Failure { row: case.name, daemon, reason, tried_again: false });
             }
             growth.points.extend(points);
             growth.verdicts.extend(verdicts);

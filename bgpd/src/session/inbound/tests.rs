@@ -360,7 +360,7 @@ fn many_threads_lose_nothing_and_wake_each_other() {
         run(async {
             let mut hand = Vec::new();
             while next.iter().sum::<u64>() < THREADS as u64 * EVENTS {
-                inbox.ready().await;
+                inbox.arrivals().wait().await;
                 let mut turn = inbox.turn();
                 while turn.take(&mut hand) {
                     for event in hand.drain(..) {
