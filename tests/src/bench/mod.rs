@@ -15,6 +15,7 @@ pub mod rows;
 pub mod sign;
 pub mod svg;
 pub mod table;
+pub mod tries;
 pub mod vtep;
 
 use crate::error::Result;

@@ -115,7 +115,8 @@ pub fn legend() -> String {
     wrapped(
         "",
         "stolen: of the CPU time that the machine wanted while the row ran with FRR / with Weft, the share that its host \
-         gave to others. Figures with more than 5 % stolen are not those of a quiet machine. 'met' is judged all the same.",
+         gave to others. Figures with more than 5 % stolen are not those of a quiet machine: a row that misses a target with \
+         Weft then is taken again, three times in all; the last is judged.",
     )
 }
 
@@ -132,6 +133,19 @@ pub fn failure(daemon: &str, reason: &str) -> String {
         words += " …";
     }
     format!("  {daemon} failed: {words}\n")
+}
+
+/// What was missed while the machine was not quiet, and is not judged.
+pub fn disturbed(lines: &[Line], stolen: f64) -> String {
+    let missed: Vec<String> = (lines.iter().filter(|line| line.met == Some(false)))
+        .map(|line| {
+            let figure =
+                line.weft.figure.map_or_else(|| "too long".to_owned(), |figure| line.unit.show(figure));
+            format!("{} {figure}", line.name)
+        })
+        .collect();
+    let text = format!("  missed with {:.0} % stolen, tried again: {}", stolen * 100.0, missed.join(", "));
+    format!("  {}", wrapped("    ", &text).trim_start())
 }
 
 /// Text in lines that are not too long; all but the first begin with `indent`.
@@ -236,6 +250,15 @@ mod tests {
         let failed = lines(&ROW, Some(&failed), Some(&taken(vec![("time", Some(70.0))])));
         assert_eq!(shown(&failed[0]), "time 70.0 s failed - <= 0.60 s 13 / - %");
         assert_eq!(failed[0].met, None);
+    }
+
+    #[test]
+    fn what_was_missed_on_a_busy_machine_is_told() {
+        let weft = taken(vec![("time", Some(0.7)), ("moves", Some(1100.0)), ("memory", Some(100.0))]);
+        let text = disturbed(&lines(&ROW, Some(&weft), None), 0.126);
+        assert_eq!(text, "  missed with 13 % stolen, tried again: time 0.70 s\n");
+        let late = disturbed(&lines(&ROW, Some(&taken(vec![("time", None)])), None), 0.5);
+        assert_eq!(late, "  missed with 50 % stolen, tried again: time too long, moves too long\n");
     }
 
     #[test]

@@ -8,14 +8,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 use weft_tests::bench::growth::{self, CASES, Case};
 use weft_tests::bench::rows::ROWS;
+use weft_tests::bench::tries::{self, Again};
 use weft_tests::bench::{Row, Run, Taken, table};
 use weft_tests::speaker::Kind;
 use weft_tests::{LabError, Result};
 
 const EXIT: &str = "\
 Exit status: 0 if Weft meets every target of the rows that were run, 1 if it misses one, 2 if a row failed with one of
-the daemons (its reason stands in the table, its log in the JSON) or the command line is wrong. With FRR a row that
-failed is tried once more. With --growth: 1 if a part of Weft's work is not linear.";
+the daemons (its reason stands in the table, its log in the JSON) or the command line is wrong. A row that
+failed with FRR is tried once more, and so is, twice at most, one that missed a target while more than 5 % of the CPU
+time was stolen. With --growth: 1 if a part of Weft's work is not linear.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Who {
@@ -98,6 +100,8 @@ fn kinds(options: &Options) -> &'static [Kind] {
 struct Report {
     /// What was measured.
     lines: Vec<table::Line>,
+    /// Weft's figures that were not judged, since the machine was not quiet; the row was taken once more.
+    disturbed: Vec<table::Line>,
     /// What failed.
     failures: Vec<Failure>,
 }
@@ -130,19 +134,7 @@ fn rows(options: &Options) -> Result<Verdict> {
         print!("{}", table::title(row));
         let mut taken = |kind| -> Option<Taken> {
             let wanted = kinds(options).contains(&kind) && (kind == Kind::Weft || row.with_frr);
-            // Weft has to succeed at once; that FRR failed is told, and its figures are wanted all the same.
-            let mut tries = if kind == Kind::Weft { 1 } else { 2 };
-            loop {
-                let taken = wanted.then(|| row.take(&run(options, kind)))?;
-                tries -= 1;
-                let Err(error) = &taken.figures else { return Some(taken) };
-                let (daemon, reason, tried_again) = (kind.to_string(), error.to_string(), tries > 0);
-                print!("{}", table::failure(&daemon, &reason));
-                report.failures.push(Failure { row: row.name, daemon, reason, tried_again });
-                if !tried_again {
-                    return Some(taken);
-                }
-            }
+            wanted.then(|| take(row, &run(options, kind), &mut report))
         };
         let frr = taken(Kind::Frr);
         let weft = taken(Kind::Weft);
@@ -162,6 +154,33 @@ fn rows(options: &Options) -> Result<Verdict> {
     }
     let failed = report.failures.iter().any(|failure| !failure.tried_again);
     Ok(if failed { Verdict::Failed } else { verdict })
+}
+
+/// Takes a row, once more where that is called for. Every try is told.
+fn take(row: &Row, run: &Run, report: &mut Report) -> Taken {
+    let daemon = run.kind.to_string();
+    let mut tries = 0;
+    loop {
+        let taken = row.take(run);
+        tries += 1;
+        // A hundredth of the load meets no target.
+        let again = if run.quick { None } else { tries::again(row, run.kind, &taken, tries) };
+        if let Err(error) = &taken.figures {
+            let reason = error.to_string();
+            print!("{}", table::failure(&daemon, &reason));
+            let daemon = daemon.clone();
+            report.failures.push(Failure { row: row.name, daemon, reason, tried_again: again.is_some() });
+        }
+        match again {
+            None => return taken,
+            Some(Again::Failed) => {}
+            Some(Again::Disturbed(stolen)) => {
+                let lines = table::lines(row, Some(&taken), None);
+                print!("{}", table::disturbed(&lines, stolen));
+                report.disturbed.extend(lines);
+            }
+        }
+    }
 }
 
 /// What `growth.json` has.
