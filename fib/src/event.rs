@@ -25,6 +25,8 @@ pub enum FibEvent {
         /// How many, deletions among them.
         messages: usize,
     },
+    /// The kernel was behind ([`crate::Fib::is_behind`]), and is not any more.
+    CaughtUp,
     /// For the log.
     Notice(FibNotice),
     /// The thread ended by itself; nothing is programmed any more.

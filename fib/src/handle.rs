@@ -83,6 +83,7 @@ struct Outbox {
     notices: usize,
     coalesce_at: usize,
     new_address: bool,
+    caught_up: bool,
     /// Messages of the `Written` that waits.
     written: usize,
     closed: bool,
@@ -125,7 +126,20 @@ impl Shared {
     pub(crate) fn take_requests(&self, room: usize) -> Taken {
         // The eventfd is cleared before the queue is taken, so a request that comes in between wakes again.
         let _ = self.wake.read();
-        self.requests.take(room)
+        let taken = self.requests.take(room);
+        if taken.caught_up {
+            self.emit_caught_up();
+        }
+        taken
+    }
+
+    /// At most one waits.
+    fn emit_caught_up(&self) {
+        let mut outbox = lock(&self.outbox);
+        if !std::mem::replace(&mut outbox.caught_up, true) {
+            outbox.queue.push_back(FibEvent::CaughtUp);
+        }
+        self.announce(outbox);
     }
 
     fn request(&self, request: FibRequest) {
@@ -187,6 +201,7 @@ impl Shared {
     }
 
     pub(crate) fn close(&self) {
+        self.requests.close();
         let mut outbox = lock(&self.outbox);
         outbox.closed = true;
         self.announce(outbox);
@@ -217,6 +232,7 @@ impl Outbox {
             FibEvent::Local(events) => self.locals = self.locals.saturating_sub(events.len()),
             FibEvent::Notice(_) => self.notices = self.notices.saturating_sub(1),
             FibEvent::NewAddress => self.new_address = false,
+            FibEvent::CaughtUp => self.caught_up = false,
             FibEvent::Ready { .. } | FibEvent::Failed(_) => {}
         }
         Some(event)
@@ -269,9 +285,51 @@ impl Fib {
         self.shared.0.request(request);
     }
 
+    /// So much waits for the kernel that changes which can wait elsewhere should; [`FibEvent::CaughtUp`] follows. Never
+    /// true once the thread has ended.
+    pub fn is_behind(&self) -> bool {
+        self.shared.0.requests.are_behind()
+    }
+
     /// Counters since start.
     pub fn counters(&self) -> &FibCounters {
         &self.shared.0.counters
+    }
+}
+
+/// The service's end of a handle that no service serves: for tests of the core without a kernel.
+pub struct Unserved {
+    shared: Arc<Shared>,
+}
+
+impl Fib {
+    /// A handle without a service; its requests stay until they are taken.
+    ///
+    /// # Errors
+    /// No file descriptor could be had.
+    pub fn unserved() -> Result<(Fib, FibEvents, Unserved), FibError> {
+        let shared = Arc::new(Shared::new()?);
+        let (events, unserved) =
+            (FibEvents { shared: Arc::clone(&shared) }, Unserved { shared: Arc::clone(&shared) });
+        Ok((Fib { shared: Arc::new(StopOnDrop(shared)) }, events, unserved))
+    }
+}
+
+impl Unserved {
+    /// The oldest changes that wait, up to `room`, as the service takes them.
+    pub fn take(&self, room: usize) -> Vec<ForwardingChange> {
+        self.shared.take_requests(room).forward
+    }
+
+    /// The service ends.
+    pub fn end(self) {
+        self.shared.close();
+    }
+}
+
+impl fmt::Debug for Unserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unserved").finish_non_exhaustive()
     }
 }
 

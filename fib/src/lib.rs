@@ -39,6 +39,6 @@ pub use config::{BridgeDomain, FibConfig, FibOptions, Serve, Vrf};
 pub use consistency::{ConsistencyReport, Difference, EntryKind};
 pub use error::FibError;
 pub use event::{FibEvent, FibNotice};
-pub use handle::{Fib, FibCounters, FibEvents, FibRequest, start, start_prepared};
+pub use handle::{Fib, FibCounters, FibEvents, FibRequest, Unserved, start, start_prepared};
 pub use memory::FibMemory;
 pub use service::{FLUSH_LIMIT, Prepared};

@@ -268,7 +268,7 @@ impl Service {
         // No more than fills a plan: what is wished, planned and written within one turn is still in the caches, and what
         // waits can still be overtaken by later words.
         let room = PLAN.saturating_sub(self.kernel.forwarding.waiting());
-        let Taken { forward, more, converged, orders } = self.shared.take_requests(room);
+        let Taken { forward, more, converged, orders, caught_up: _ } = self.shared.take_requests(room);
         self.more_requests = more;
         std::hint::black_box(self.kernel.forwarding.anticipate(&forward));
         for change in forward {

@@ -143,6 +143,8 @@ impl Core {
             FibEvent::NewAddress => self.call_waiting_neighbours(),
             // It counts as change: `quiet` gives back what that has left.
             FibEvent::Written { .. } => {}
+            // The turn goes on with the changes that waited for it (`settle`).
+            FibEvent::CaughtUp => {}
             FibEvent::Failed(reason) => {
                 error!("the kernel side has failed: {reason}; nothing is programmed any more, restart weftd");
             }

@@ -76,12 +76,12 @@ async fn run(
         deadline = tokio::select! {
             () = arrivals.wait() => desk.turn(Work::take_events),
             event = fib_event(&mut fib_events) => {
-                let Some(event) = event else {
+                if event.is_none() {
                     fib_events = None;
                     warn!("the kernel side has ended");
-                    continue;
-                };
+                }
                 desk.turn(|work| {
+                    let Some(event) = event else { return };
                     let mut changes = quiet::fib_weight(&event);
                     work.core.fib_event(event, Instant::now());
                     for _ in 1..SHARE {

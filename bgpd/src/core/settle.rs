@@ -15,12 +15,14 @@ use weft_evpn::{
     forwarding::ForwardingChange,
     nlri::EvpnRoute,
 };
-use weft_fib::FibRequest;
+use weft_fib::{Fib, FibRequest};
 
 /// Changes of best paths that are taken from the RIB at once.
 pub(super) const CHANGES: usize = 1024;
 /// How often that may be in one turn. What a turn has made is mostly seen to at once, while it is in the caches.
 const ROUNDS: usize = 8;
+/// Withdrawn routes up to which changes wait for the kernel side: some 27 MB. Tests need not make so many.
+pub(super) const WITHDRAWN: usize = if cfg!(test) { 32_768 } else { 524_288 };
 /// Outputs of an import that are carried out at once.
 const IMPORTED: usize = 256;
 /// Room for so many outputs of EVPN is kept from turn to turn.
@@ -35,7 +37,8 @@ impl Core {
     /// bounded time. True if there is more to do at once.
     pub(super) fn settle(&mut self, now: Instant) -> bool {
         self.evpn_outputs(now);
-        let more_changes = (0..ROUNDS).all(|_| self.changed_routes(now));
+        let _ = (0..ROUNDS).all(|_| !self.kernel_is_behind() && self.changed_routes(now));
+        let more_changes = self.rib.waiting_changes() > 0;
         self.settle_vrfs(now);
         self.settle_memberships(now);
         let more_to_send = self.transmit(now);
@@ -45,13 +48,20 @@ impl Core {
         if self.rib.converged() && vrfs_converged && !more_changes {
             self.converged();
         }
-        more_changes || more_to_send
+        (more_changes && !self.kernel_is_behind()) || more_to_send
+    }
+
+    /// The kernel side has more than enough to do: changes of best paths wait in the RIB, where they cost a bit each and
+    /// later ones take the place of earlier ones, until it has caught up (`FibEvent::CaughtUp`). A withdrawn route costs more
+    /// than a bit: many of them go on to the kernel side, whose queue knows them by their keys.
+    fn kernel_is_behind(&self) -> bool {
+        self.fib.as_ref().is_some_and(Fib::is_behind) && self.rib.without_best() < WITHDRAWN
     }
 
     /// So much waits for those who import that nothing more should be read before they have heard of it: the kernel side
     /// has work to do, and what was just written into the tables is in the caches.
     pub(super) fn has_changes(&self) -> bool {
-        self.rib.waiting_changes() >= CHANGES
+        self.rib.waiting_changes() >= CHANGES && !self.kernel_is_behind()
     }
 
     /// EVPN hears of changed best paths, and the kernel side of what follows. True if there are more.

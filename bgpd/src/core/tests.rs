@@ -17,6 +17,13 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{runtime::Runtime, sync::mpsc};
+use weft_evpn::{
+    Esi, EthernetTag, ExtendedCommunity, MacAddr, RouteDistinguisher, RouteTarget, Vni,
+    forwarding::ForwardingChange,
+    local::{LocalEvent, VniDevices},
+    nlri::{EvpnRoute, MacIp},
+};
+use weft_fib::{Fib, FibEvent};
 
 /// A core; its sessions' tasks never run, the test speaks for them.
 struct Bench {
@@ -42,6 +49,10 @@ fn ip(text: &str) -> IpAddr {
 
 impl Bench {
     fn new(text: &str) -> Self {
+        Self::with(text, None)
+    }
+
+    fn with(text: &str, fib: Option<Fib>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (events, receiver) = session::inbox(session::Limits::default());
         let sessions = {
@@ -50,7 +61,7 @@ impl Bench {
         };
         let now = Instant::now();
         let facts = SystemFacts { router_id: Some(Ipv4Addr::new(10, 255, 0, 1)), ..SystemFacts::default() };
-        let mut core = Core::new(read(text), facts, log(), sessions, None, None, now);
+        let mut core = Core::new(read(text), facts, log(), sessions, fib, None, now);
         core.begin(now).unwrap();
         Self { core, now, sessions: 0, _runtime: runtime, _events: receiver }
     }
@@ -287,4 +298,126 @@ fn a_turn_that_broke_ends_the_core() {
     assert!(broken.is_err());
     assert!(desk.take_turn(), "nobody else goes on with it");
     assert!(catch_unwind(AssertUnwindSafe(|| desk.turn(|_| ()))).is_err());
+}
+
+const LEAF: &str = "\
+router bgp 65000
+ neighbor 10.255.0.100 remote-as 65000
+ address-family l2vpn evpn
+  neighbor 10.255.0.100 activate
+  advertise-all-vni
+";
+
+impl Bench {
+    /// MAC routes of another VTEP in VNI 10, with numbers of these; or they are withdrawn.
+    fn macs(&mut self, id: PeerId, numbers: std::ops::Range<u32>, announced: bool) {
+        let session = self.core.peers().get(id).unwrap().live.as_ref().unwrap().session;
+        let set = AttributeSet {
+            next_hop: Some(ip("10.255.0.2")),
+            ext_communities: vec![
+                RouteTarget::two_octet_as(65_000, 10).community(),
+                ExtendedCommunity::ENCAPSULATION_VXLAN,
+            ],
+            local_pref: Some(100),
+            ..AttributeSet::default()
+        };
+        let set = Arc::new(set);
+        let all: Vec<u32> = numbers.collect();
+        for part in all.chunks(100) {
+            let wire: Vec<u8> = part.iter().flat_map(|number| mac_route(*number).to_wire()).collect();
+            let block = vec![NlriBlock::new(Family::L2vpnEvpn, wire)];
+            let (reach, unreach) = if announced { (block, Vec::new()) } else { (Vec::new(), block) };
+            let update = Update { attributes: Some(set.clone()), reach, unreach, ..Update::default() };
+            self.core.session_event(SessionEvent::Update { peer: id, session, update }, self.now);
+        }
+    }
+}
+
+fn mac_route(number: u32) -> EvpnRoute {
+    let [a, b, c, d] = number.to_be_bytes();
+    EvpnRoute::MacIp(MacIp {
+        rd: RouteDistinguisher::ipv4(Ipv4Addr::new(10, 255, 0, 2), 3),
+        esi: Esi::default(),
+        ethernet_tag: EthernetTag::ZERO,
+        mac: MacAddr([2, 0, a, b, c, d]),
+        ip: None,
+        label1: Vni::new(10).unwrap().to_label(),
+        label2: None,
+    })
+}
+
+/// A leaf that serves VNI 10, with a session to a reflector.
+fn leaf(fib: Fib) -> (Bench, PeerId, mpsc::Receiver<Bytes>) {
+    let mut bench = Bench::with(LEAF, Some(fib));
+    let devices = VniDevices {
+        vxlan: (3, "vx10".to_owned()),
+        bridge: (2, "br10".to_owned()),
+        vtep: ip("10.255.0.1"),
+        bridge_mac: MacAddr([2, 1, 0, 0, 0, 1]),
+        svi_addresses: Vec::new(),
+        svi_subnets: Vec::new(),
+        vrf: None,
+    };
+    let up = LocalEvent::VniUp { vni: Vni::new(10).unwrap(), devices };
+    bench.core.fib_event(FibEvent::Local(vec![up]), bench.now);
+    bench.core.fib_event(FibEvent::Ready { adopted: 0 }, bench.now);
+    bench.settle();
+    let id = bench.peer("10.255.0.100").unwrap();
+    let messages = bench.up(id, &[Family::L2vpnEvpn]);
+    (bench, id, messages)
+}
+
+#[test]
+fn what_the_kernel_is_not_ready_for_waits_in_the_table_and_the_last_word_counts() {
+    const MACS: u32 = 60_000;
+    let (fib, mut events, service) = Fib::unserved().unwrap();
+    let (mut bench, id, _messages) = leaf(fib);
+    service.take(usize::MAX);
+    bench.macs(id, 0..MACS, true);
+    bench.settle();
+    let waiting = bench.core.rib.waiting_changes();
+    assert!(waiting > 20_000, "most of it: {waiting}");
+    assert!(!bench.core.converged || waiting > 0);
+    // What goes while it waits never reaches the kernel.
+    bench.macs(id, MACS - 1_000..MACS, false);
+    bench.settle();
+    assert_eq!(bench.core.rib.waiting_changes(), waiting);
+    let (mut written, mut turns) = (Vec::new(), 0);
+    while bench.core.rib.waiting_changes() > 0 {
+        written.extend(service.take(100_000));
+        assert_eq!(events.try_recv(), Some(FibEvent::CaughtUp));
+        bench.core.fib_event(FibEvent::CaughtUp, bench.now);
+        bench.settle();
+        turns += 1;
+    }
+    written.extend(service.take(100_000));
+    let macs =
+        written.iter().filter(|change| matches!(change, ForwardingChange::Mac { wanted: Some(_), .. }));
+    assert_eq!(macs.count(), MACS as usize - 1_000);
+    assert!(turns >= 2, "it was handed over in parts: {turns}");
+    assert!(bench.core.converged);
+}
+
+#[test]
+fn withdrawals_do_not_pile_up_in_the_table_and_a_kernel_side_that_has_ended_holds_up_nothing() {
+    let (fib, _events, service) = Fib::unserved().unwrap();
+    let (mut bench, id, _messages) = leaf(fib);
+    // A peer that announces and takes back ever new routes while the kernel stands still.
+    const ROUND: u32 = 10_000;
+    for round in 0..8 {
+        let numbers = round * ROUND..(round + 1) * ROUND;
+        bench.macs(id, numbers.clone(), true);
+        bench.macs(id, numbers, false);
+        bench.settle();
+        let withdrawn = bench.core.rib.without_best();
+        assert!(withdrawn <= super::settle::WITHDRAWN + ROUND as usize, "{withdrawn}");
+    }
+    service.take(usize::MAX);
+    bench.settle();
+    bench.macs(id, 0..40_000, true);
+    bench.settle();
+    assert!(bench.core.rib.waiting_changes() > 0);
+    service.end();
+    bench.settle();
+    assert_eq!(bench.core.rib.waiting_changes(), 0);
 }

@@ -145,6 +145,13 @@ impl Rib {
             .sum()
     }
 
+    /// How many destinations have no best path (any more), and are only there since somebody is still to hear of that, or
+    /// since none of their paths may be one.
+    pub fn without_best(&self) -> usize {
+        let without = |table: &Table| table.routes.occupied().len().saturating_sub(table.best_count);
+        self.tables.iter().map(|table| without(table) as usize).sum()
+    }
+
     /// The best paths that carry a matching route target, without walking the table. Needs
     /// `RibSettings::import`.
     pub fn best_routes_matching(&self, matches: &[RouteTargetMatch]) -> Vec<Change> {

@@ -6,6 +6,7 @@ use crate::consistency::ConsistencyReport;
 use crate::memory::FibMemory;
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
 use weft_evpn::forwarding::ForwardingChange;
 
@@ -15,12 +16,20 @@ pub(super) const COALESCE_FROM: usize = 262_144;
 /// So many of the oldest changes stay at hand while the others are coalesced, which takes a while.
 const AT_HAND: usize = COALESCE_FROM / 8;
 
+/// With so many waiting changes the kernel is behind: the core keeps what more there is, which costs it a bit a route,
+/// and leaves the CPU to those who write. Routes do not count, since they are best taken together. Some 40 ms of writing.
+pub(super) const BEHIND: usize = 16_384;
+/// With so many it is not any more.
+pub(super) const CAUGHT_UP: usize = BEHIND / 2;
+
 /// What waits.
 #[derive(Default)]
 pub(super) struct Requests {
     /// With how many changes they are coalesced next. Whoever adds changes holds this, so that they stay in order.
     coalesce_at: Mutex<usize>,
     waiting: Mutex<Waiting>,
+    /// Changed under the lock of `waiting`.
+    behind: AtomicBool,
 }
 
 #[derive(Default)]
@@ -29,6 +38,8 @@ struct Waiting {
     /// All is converged with so many of the changes that wait.
     converged_with: Option<usize>,
     orders: Orders,
+    /// Nothing is taken any more.
+    closed: bool,
 }
 
 /// Changes in the parts in which they came, so that adding some does not move the others.
@@ -36,25 +47,38 @@ struct Waiting {
 struct Changes {
     parts: VecDeque<std::vec::IntoIter<ForwardingChange>>,
     len: usize,
+    /// How many of them are routes.
+    routes: usize,
+}
+
+fn is_route(change: &&ForwardingChange) -> bool {
+    matches!(change, ForwardingChange::Route { .. })
 }
 
 impl Changes {
     fn push(&mut self, part: Vec<ForwardingChange>) {
         self.len += part.len();
+        self.routes += part.iter().filter(is_route).count();
         self.parts.push_back(part.into_iter());
+    }
+
+    /// Those that count for `BEHIND`.
+    fn counted(&self) -> usize {
+        self.len - self.routes
     }
 
     /// The oldest: up to `room`, and all routes among them and behind. Routes share objects, and a group that all of them
     /// leave alike is written once, so what is told of many at a time is taken together.
     fn take(&mut self, mut room: usize) -> Vec<ForwardingChange> {
         let mut taken = Vec::with_capacity(room.min(self.len));
-        while let Some(part) = self.parts.front_mut() {
+        let mut routes = 0;
+        'all: while let Some(part) = self.parts.front_mut() {
             while let Some(next) = part.as_slice().first() {
-                if !matches!(next, ForwardingChange::Route { .. }) {
-                    if room == 0 {
-                        self.len -= taken.len();
-                        return taken;
-                    }
+                if is_route(&next) {
+                    routes += 1;
+                } else if room == 0 {
+                    break 'all;
+                } else {
                     room -= 1;
                 }
                 taken.extend(part.next());
@@ -62,6 +86,7 @@ impl Changes {
             self.parts.pop_front();
         }
         self.len -= taken.len();
+        self.routes -= routes;
         taken
     }
 
@@ -75,8 +100,10 @@ impl Changes {
         });
         let parts = self.parts.split_off(heads.count());
         let len = parts.iter().map(ExactSizeIterator::len).sum();
+        let routes = parts.iter().map(|part| part.as_slice().iter().filter(is_route).count()).sum();
         self.len -= len;
-        Changes { parts, len }
+        self.routes -= routes;
+        Changes { parts, len, routes }
     }
 }
 
@@ -89,6 +116,8 @@ pub(crate) struct Taken {
     pub(crate) more: bool,
     /// The first convergence is over with these changes and those before.
     pub(crate) converged: bool,
+    /// The kernel was behind, and is not any more.
+    pub(crate) caught_up: bool,
     pub(crate) orders: Orders,
 }
 
@@ -128,6 +157,9 @@ impl Requests {
             *coalesce_at = COALESCE_FROM;
         }
         waiting.forward.push(changes);
+        if waiting.forward.counted() >= BEHIND && !waiting.closed {
+            self.behind.store(true, Ordering::Relaxed);
+        }
         if waiting.forward.len > *coalesce_at {
             let later = waiting.forward.split_off(AT_HAND);
             drop(waiting);
@@ -148,7 +180,19 @@ impl Requests {
         let left = waiting.converged_with.map(|changes| changes.saturating_sub(forward.len()));
         waiting.converged_with = left.filter(|changes| *changes > 0);
         let (more, orders) = (waiting.forward.len > 0, std::mem::take(&mut waiting.orders));
-        Taken { forward, more, converged: left == Some(0), orders }
+        let caught_up = waiting.forward.counted() < CAUGHT_UP && self.behind.swap(false, Ordering::Relaxed);
+        Taken { forward, more, converged: left == Some(0), caught_up, orders }
+    }
+
+    /// So much waits that no more should be sent before some of it was taken.
+    pub(super) fn are_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    /// Nothing is taken any more: nobody is to wait for that.
+    pub(super) fn close(&self) {
+        lock(&self.waiting).closed = true;
+        self.behind.store(false, Ordering::Relaxed);
     }
 
     /// Octets of the changes that wait.

@@ -196,3 +196,32 @@ fn waiting_ends_when_the_service_ends() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert_eq!(runtime.block_on(events.recv()), None);
 }
+
+#[test]
+fn the_kernel_is_behind_until_half_of_what_made_it_so_is_taken() {
+    let (fib, mut events, service) = Fib::unserved().unwrap();
+    let many = |count: usize| FibRequest::Forward(vec![mac_change(1, true); count]);
+    let route = ForwardingChange::Route {
+        vrf: VrfName::from("red"),
+        prefix: "10.0.0.0/24".parse().unwrap(),
+        wanted: None,
+    };
+    fib.send(many(requests::BEHIND - 1));
+    fib.send(FibRequest::Forward(vec![route; requests::BEHIND]));
+    assert!(!fib.is_behind(), "routes do not count");
+    fib.send(many(1));
+    assert!(fib.is_behind());
+    assert_eq!(service.take(requests::CAUGHT_UP - 1).len(), requests::CAUGHT_UP - 1);
+    assert!(fib.is_behind() && events.try_recv().is_none());
+    service.take(2);
+    assert!(!fib.is_behind());
+    assert_eq!((events.try_recv(), events.try_recv()), (Some(FibEvent::CaughtUp), None));
+    service.take(usize::MAX);
+    assert_eq!(events.try_recv(), None);
+    // Nobody waits for a service that has ended, whatever is sent.
+    fib.send(many(requests::BEHIND));
+    assert!(fib.is_behind());
+    service.end();
+    fib.send(many(requests::BEHIND));
+    assert!(!fib.is_behind());
+}

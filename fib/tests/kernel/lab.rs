@@ -149,7 +149,7 @@ impl Service {
             Some(FibEvent::Local(events)) => self.locals.extend(events),
             Some(FibEvent::Notice(notice)) => self.notices.push(notice),
             Some(FibEvent::Ready { adopted }) => self.ready = Some(adopted),
-            Some(FibEvent::NewAddress | FibEvent::Written { .. }) => {}
+            Some(FibEvent::NewAddress | FibEvent::CaughtUp | FibEvent::Written { .. }) => {}
             Some(FibEvent::Failed(error)) => panic!("the service failed: {error}"),
             None => return false,
         }

@@ -5,7 +5,6 @@
 use super::quiet::QUIET;
 use super::{Row, Taken, table};
 use crate::speaker::Kind;
-use serde::Serialize;
 
 /// Tries of a row with Weft, the first included.
 const DISTURBED: u32 = 3;
@@ -13,8 +12,7 @@ const DISTURBED: u32 = 3;
 const FAILED: u32 = 2;
 
 /// Why a row is taken once more.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Again {
     /// FRR failed.
     Failed,
