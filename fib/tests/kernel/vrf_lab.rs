@@ -87,6 +87,15 @@ pub fn everything() -> String {
     lines.map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
+/// The same, once the kernel has seen to the carriers of ports and bridges, which it does a while after they change.
+pub fn everything_at_rest() -> String {
+    let unseen = |line: &str| {
+        let device = ["pa", "pb", "br-"].iter().any(|name| line.starts_with(name));
+        device && line.split_whitespace().nth(1) == Some("UNKNOWN")
+    };
+    wait_for("the carriers", || Some(everything()).filter(|all| !all.lines().any(unseen)))
+}
+
 /// Two tenants with equal addresses on one leaf, in either form.
 pub fn tenants_are_kept_apart(form: VrfForm) {
     underlay();
@@ -135,7 +144,7 @@ pub fn drift_is_repaired(form: VrfForm) {
     let a = wait_vrf(&mut service, "a", |devices| devices.l3vni.is_some() && devices.interfaces.len() == 2);
     host.reaches("192.168.20.1");
     let table = a.table;
-    let before = everything();
+    let before = everything_at_rest();
     let mut deeds = vec![
         "ip addr del 192.168.20.254/24 dev br-a2".to_owned(),
         "ip -6 addr del 2001:db8:10::254/64 dev br-a1".to_owned(),
@@ -216,7 +225,7 @@ pub fn an_l3vni_that_changes_leaves_nothing(form: VrfForm) {
     let mut bridged = config(&[("a", 5000, &[("a1", 11, "pa1", GATEWAYS)])]);
     bridged.vrfs.get_mut(&VrfName::from("a")).unwrap().vni = None;
     bridged.bridge_domains.insert("c".to_owned(), BridgeDomain::new(vni(5000), Vec::new()));
-    let nothing = everything();
+    let nothing = everything_at_rest();
     let mut service = Service::start_with(options(form), tenant(5000));
     let whole = |number| {
         move |devices: &VrfDevices| {
@@ -225,7 +234,7 @@ pub fn an_l3vni_that_changes_leaves_nothing(form: VrfForm) {
         }
     };
     let first = wait_vrf(&mut service, "a", whole(5000));
-    let before = everything();
+    let before = everything_at_rest();
     for round in 1..=10 {
         service.fib.send(FibRequest::Config(tenant(5000 + round)));
         // Not every time is there time for it to be done.

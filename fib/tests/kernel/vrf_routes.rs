@@ -293,7 +293,7 @@ fn a_tenant_that_is_taken_away_leaves_nothing() {
     in_namespace(|| {
         run("ip addr add 10.0.0.1/32 dev lo");
         let _host = leaf_host();
-        let before = everything();
+        let before = everything_at_rest();
         let (mut service, _) = start(VrfForm::Rule, Underlay::Ipv4);
         service.forward(vec![
             want("192.168.20.0/24", via(&[2, 3])),
@@ -412,7 +412,7 @@ fn a_vni_that_was_an_l2vni_becomes_an_l3vni_and_back() {
                 .insert("x".to_owned(), weft_fib::BridgeDomain::new(vni(VNI), vec!["pa1".to_owned()]));
             l2
         };
-        let before = everything();
+        let before = everything_at_rest();
         let mut service = Service::start_with(options(VrfForm::Rule), l2.clone());
         service.wait_up(VNI);
         let entries = [want_mac(VNI, mac(1), "10.0.0.2"), want_flood(VNI, "10.0.0.2")];
