@@ -1,7 +1,10 @@
 //! What those who import are told: EVPN of EVPN routes, an IP-VRF of prefixes. A destination
 //! that changed is a bit in a set until it is asked for, however often it changes.
 
-use super::{PathSource, Rib, Shared, destination::Path, id_set::IdSet, loc_rib::Table, rt_index::RtIndex};
+use super::{
+    PathSource, Rib, Shared, changed::Changed, destination::Path, loc_rib::Table, rt_index::RtIndex,
+    rt_index::target_of,
+};
 use crate::wire::{AttributeSet, Family, unicast};
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -70,7 +73,7 @@ impl Table {
         if !import {
             self.rt_index.take_if(|_| self.constrain.is_none());
             // Tombstones may have waited for EVPN only.
-            for id in self.changes.take().iter().flat_map(IdSet::iter) {
+            for id in self.changes.take().iter().flat_map(Changed::iter) {
                 self.try_free(shared, id);
             }
             return;
@@ -78,7 +81,7 @@ impl Table {
         if indexed(self.family, import) {
             self.index_targets(shared);
         }
-        self.changes = Some(IdSet::default());
+        self.changes = Some(Changed::default());
     }
 
     /// Begins to index route targets, if it is not done already.
@@ -125,7 +128,11 @@ impl Rib {
         for table in &mut self.tables {
             ids.clear();
             if let Some(changes) = &mut table.changes {
-                changes.take(&mut table.changes_cursor, max - taken.len(), &mut ids);
+                let (routes, attributes) = (&table.routes, &self.shared.attributes);
+                changes.take(max - taken.len(), &mut ids, |id| {
+                    let communities = &attributes.get(routes.best(id)?.attributes).ext_communities;
+                    communities.iter().find_map(|&community| target_of(community))
+                });
             }
             taken.reserve(ids.len());
             for &id in &ids {

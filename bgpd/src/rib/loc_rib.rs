@@ -7,12 +7,12 @@ use super::{
     PathSource, Shared,
     advertise::DefaultRoute,
     attributes::AttributeId,
+    changed::Changed,
     changes::{indexed, noted},
     constrain::Constrain,
     decision::{Candidate, select},
     destination::{Best, DestinationTable, Path, PathFlags, PeerSlot},
     export::{Origin, Origination},
-    id_set::IdSet,
     import::ImportId,
     octets::NO_OCTETS,
     place,
@@ -67,8 +67,7 @@ pub(super) struct Table {
     /// Kept while a group originates it.
     pub(super) default_route: Option<DefaultRoute>,
     /// What EVPN has not heard of yet.
-    pub(super) changes: Option<IdSet>,
-    pub(super) changes_cursor: u32,
+    pub(super) changes: Option<Changed>,
     pub(super) rt_index: Option<RtIndex>,
     /// While a neighbour says which of the routes it asks for.
     pub(super) constrain: Option<Box<Constrain>>,
@@ -88,8 +87,7 @@ impl Table {
             routes: DestinationTable::new(family),
             subgroups: Vec::new(),
             default_route: None,
-            changes: noted(family, settings.import).then(IdSet::default),
-            changes_cursor: 0,
+            changes: noted(family, settings.import).then(Changed::default),
             rt_index: indexed(family, settings.import).then(RtIndex::default),
             constrain: None,
             touched: (family == Family::RtFilter).then(BTreeSet::new),

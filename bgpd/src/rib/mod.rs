@@ -31,6 +31,7 @@ mod adj_in;
 mod adjacency;
 mod advertise;
 mod attributes;
+mod changed;
 mod changes;
 mod constrain;
 mod decision;
