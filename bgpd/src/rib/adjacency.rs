@@ -100,9 +100,13 @@ impl Rib {
             if named.is_some() {
                 table.join(&mut self.shared, slot, &mut self.next_group, now);
             }
-            let waited_for = named.flatten().is_some() && !selects_late;
-            if !waited_for {
-                self.shared.forgo(peer, table.family);
+            match named {
+                Some(Some(_)) if !selects_late => {}
+                // Memberships are waited for by those who have routes: a wait for nothing would be theirs, too.
+                Some(None) if !selects_late && table.family != Family::RtFilter => {
+                    self.shared.await_briefly(peer, table.family, now);
+                }
+                _ => self.shared.forgo(peer, table.family),
             }
         }
         self.end_deferral_if_complete();

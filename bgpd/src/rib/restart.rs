@@ -6,9 +6,12 @@
 //! `RibPeer::stale_path_time` until its End-of-RIB (RFC 8538 §4.1 demands the bound).
 //!
 //! Our own restart: `start_deferred` puts off our End-of-RIB until each neighbour that is
-//! waited for has sent its own or the time is up. Not waited for: neighbours without graceful
-//! restart and those that have restarted themselves (R bit, RFC 4724 §4.1), or two restarted
-//! speakers would wait for each other. The kernel must prune only when `converged`.
+//! waited for has sent its own or the time is up. Not waited for: those that have restarted
+//! themselves (R bit, RFC 4724 §4.1), or two restarted speakers would wait for each other. Of
+//! neighbours without graceful restart, which §4.1 excludes, too, many send an End-of-RIB all
+//! the same (FRR whenever we can restart): they have `UNPROMISED` for it, or what the kernel
+//! holds would be gone before their first route is there. The kernel must prune only when
+//! `converged`.
 //!
 //! Unlike RFC 4724 §4.1, routes are selected and sent as they come. The rule is there for hop
 //! by hop routing, where a choice made too early can loop. EVPN forwards in one hop to the
@@ -24,13 +27,20 @@ use super::{
 };
 use crate::peer::PeerId;
 use crate::wire::Family;
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+/// How long an established neighbour is waited for that has not promised an End-of-RIB.
+const UNPROMISED: Duration = Duration::from_secs(5);
 
 /// Our End-of-RIB is deferred.
 #[derive(Debug, Clone)]
 pub(super) struct Deferral {
     until: Instant,
-    awaited: BTreeSet<(PeerId, Family)>,
+    /// Some of them no longer than until their own time.
+    awaited: BTreeMap<(PeerId, Family), Option<Instant>>,
     /// That of memberships, too.
     memberships: bool,
 }
@@ -46,6 +56,14 @@ impl Shared {
     pub(super) fn forgo(&mut self, peer: PeerId, family: Family) {
         if let Some(deferral) = &mut self.deferral {
             deferral.awaited.remove(&(peer, family));
+        }
+    }
+
+    /// This neighbour has a session from now on, and may send an End-of-RIB or not.
+    pub(super) fn await_briefly(&mut self, peer: PeerId, family: Family, now: Instant) {
+        let deferral = self.deferral.as_mut();
+        if let Some(until) = deferral.and_then(|deferral| deferral.awaited.get_mut(&(peer, family))) {
+            *until = now.checked_add(UNPROMISED);
         }
     }
 }
@@ -66,8 +84,8 @@ impl Rib {
     /// We have restarted: defers our End-of-RIB until all these neighbours have sent theirs, or
     /// until this time. Without neighbours nothing is deferred.
     pub fn start_deferred(&mut self, awaited: impl IntoIterator<Item = (PeerId, Family)>, until: Instant) {
-        self.shared.deferral =
-            Some(Deferral { until, awaited: awaited.into_iter().collect(), memberships: true });
+        let awaited = awaited.into_iter().map(|awaited| (awaited, None)).collect();
+        self.shared.deferral = Some(Deferral { until, awaited, memberships: true });
         self.end_deferral_if_complete();
     }
 
@@ -78,7 +96,7 @@ impl Rib {
 
     /// Those still waited for.
     pub fn awaited(&self) -> impl Iterator<Item = (PeerId, Family)> + '_ {
-        self.shared.deferral.iter().flat_map(|deferral| deferral.awaited.iter().copied())
+        self.shared.deferral.iter().flat_map(|deferral| deferral.awaited.keys().copied())
     }
 
     /// The neighbour has sent all it has: what is still stale goes.
@@ -104,7 +122,7 @@ impl Rib {
         }
         if let Some(deferral) = &mut self.shared.deferral
             && deferral.memberships
-            && !deferral.awaited.iter().any(|(_, family)| *family == Family::RtFilter)
+            && !deferral.awaited.keys().any(|(_, family)| *family == Family::RtFilter)
         {
             deferral.memberships = false;
             if let Some(table) = self.tables.get_mut(place(Family::RtFilter)) {
@@ -118,16 +136,17 @@ impl Rib {
         self.tables.iter_mut().for_each(Table::end_deferral);
     }
 
+    fn deferral_deadline(&self) -> Option<Instant> {
+        let deferral = self.shared.deferral.as_ref()?;
+        deferral.awaited.values().copied().flatten().chain([deferral.until]).min()
+    }
+
     /// When `on_deadline` has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
         let tables = self.shared.peers.iter().flat_map(|(_, peer)| &peer.tables);
         tables
             .flat_map(|state| [state.stale_until, state.refresh_until])
-            .chain([
-                self.shared.deferral.as_ref().map(|deferral| deferral.until),
-                self.slow_peer_deadline(),
-                self.hold_deadline(),
-            ])
+            .chain([self.deferral_deadline(), self.slow_peer_deadline(), self.hold_deadline()])
             .flatten()
             .min()
     }
@@ -135,9 +154,13 @@ impl Rib {
     /// Does what is due: sweeps, the end of deferral, slow peers.
     pub fn on_deadline(&mut self, now: Instant) {
         let due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
-        if due(self.shared.deferral.as_ref().map(|deferral| deferral.until)) {
-            self.end_deferral();
+        if let Some(deferral) = &mut self.shared.deferral {
+            deferral.awaited.retain(|_, until| !due(*until));
+            if due(Some(deferral.until)) {
+                deferral.awaited.clear();
+            }
         }
+        self.end_deferral_if_complete();
         for at in 0..self.tables.len() {
             let mut sweeps: Vec<(PeerSlot, u16)> = Vec::new();
             for (slot, peer) in self.shared.peers.iter() {

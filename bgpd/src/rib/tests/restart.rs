@@ -2,7 +2,7 @@
 
 use super::lab::{EVPN, Lab, announce, attributes, client, empty, id, mac_ip, settings};
 use crate::rib::{PathSource, RibPeer};
-use crate::wire::update::Update;
+use crate::wire::{Family, update::Update};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(120);
@@ -174,9 +174,13 @@ fn our_restart_waits_no_longer_than_the_time_and_not_for_those_who_wait_themselv
     let mut without = client(2);
     without.families[0].restart = None;
     lab.up(id(2), without);
+    assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(2), EVPN), (id(3), EVPN)]);
+    let brief = Duration::from_secs(5);
+    assert_eq!(lab.rib.next_deadline(), Some(lab.now + brief));
+    lab.pass(brief);
     assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(3), EVPN)]);
     assert_eq!(lab.rib.next_deadline(), Some(until));
-    lab.pass(LONG);
+    lab.pass(LONG - brief);
     assert!(lab.rib.converged() && lab.rib.next_deadline().is_none());
     lab.drain();
     assert_eq!(lab.peers[&id(1)].ends_of_rib, 1);
@@ -185,6 +189,29 @@ fn our_restart_waits_no_longer_than_the_time_and_not_for_those_who_wait_themselv
     lab.rib.start_deferred([(id(3), EVPN)], until);
     lab.rib.remove_peer(id(3));
     assert!(lab.rib.converged(), "it is not configured any more");
+}
+
+#[test]
+fn who_did_not_promise_an_end_of_rib_is_waited_for_until_it_sends_one_or_a_little_while() {
+    for sends in [true, false] {
+        let mut lab = Lab::new(settings());
+        lab.rib.start_deferred([(id(1), EVPN), (id(1), Family::RtFilter)], lab.now + LONG);
+        lab.pass(Duration::from_secs(30));
+        assert!(!lab.rib.converged(), "it has no session yet");
+        lab.up(id(1), with_restart(None));
+        lab.update(1, &announce(attributes(1), &[mac_ip(1, 10)]));
+        assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(1), EVPN)]);
+        if sends {
+            lab.update(1, &end_of_rib());
+        } else {
+            lab.pass(Duration::from_millis(4_999));
+            assert!(!lab.rib.converged());
+            lab.pass(Duration::from_millis(1));
+        }
+        assert!(lab.rib.converged() && lab.rib.next_deadline().is_none());
+        lab.drain();
+        assert_eq!(lab.peers[&id(1)].ends_of_rib, 1);
+    }
 }
 
 #[test]
