@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use std::cmp::Reverse;
 use weft_evpn::ExtendedCommunity;
 
-/// So many are put into that order. Tests need not make so many.
+/// From so many on they are put into that order. Tests need not make so many.
 const MANY: u32 = if cfg!(test) { 16 } else { 16_384 };
 /// At most so many at once: half a megabyte, and a millisecond or two.
 const LOT: usize = if cfg!(test) { 64 } else { 131_072 };

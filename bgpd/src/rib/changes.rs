@@ -1,9 +1,12 @@
 //! What those who import are told: EVPN of EVPN routes, an IP-VRF of prefixes. A destination
-//! that changed is a bit in a set until it is asked for, however often it changes.
+//! that changed is a bit in a set (`changed`) until it is asked for, however often it changes.
 
 use super::{
-    PathSource, Rib, Shared, changed::Changed, destination::Path, loc_rib::Table, rt_index::RtIndex,
-    rt_index::target_of,
+    PathSource, Rib, Shared,
+    changed::Changed,
+    destination::Path,
+    loc_rib::Table,
+    rt_index::{RtIndex, target_of},
 };
 use crate::wire::{AttributeSet, Family, unicast};
 use ipnet::IpNet;
