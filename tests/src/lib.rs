@@ -1,7 +1,7 @@
 //! The labs of Weft: network namespaces joined by veth pairs, daemons in them, hosts that
 //! ping through them, and the scenarios that the tests, the demo and the figures share.
 //!
-//! `netns`, `ping`, `packet`, `kernel`, `process` and `owner` are the bench; `speaker` starts
+//! `netns`, `ping`, `packet`, `kernel`, `monitor`, `process` and `owner` are the bench; `speaker` starts
 //! Weft or FRR from one configuration; `fabric` is the L2 fabric on devices that the operator
 //! made, `routed` fabrics with tenants; `clab` reads a containerlab file and makes the same nodes;
 //! `scenario` holds what is done in them, as functions of the kind of daemon; `figures` takes
@@ -20,6 +20,7 @@ pub mod injector;
 pub mod kernel;
 pub mod load;
 pub mod mgmt;
+pub mod monitor;
 pub mod netns;
 pub mod owner;
 pub mod packet;

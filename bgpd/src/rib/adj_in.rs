@@ -55,6 +55,7 @@ impl Rib {
         if let Some(received) = &update.attributes {
             for block in &update.reach {
                 self.reach(slot, peer, block, received, seconds, &mut verdict)?;
+                self.shared.still_sends(peer, block.family, now);
             }
         }
         for block in &update.unreach {

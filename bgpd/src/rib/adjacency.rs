@@ -103,7 +103,7 @@ impl Rib {
             match named {
                 Some(Some(_)) if !selects_late => {}
                 // Memberships are waited for by those who have routes: a wait for nothing would be theirs, too.
-                Some(None) if !selects_late && table.family != Family::RtFilter => {
+                Some(_) if table.family != Family::RtFilter => {
                     self.shared.await_briefly(peer, table.family, now);
                 }
                 _ => self.shared.forgo(peer, table.family),

@@ -6,12 +6,13 @@
 //! `RibPeer::stale_path_time` until its End-of-RIB (RFC 8538 §4.1 demands the bound).
 //!
 //! Our own restart: `start_deferred` puts off our End-of-RIB until each neighbour that is
-//! waited for has sent its own or the time is up. Not waited for: those that have restarted
-//! themselves (R bit, RFC 4724 §4.1), or two restarted speakers would wait for each other. Of
-//! neighbours without graceful restart, which §4.1 excludes, too, many send an End-of-RIB all
-//! the same (FRR whenever we can restart): they have `UNPROMISED` for it, or what the kernel
-//! holds would be gone before their first route is there. The kernel must prune only when
-//! `converged`.
+//! waited for has sent its own or the time is up. Two kinds are excluded by RFC 4724 §4.1, and
+//! yet have a short time (`Brief`), or what the kernel holds would be gone before their first
+//! route is there: neighbours without graceful restart, since many of them send an End-of-RIB
+//! all the same (FRR whenever we can restart), and those that have restarted themselves (R bit),
+//! since all daemons of a fabric may be started again at once, and FRR sets that bit for a time
+//! whenever it starts. Two restarted speakers wait for each other no longer than that. The kernel
+//! must prune only when `converged`.
 //!
 //! Unlike RFC 4724 §4.1, routes are selected and sent as they come. The rule is there for hop
 //! by hop routing, where a choice made too early can loop. EVPN forwards in one hop to the
@@ -32,15 +33,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long an established neighbour is waited for that has not promised an End-of-RIB.
-const UNPROMISED: Duration = Duration::from_secs(5);
+/// So long a neighbour must have had nothing to say that may never send an End-of-RIB.
+const SILENCE: Duration = Duration::from_secs(5);
+/// It is not waited for any longer than this, whatever it has to say.
+const TALK: Duration = Duration::from_secs(60);
+
+/// The time of a neighbour that may never send an End-of-RIB, from when its session is up.
+#[derive(Debug, Clone, Copy)]
+struct Brief {
+    until: Instant,
+    at_most: Instant,
+}
 
 /// Our End-of-RIB is deferred.
 #[derive(Debug, Clone)]
 pub(super) struct Deferral {
     until: Instant,
     /// Some of them no longer than until their own time.
-    awaited: BTreeMap<(PeerId, Family), Option<Instant>>,
+    awaited: BTreeMap<(PeerId, Family), Option<Brief>>,
     /// That of memberships, too.
     memberships: bool,
 }
@@ -62,8 +72,16 @@ impl Shared {
     /// This neighbour has a session from now on, and may send an End-of-RIB or not.
     pub(super) fn await_briefly(&mut self, peer: PeerId, family: Family, now: Instant) {
         let deferral = self.deferral.as_mut();
-        if let Some(until) = deferral.and_then(|deferral| deferral.awaited.get_mut(&(peer, family))) {
-            *until = now.checked_add(UNPROMISED);
+        if let Some(brief) = deferral.and_then(|deferral| deferral.awaited.get_mut(&(peer, family))) {
+            *brief = Some(Brief { until: now + SILENCE, at_most: now + TALK });
+        }
+    }
+
+    /// This neighbour has sent routes.
+    pub(super) fn still_sends(&mut self, peer: PeerId, family: Family, now: Instant) {
+        let Some(deferral) = &mut self.deferral else { return };
+        if let Some(Some(brief)) = deferral.awaited.get_mut(&(peer, family)) {
+            brief.until = (now + SILENCE).min(brief.at_most);
         }
     }
 }
@@ -138,7 +156,8 @@ impl Rib {
 
     fn deferral_deadline(&self) -> Option<Instant> {
         let deferral = self.shared.deferral.as_ref()?;
-        deferral.awaited.values().copied().flatten().chain([deferral.until]).min()
+        let brief = deferral.awaited.values().flatten().map(|brief| brief.until);
+        brief.chain([deferral.until]).min()
     }
 
     /// When `on_deadline` has something to do.
@@ -155,7 +174,7 @@ impl Rib {
     pub fn on_deadline(&mut self, now: Instant) {
         let due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         if let Some(deferral) = &mut self.shared.deferral {
-            deferral.awaited.retain(|_, until| !due(*until));
+            deferral.awaited.retain(|_, brief| !due(brief.map(|brief| brief.until)));
             if due(Some(deferral.until)) {
                 deferral.awaited.clear();
             }

@@ -2,13 +2,16 @@
 //! what must not be left.
 
 use crate::error::{LabError, Result, ensure};
-use crate::fabric::{self, BRIDGE, Fabric, LIMIT, VXLAN, greet_gateway};
+use crate::fabric::{self, BRIDGE, Fabric, Host, LIMIT, VXLAN, greet_gateway};
 use crate::kernel;
+use crate::monitor::Monitor;
+use crate::netns::Namespace;
 use crate::packet::Sender;
 use crate::ping::{Loss, Pinger, first_reply};
 use crate::wait::{wait_for, wait_until};
 use nix::sys::signal::Signal;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const STEADY: u32 = 20;
@@ -35,6 +38,34 @@ pub fn kill_reflector(fabric: &mut Fabric, pause: Duration) -> Result<Loss> {
         fabric.reflector.wait_established(fabric.leaves.len(), LIMIT)?;
         fabric.wait_everywhere(fabric.host(1)?, 1, LIMIT).map(drop)
     })
+}
+
+/// All daemons are killed and started again, under pings both ways, until the leaves have deleted what nobody
+/// wants. Returns the losses, and what the first leaf's kernel was told to forget of the second host meanwhile.
+pub fn kill_all(fabric: &mut Fabric) -> Result<(Loss, Vec<String>)> {
+    let mut forgotten = Vec::new();
+    let loss = under_ping(fabric, |fabric| {
+        let leaves = fabric.leaves.len();
+        for leaf in 0..leaves {
+            fabric.leaf_mut(leaf)?.speaker.kill();
+        }
+        fabric.reflector.kill();
+        let deletions = Deletions::of(fabric.host(1)?, &fabric.leaf(0)?.ns)?;
+        let nobody = (0..leaves)
+            .map(|leaf| beyond_all_routes(&fabric.leaf(leaf)?.ns, fabric.leaf((leaf + 1) % leaves)?.vtep))
+            .collect::<Result<Vec<_>>>()?;
+        for leaf in 0..leaves {
+            fabric.leaf_mut(leaf)?.speaker.launch()?;
+        }
+        fabric.reflector.launch()?;
+        fabric.reflector.wait_established(leaves, LIMIT)?;
+        nobody.iter().try_for_each(|wait| wait())?;
+        fabric.wait_everywhere(fabric.host(1)?, 1, LIMIT)?;
+        fabric.wait_everywhere(fabric.host(0)?, 0, LIMIT)?;
+        forgotten = deletions.seen();
+        Ok(())
+    })?;
+    Ok((loss, forgotten))
 }
 
 /// All sessions are cleared at the reflector, under pings both ways.
@@ -76,6 +107,54 @@ fn under_ping(fabric: &mut Fabric, event: impl FnOnce(&mut Fabric) -> Result<()>
         sum.gaps.extend(loss.gaps);
     }
     Ok(sum)
+}
+
+/// Adds a MAC of this VTEP that nobody announces, as a dead daemon left it. Returns who waits for its end: the
+/// daemon that was started again has deleted what nobody wants.
+fn beyond_all_routes(ns: &Arc<Namespace>, vtep: IpAddr) -> Result<impl Fn() -> Result<()> + use<>> {
+    const MAC: &str = "02:00:00:00:fe:02";
+    ns.bridge(&format!("fdb add {MAC} dev {VXLAN} self dst {vtep} extern_learn"))?;
+    let ns = Arc::clone(ns);
+    Ok(move || {
+        wait_until("what nobody announces to go", LIMIT, || kernel::no_remote_mac(&ns, VXLAN, MAC)).map(drop)
+    })
+}
+
+/// The first leaf's daemon is killed and started again, until it has deleted what nobody wants. Returns what its
+/// kernel was told to forget of the second host meanwhile.
+pub fn forgotten_by_killed_leaf(fabric: &mut Fabric) -> Result<Vec<String>> {
+    fabric.wait_everywhere(fabric.host(1)?, 1, LIMIT)?;
+    fabric.leaf_mut(0)?.speaker.kill();
+    let nobody = beyond_all_routes(&fabric.leaf(0)?.ns, fabric.leaf(1)?.vtep)?;
+    let deletions = Deletions::of(fabric.host(1)?, &fabric.leaf(0)?.ns)?;
+    fabric.leaf_mut(0)?.speaker.launch()?;
+    nobody()?;
+    fabric.wait_everywhere(fabric.host(1)?, 1, LIMIT)?;
+    Ok(deletions.seen())
+}
+
+/// Listens for deletions of what a leaf's kernel holds of a host, be it that it came back.
+struct Deletions {
+    monitors: [Monitor; 2],
+    names: Vec<String>,
+}
+
+impl Deletions {
+    fn of(host: &Host, leaf: &Namespace) -> Result<Self> {
+        let monitors = [Monitor::of_fdb(leaf, VXLAN)?, Monitor::of_neighbours(leaf, BRIDGE)?];
+        let addresses = host.addresses();
+        Ok(Self {
+            monitors,
+            names: addresses.iter().map(IpAddr::to_string).chain([host.mac_text()]).collect(),
+        })
+    }
+
+    fn seen(&self) -> Vec<String> {
+        let mut seen: Vec<String> = self.monitors.iter().flat_map(Monitor::lines).collect();
+        let names_it = |line: &str| line.split(' ').any(|word| self.names.iter().any(|name| name == word));
+        seen.retain(|line| line.starts_with("Deleted") && names_it(line));
+        seen
+    }
 }
 
 /// While the first leaf's daemon is dead, the second leaf withdraws everything: MAC,

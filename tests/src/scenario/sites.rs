@@ -4,11 +4,11 @@
 use crate::error::{LabError, Result, ensure};
 use crate::fabric::{LIMIT, Leaving, join_underlay, session, vtep};
 use crate::kernel;
+use crate::monitor::Monitor;
 use crate::netns::Namespace;
 use crate::owner;
 use crate::packet::Capture;
 use crate::ping::{Loss, Pinger, first_reply};
-use crate::process::Daemon;
 use crate::routed::sites::{Aggregate, Sites, SitesPlan, aggregates};
 use crate::routed::{RED, RoutedHost, Tenant, prefixes};
 use crate::scenario::upkeep::{UnderPing, kill_and_restart, same_holdings};
@@ -446,16 +446,7 @@ pub fn gateway_loses_its_site(sites: &mut Sites) -> Result<()> {
 /// other site sees no change of the aggregate. Returns what the other site's leaf saw of it.
 pub fn aggregate_flaps() -> Result<Vec<String>> {
     let sites = Sites::up(&SitesPlan::new(&[&[&[10]], &[&[20]]]))?;
-    let ns = Arc::clone(&sites.fabric.leaf(0)?.ns);
-    let state = owner::make_state_dir(&format!("{}-monitor", sites.fabric.prefix))?;
-    let log = state.join("routes.log");
-    let mut monitor = Daemon::start(&ns, "ip", ["monitor", "route"], &[], &log)?;
-    // The monitor is there when it shows a change.
-    wait_until("the monitor", LIMIT, || {
-        ns.ip("route add 198.51.100.0/24 dev lo")?;
-        ns.ip("route del 198.51.100.0/24 dev lo")?;
-        Ok(monitor.log_tail(10).contains("198.51.100.0/24"))
-    })?;
+    let monitor = Monitor::of_routes(&sites.fabric.leaf(0)?.ns)?;
     let leaf = sites.fabric.leaf(1)?;
     let with = leaf.speaker.config_text()?;
     let without: String = with
@@ -486,12 +477,11 @@ pub fn aggregate_flaps() -> Result<Vec<String>> {
     ensure(away < LINGER / 2, || format!("the contributors took {away:?} to go: this proves nothing"))?;
     // Past the end of the linger: what it would have done, it has done.
     std::thread::sleep(LINGER + Duration::from_millis(200));
-    let seen = monitor.log_tail(1000);
-    monitor.kill();
-    owner::remove_state_dir(&state);
+    let mut seen = monitor.lines();
     sites.fabric.everybody_pings()?;
     let [v4, v6] = aggregates(1);
-    Ok(seen.lines().filter(|line| line.contains(&v4) || line.contains(&v6)).map(str::to_owned).collect())
+    seen.retain(|line| line.contains(&v4) || line.contains(&v6));
+    Ok(seen)
 }
 
 /// Three gateways, each two of them in a domain of their own: a ring of domains. A prefix of the

@@ -3,8 +3,10 @@
 use crate::fabric;
 use std::time::Duration;
 use weft_tests::Result;
+use weft_tests::fabric::{Fabric, Plan};
 use weft_tests::ping::Loss;
 use weft_tests::scenario::resilience;
+use weft_tests::speaker::Kind;
 
 fn nothing_lost(loss: &Loss) {
     assert_eq!(loss.lost, 0, "{loss}");
@@ -19,6 +21,25 @@ fn a_killed_leaf_that_restarts_at_once_loses_nothing() -> Result<()> {
 #[test]
 fn a_killed_leaf_that_restarts_after_a_second_loses_nothing() -> Result<()> {
     nothing_lost(&resilience::kill_leaf(&mut fabric()?, Duration::from_secs(1))?);
+    Ok(())
+}
+
+/// FRR promises no End-of-RIB, says that it has restarted itself, and takes a second to send its routes. (It forgets the
+/// EVPN routes of a neighbour that restarts, so the others lose their way to the killed leaf, whatever that one does: no
+/// pings here.)
+#[test]
+fn a_killed_leaf_of_an_frr_reflector_forgets_nothing() -> Result<()> {
+    let mut fabric = Fabric::up(Plan { reflector: Kind::Frr, ..Plan::all(Kind::Weft) })?;
+    let forgotten = resilience::forgotten_by_killed_leaf(&mut fabric)?;
+    assert!(forgotten.is_empty(), "{forgotten:#?}");
+    Ok(())
+}
+
+#[test]
+fn all_daemons_killed_and_restarted_at_once_lose_and_forget_nothing() -> Result<()> {
+    let (loss, forgotten) = resilience::kill_all(&mut fabric()?)?;
+    nothing_lost(&loss);
+    assert!(forgotten.is_empty(), "{forgotten:#?}");
     Ok(())
 }
 

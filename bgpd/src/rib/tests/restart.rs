@@ -163,24 +163,13 @@ fn our_end_of_rib_waits_for_all_neighbours_but_routes_go_out_at_once() {
 }
 
 #[test]
-fn our_restart_waits_no_longer_than_the_time_and_not_for_those_who_wait_themselves() {
+fn our_restart_waits_no_longer_than_the_time() {
     let mut lab = Lab::new(settings());
     let until = lab.now + LONG;
-    let all = [1, 2, 3].map(|n| (id(n), EVPN));
-    lab.rib.start_deferred(all, until);
-    let mut restarting = client(1);
-    restarting.restarting = true;
-    lab.up(id(1), restarting);
-    let mut without = client(2);
-    without.families[0].restart = None;
-    lab.up(id(2), without);
-    assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(2), EVPN), (id(3), EVPN)]);
-    let brief = Duration::from_secs(5);
-    assert_eq!(lab.rib.next_deadline(), Some(lab.now + brief));
-    lab.pass(brief);
-    assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(3), EVPN)]);
+    lab.rib.start_deferred([1, 2].map(|n| (id(n), EVPN)), until);
+    lab.up(id(1), client(1));
     assert_eq!(lab.rib.next_deadline(), Some(until));
-    lab.pass(LONG - brief);
+    lab.pass(LONG);
     assert!(lab.rib.converged() && lab.rib.next_deadline().is_none());
     lab.drain();
     assert_eq!(lab.peers[&id(1)].ends_of_rib, 1);
@@ -191,26 +180,57 @@ fn our_restart_waits_no_longer_than_the_time_and_not_for_those_who_wait_themselv
     assert!(lab.rib.converged(), "it is not configured any more");
 }
 
+/// Without graceful restart for the family; restarted itself, without and with it.
+fn who_may_send_no_end_of_rib() -> [RibPeer; 3] {
+    let restarted = |mut peer: RibPeer| {
+        peer.restarting = true;
+        peer
+    };
+    [with_restart(None), restarted(with_restart(None)), restarted(client(1))]
+}
+
 #[test]
-fn who_did_not_promise_an_end_of_rib_is_waited_for_until_it_sends_one_or_a_little_while() {
-    for sends in [true, false] {
+fn who_may_send_no_end_of_rib_is_waited_for_until_it_sends_one_or_has_nothing_more_to_say() {
+    let almost = Duration::from_millis(4_999);
+    for (peer, sends) in
+        who_may_send_no_end_of_rib().into_iter().flat_map(|peer| [(peer.clone(), true), (peer, false)])
+    {
         let mut lab = Lab::new(settings());
         lab.rib.start_deferred([(id(1), EVPN), (id(1), Family::RtFilter)], lab.now + LONG);
         lab.pass(Duration::from_secs(30));
         assert!(!lab.rib.converged(), "it has no session yet");
-        lab.up(id(1), with_restart(None));
-        lab.update(1, &announce(attributes(1), &[mac_ip(1, 10)]));
+        lab.up(id(1), peer);
         assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(1), EVPN)]);
+        for n in 1..=3 {
+            lab.pass(almost);
+            assert!(!lab.rib.converged());
+            lab.update(1, &announce(attributes(1), &[mac_ip(n, 10)]));
+        }
         if sends {
             lab.update(1, &end_of_rib());
         } else {
-            lab.pass(Duration::from_millis(4_999));
+            lab.pass(almost);
             assert!(!lab.rib.converged());
             lab.pass(Duration::from_millis(1));
         }
         assert!(lab.rib.converged() && lab.rib.next_deadline().is_none());
         lab.drain();
         assert_eq!(lab.peers[&id(1)].ends_of_rib, 1);
+    }
+}
+
+#[test]
+fn who_never_falls_silent_is_waited_for_a_minute() {
+    for peer in who_may_send_no_end_of_rib() {
+        let mut lab = Lab::new(settings());
+        lab.rib.start_deferred([(id(1), EVPN)], lab.now + LONG);
+        lab.up(id(1), peer);
+        for second in 0..60 {
+            assert!(!lab.rib.converged(), "{second}");
+            lab.update(1, &announce(attributes(1), &[mac_ip(second, 10)]));
+            lab.pass(Duration::from_secs(1));
+        }
+        assert!(lab.rib.converged());
     }
 }
 
