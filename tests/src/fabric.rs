@@ -396,6 +396,17 @@ pub fn reflector_config(leaves: u8, password: Option<&str>) -> String {
     reflector_config_of(REFLECTOR, &peers, password)
 }
 
+/// The configuration of a reflector that takes the VTEPs of all leaves as clients, by a listen range.
+pub fn reflector_config_of_range() -> String {
+    let vteps = vtep(0);
+    format!(
+        "hostname s\nrouter bgp 65000\n bgp router-id {REFLECTOR}\n bgp cluster-id {REFLECTOR}\n \
+         no bgp default ipv4-unicast\n neighbor L peer-group\n neighbor L remote-as 65000\n \
+         neighbor L update-source {REFLECTOR}\n neighbor L timers 3 9\n bgp listen range {vteps}/26 peer-group L\n \
+         address-family l2vpn evpn\n  neighbor L activate\n  neighbor L route-reflector-client\n exit-address-family\n"
+    )
+}
+
 /// The configuration of a reflector at this address for these clients.
 pub(crate) fn reflector_config_of(own: IpAddr, peers: &[IpAddr], password: Option<&str>) -> String {
     let mut sessions = String::new();

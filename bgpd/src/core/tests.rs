@@ -53,6 +53,10 @@ impl Bench {
     }
 
     fn with(text: &str, fib: Option<Fib>) -> Self {
+        Self::started(text, fib, false)
+    }
+
+    fn started(text: &str, fib: Option<Fib>, restarting: bool) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (events, receiver) = session::inbox(session::Limits::default());
         let sessions = {
@@ -60,7 +64,8 @@ impl Bench {
             Sessions::start(SessionOptions::listening(Vec::new()), events).unwrap()
         };
         let now = Instant::now();
-        let facts = SystemFacts { router_id: Some(Ipv4Addr::new(10, 255, 0, 1)), ..SystemFacts::default() };
+        let router_id = Some(Ipv4Addr::new(10, 255, 0, 1));
+        let facts = SystemFacts { router_id, restarting, ..SystemFacts::default() };
         let mut core = Core::new(read(text), facts, log(), sessions, fib, None, now);
         core.begin(now).unwrap();
         Self { core, now, sessions: 0, _runtime: runtime, _events: receiver }
@@ -203,6 +208,24 @@ fn callers_go_with_their_listen_range() {
         assert_eq!(bench.peer("192.0.2.7"), None, "{after}");
         let vrf = &bench.core.vrfs()[&weft_evpn::VrfName::from("red")];
         assert_eq!(vrf.table.rib().best_count(Family::Ipv4Unicast), 0);
+    }
+}
+
+#[test]
+fn after_a_restart_callers_have_their_restart_time_to_come_back() {
+    let without_range = LISTENING.replace(" bgp listen range 192.0.2.0/24 peer-group CE\n", "");
+    let of_nobody =
+        LISTENING.replace(" neighbor CE peer-group\n", " neighbor CE peer-group\n neighbor CE shutdown\n");
+    for (text, seconds) in [(LISTENING, 120), (&without_range, 0), (&of_nobody, 0)] {
+        let mut bench = Bench::started(text, None, true);
+        bench.settle();
+        for second in 0..seconds {
+            assert!(!bench.core.converged && bench.core.facts.restarting, "{second} of {seconds}");
+            bench.now += Duration::from_secs(1);
+            bench.core.on_deadline(bench.now);
+            bench.settle();
+        }
+        assert!(bench.core.converged && !bench.core.facts.restarting, "{seconds}");
     }
 }
 

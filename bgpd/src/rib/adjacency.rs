@@ -101,10 +101,11 @@ impl Rib {
                 table.join(&mut self.shared, slot, &mut self.next_group, now);
             }
             match named {
-                Some(Some(_)) if !selects_late => {}
                 // Memberships are waited for by those who have routes: a wait for nothing would be theirs, too.
-                Some(_) if table.family != Family::RtFilter => {
-                    self.shared.await_briefly(peer, table.family, now);
+                Some(Some(_)) if table.family == Family::RtFilter && !selects_late => {}
+                Some(promised) if table.family != Family::RtFilter => {
+                    let promised = promised.is_some() && !selects_late;
+                    self.shared.await_established(peer, table.family, promised, now);
                 }
                 _ => self.shared.forgo(peer, table.family),
             }

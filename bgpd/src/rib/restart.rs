@@ -11,8 +11,9 @@
 //! route is there: neighbours without graceful restart, since many of them send an End-of-RIB
 //! all the same (FRR whenever we can restart), and those that have restarted themselves (R bit),
 //! since all daemons of a fabric may be started again at once, and FRR sets that bit for a time
-//! whenever it starts. Two restarted speakers wait for each other no longer than that. The kernel
-//! must prune only when `converged`.
+//! whenever it starts. Two restarted speakers wait for each other no longer than that. Who calls from
+//! a listen range is not known before it calls; as long as such neighbours may be about to come back, each that does is waited for.
+//! The kernel must prune only when `converged`.
 //!
 //! Unlike RFC 4724 §4.1, routes are selected and sent as they come. The rule is there for hop
 //! by hop routing, where a choice made too early can loop. EVPN forwards in one hop to the
@@ -29,7 +30,7 @@ use super::{
 use crate::peer::PeerId;
 use crate::wire::Family;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -51,6 +52,8 @@ pub(super) struct Deferral {
     until: Instant,
     /// Some of them no longer than until their own time.
     awaited: BTreeMap<(PeerId, Family), Option<Brief>>,
+    /// Until then neighbours may come that nobody has named.
+    strangers: Option<Instant>,
     /// That of memberships, too.
     memberships: bool,
 }
@@ -69,11 +72,14 @@ impl Shared {
         }
     }
 
-    /// This neighbour has a session from now on, and may send an End-of-RIB or not.
-    pub(super) fn await_briefly(&mut self, peer: PeerId, family: Family, now: Instant) {
-        let deferral = self.deferral.as_mut();
-        if let Some(brief) = deferral.and_then(|deferral| deferral.awaited.get_mut(&(peer, family))) {
-            *brief = Some(Brief { until: now + SILENCE, at_most: now + TALK });
+    /// This neighbour has a session from now on and has promised an End-of-RIB, or may send one or not.
+    pub(super) fn await_established(&mut self, peer: PeerId, family: Family, promised: bool, now: Instant) {
+        let Some(deferral) = &mut self.deferral else { return };
+        let brief = (!promised).then(|| Brief { until: now + SILENCE, at_most: now + TALK });
+        match deferral.awaited.entry((peer, family)) {
+            Entry::Occupied(mut awaited) if !promised => drop(awaited.insert(brief)),
+            Entry::Vacant(unnamed) if deferral.strangers.is_some() => drop(unnamed.insert(brief)),
+            _ => {}
         }
     }
 
@@ -100,10 +106,16 @@ impl Table {
 
 impl Rib {
     /// We have restarted: defers our End-of-RIB until all these neighbours have sent theirs, or
-    /// until this time. Without neighbours nothing is deferred.
-    pub fn start_deferred(&mut self, awaited: impl IntoIterator<Item = (PeerId, Family)>, until: Instant) {
+    /// until this time. With `strangers`, others may come until then, and are waited for when
+    /// they do. Without neighbours nothing is deferred.
+    pub fn start_deferred(
+        &mut self,
+        awaited: impl IntoIterator<Item = (PeerId, Family)>,
+        strangers: Option<Instant>,
+        until: Instant,
+    ) {
         let awaited = awaited.into_iter().map(|awaited| (awaited, None)).collect();
-        self.shared.deferral = Some(Deferral { until, awaited, memberships: true });
+        self.shared.deferral = Some(Deferral { until, awaited, strangers, memberships: true });
         self.end_deferral_if_complete();
     }
 
@@ -135,7 +147,8 @@ impl Rib {
     }
 
     pub(super) fn end_deferral_if_complete(&mut self) {
-        if self.shared.deferral.as_ref().is_some_and(|deferral| deferral.awaited.is_empty()) {
+        let complete = |deferral: &Deferral| deferral.awaited.is_empty() && deferral.strangers.is_none();
+        if self.shared.deferral.as_ref().is_some_and(complete) {
             self.end_deferral();
         }
         if let Some(deferral) = &mut self.shared.deferral
@@ -157,7 +170,7 @@ impl Rib {
     fn deferral_deadline(&self) -> Option<Instant> {
         let deferral = self.shared.deferral.as_ref()?;
         let brief = deferral.awaited.values().flatten().map(|brief| brief.until);
-        brief.chain([deferral.until]).min()
+        brief.chain(deferral.strangers).chain([deferral.until]).min()
     }
 
     /// When `on_deadline` has something to do.
@@ -175,8 +188,10 @@ impl Rib {
         let due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         if let Some(deferral) = &mut self.shared.deferral {
             deferral.awaited.retain(|_, brief| !due(brief.map(|brief| brief.until)));
+            deferral.strangers = deferral.strangers.filter(|until| *until > now);
             if due(Some(deferral.until)) {
                 deferral.awaited.clear();
+                deferral.strangers = None;
             }
         }
         self.end_deferral_if_complete();

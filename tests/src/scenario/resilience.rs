@@ -40,6 +40,32 @@ pub fn kill_reflector(fabric: &mut Fabric, pause: Duration) -> Result<Loss> {
     })
 }
 
+/// The reflector shall know its clients by a listen range alone: it is started anew with that.
+pub fn clients_by_range(fabric: &mut Fabric) -> Result<()> {
+    let reflector = &mut fabric.reflector;
+    reflector.stop();
+    reflector.configure(&fabric::reflector_config_of_range())?;
+    reflector.launch()?;
+    reflector.wait_established(fabric.leaves.len(), LIMIT)?;
+    fabric.wait_everywhere(fabric.host(0)?, 0, LIMIT)?;
+    fabric.wait_everywhere(fabric.host(1)?, 1, LIMIT).map(drop)
+}
+
+/// The reflector is killed and started again, under pings both ways; the second leaf comes back to it a second after
+/// the first.
+pub fn kill_reflector_with_a_late_client(fabric: &mut Fabric) -> Result<Loss> {
+    under_ping(fabric, |fabric| {
+        fabric.reflector.kill();
+        fabric.leaf(1)?.speaker.signal(Signal::SIGSTOP)?;
+        fabric.reflector.launch()?;
+        fabric.reflector.wait_established(1, LIMIT)?;
+        rest(Duration::from_secs(1));
+        fabric.leaf(1)?.speaker.signal(Signal::SIGCONT)?;
+        fabric.reflector.wait_established(fabric.leaves.len(), LIMIT)?;
+        fabric.wait_everywhere(fabric.host(1)?, 1, LIMIT).map(drop)
+    })
+}
+
 /// All daemons are killed and started again, under pings both ways, until the leaves have deleted what nobody
 /// wants. Returns the losses, and what the first leaf's kernel was told to forget of the second host meanwhile.
 pub fn kill_all(fabric: &mut Fabric) -> Result<(Loss, Vec<String>)> {

@@ -50,6 +50,28 @@ fn a_killed_reflector_loses_nothing() -> Result<()> {
 }
 
 #[test]
+fn a_killed_reflector_waits_for_its_last_client_and_loses_nothing() -> Result<()> {
+    nothing_lost(&resilience::kill_reflector_with_a_late_client(&mut fabric()?)?);
+    Ok(())
+}
+
+#[test]
+fn a_killed_reflector_that_knows_its_clients_by_a_range_loses_nothing() -> Result<()> {
+    let mut fabric = fabric()?;
+    resilience::clients_by_range(&mut fabric)?;
+    nothing_lost(&resilience::kill_reflector_with_a_late_client(&mut fabric)?);
+    Ok(())
+}
+
+#[test]
+fn a_killed_leaf_of_a_range_loses_nothing() -> Result<()> {
+    let mut fabric = fabric()?;
+    resilience::clients_by_range(&mut fabric)?;
+    nothing_lost(&resilience::kill_leaf(&mut fabric, Duration::from_secs(1))?);
+    Ok(())
+}
+
+#[test]
 fn clearing_all_sessions_loses_nothing() -> Result<()> {
     nothing_lost(&resilience::clear_sessions(&mut fabric()?)?);
     Ok(())

@@ -334,7 +334,7 @@ fn stale_memberships_count_until_they_are_swept() {
 fn a_restarted_reflector_says_its_memberships_before_its_clients_have_sent_their_routes() {
     let mut lab = Lab::new(settings());
     let awaited = [1, 2].into_iter().flat_map(|n| [(id(n), EVPN), (id(n), Family::RtFilter)]);
-    lab.rib.start_deferred(awaited, lab.now + Duration::from_secs(360));
+    lab.rib.start_deferred(awaited, None, lab.now + Duration::from_secs(360));
     for n in [1, 2] {
         lab.up(id(n), asking_client(n));
     }

@@ -134,7 +134,7 @@ fn a_session_that_replaces_one_that_was_never_seen_to_end() {
 #[test]
 fn our_end_of_rib_waits_for_all_neighbours_but_routes_go_out_at_once() {
     let mut lab = Lab::new(settings());
-    lab.rib.start_deferred([(id(1), EVPN), (id(2), EVPN)], lab.now + LONG);
+    lab.rib.start_deferred([(id(1), EVPN), (id(2), EVPN)], None, lab.now + LONG);
     lab.rib.originate(EVPN, &mac_ip(9, 10), attributes(9), None, lab.now).expect("a route");
     lab.up(id(1), client(1));
     lab.up(id(2), client(2));
@@ -166,18 +166,42 @@ fn our_end_of_rib_waits_for_all_neighbours_but_routes_go_out_at_once() {
 fn our_restart_waits_no_longer_than_the_time() {
     let mut lab = Lab::new(settings());
     let until = lab.now + LONG;
-    lab.rib.start_deferred([1, 2].map(|n| (id(n), EVPN)), until);
+    lab.rib.start_deferred([1, 2].map(|n| (id(n), EVPN)), None, until);
     lab.up(id(1), client(1));
     assert_eq!(lab.rib.next_deadline(), Some(until));
     lab.pass(LONG);
     assert!(lab.rib.converged() && lab.rib.next_deadline().is_none());
     lab.drain();
     assert_eq!(lab.peers[&id(1)].ends_of_rib, 1);
-    lab.rib.start_deferred([], until);
+    lab.rib.start_deferred([], None, until);
     assert!(lab.rib.converged(), "nobody to wait for");
-    lab.rib.start_deferred([(id(3), EVPN)], until);
+    lab.rib.start_deferred([(id(3), EVPN)], None, until);
     lab.rib.remove_peer(id(3));
     assert!(lab.rib.converged(), "it is not configured any more");
+}
+
+#[test]
+fn neighbours_that_nobody_has_named_are_waited_for_if_they_come_in_their_time() {
+    let mut lab = Lab::new(settings());
+    let brief = Duration::from_secs(30);
+    lab.rib.start_deferred([], Some(lab.now + brief), lab.now + LONG);
+    lab.pass(Duration::from_secs(1));
+    lab.up(id(1), client(1));
+    lab.up(id(2), with_restart(None));
+    lab.update(1, &end_of_rib());
+    assert!(!lab.rib.converged(), "others may come");
+    lab.pass(Duration::from_secs(5));
+    lab.up(id(3), client(3));
+    assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(3), EVPN)], "the second has been silent");
+    lab.pass(brief - Duration::from_secs(6));
+    assert_eq!(lab.rib.awaited().collect::<Vec<_>>(), [(id(3), EVPN)]);
+    lab.up(id(4), client(4));
+    lab.drain();
+    assert_eq!(lab.peers[&id(1)].ends_of_rib, 0);
+    lab.update(3, &end_of_rib());
+    lab.drain();
+    assert!(lab.rib.converged());
+    assert!(lab.peers.values().all(|receiver| receiver.ends_of_rib == 1));
 }
 
 /// Without graceful restart for the family; restarted itself, without and with it.
@@ -196,7 +220,7 @@ fn who_may_send_no_end_of_rib_is_waited_for_until_it_sends_one_or_has_nothing_mo
         who_may_send_no_end_of_rib().into_iter().flat_map(|peer| [(peer.clone(), true), (peer, false)])
     {
         let mut lab = Lab::new(settings());
-        lab.rib.start_deferred([(id(1), EVPN), (id(1), Family::RtFilter)], lab.now + LONG);
+        lab.rib.start_deferred([(id(1), EVPN), (id(1), Family::RtFilter)], None, lab.now + LONG);
         lab.pass(Duration::from_secs(30));
         assert!(!lab.rib.converged(), "it has no session yet");
         lab.up(id(1), peer);
@@ -223,7 +247,7 @@ fn who_may_send_no_end_of_rib_is_waited_for_until_it_sends_one_or_has_nothing_mo
 fn who_never_falls_silent_is_waited_for_a_minute() {
     for peer in who_may_send_no_end_of_rib() {
         let mut lab = Lab::new(settings());
-        lab.rib.start_deferred([(id(1), EVPN)], lab.now + LONG);
+        lab.rib.start_deferred([(id(1), EVPN)], None, lab.now + LONG);
         lab.up(id(1), peer);
         for second in 0..60 {
             assert!(!lab.rib.converged(), "{second}");
@@ -237,7 +261,7 @@ fn who_never_falls_silent_is_waited_for_a_minute() {
 #[test]
 fn a_route_with_paths_of_ours_and_others_is_selected_before_our_end_of_rib() {
     let mut lab = Lab::new(settings());
-    lab.rib.start_deferred([(id(1), EVPN)], lab.now + LONG);
+    lab.rib.start_deferred([(id(1), EVPN)], None, lab.now + LONG);
     lab.up(id(1), client(1));
     let mut moved = attributes(1);
     moved.ext_communities.push(weft_evpn::ExtendedCommunity::mac_mobility(
