@@ -11,9 +11,10 @@
 //! route is there: neighbours without graceful restart, since many of them send an End-of-RIB
 //! all the same (FRR whenever we can restart), and those that have restarted themselves (R bit),
 //! since all daemons of a fabric may be started again at once, and FRR sets that bit for a time
-//! whenever it starts. Two restarted speakers wait for each other no longer than that. Who calls from
-//! a listen range is not known before it calls; as long as such neighbours may be about to come back, each that does is waited for.
-//! The kernel must prune only when `converged`.
+//! whenever it starts. Two restarted speakers wait for each other no longer than that. Who calls
+//! from a listen range is unknown before the call: as long as such neighbours may come back
+//! (`strangers`), nothing is complete, and each that comes is waited for. The kernel must prune
+//! only when `converged`.
 //!
 //! Unlike RFC 4724 §4.1, routes are selected and sent as they come. The rule is there for hop
 //! by hop routing, where a choice made too early can loop. EVPN forwards in one hop to the
@@ -30,7 +31,7 @@ use super::{
 use crate::peer::PeerId;
 use crate::wire::Family;
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -75,11 +76,9 @@ impl Shared {
     /// This neighbour has a session from now on and has promised an End-of-RIB, or may send one or not.
     pub(super) fn await_established(&mut self, peer: PeerId, family: Family, promised: bool, now: Instant) {
         let Some(deferral) = &mut self.deferral else { return };
-        let brief = (!promised).then(|| Brief { until: now + SILENCE, at_most: now + TALK });
-        match deferral.awaited.entry((peer, family)) {
-            Entry::Occupied(mut awaited) if !promised => drop(awaited.insert(brief)),
-            Entry::Vacant(unnamed) if deferral.strangers.is_some() => drop(unnamed.insert(brief)),
-            _ => {}
+        if deferral.strangers.is_some() || deferral.awaited.contains_key(&(peer, family)) {
+            let brief = (!promised).then(|| Brief { until: now + SILENCE, at_most: now + TALK });
+            deferral.awaited.insert((peer, family), brief);
         }
     }
 

@@ -244,6 +244,19 @@ fn who_may_send_no_end_of_rib_is_waited_for_until_it_sends_one_or_has_nothing_mo
 }
 
 #[test]
+fn the_latest_session_tells_whether_an_end_of_rib_is_promised() {
+    let mut lab = Lab::new(settings());
+    lab.rib.start_deferred([(id(1), EVPN)], None, lab.now + LONG);
+    lab.up(id(1), with_restart(None));
+    lab.up(id(1), client(1));
+    lab.pass(Duration::from_secs(5));
+    assert!(!lab.rib.converged());
+    lab.up(id(1), with_restart(None));
+    lab.pass(Duration::from_secs(5));
+    assert!(lab.rib.converged());
+}
+
+#[test]
 fn who_never_falls_silent_is_waited_for_a_minute() {
     for peer in who_may_send_no_end_of_rib() {
         let mut lab = Lab::new(settings());
