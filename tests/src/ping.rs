@@ -151,11 +151,11 @@ fn ping(target: IpAddr, interval: Duration, stop: &AtomicBool, counts: &Counts) 
     let start = Instant::now();
     // One entry a request: answered or not.
     let mut requests: Vec<bool> = Vec::new();
-    let mut last_sent = start;
+    let (mut due, mut last_sent) = (start, start);
     loop {
         let sending = !stop.load(Ordering::Relaxed);
         let wake = if sending {
-            start + interval * u32::try_from(requests.len()).unwrap_or(u32::MAX)
+            due
         } else {
             if requests.iter().all(|done| *done) || last_sent.elapsed() > REPLY_LIMIT {
                 break;
@@ -169,12 +169,19 @@ fn ping(target: IpAddr, interval: Duration, stop: &AtomicBool, counts: &Counts) 
             requests.push(false);
             counts.sent.fetch_add(1, Ordering::Relaxed);
             last_sent = Instant::now();
+            due = following(due, interval, last_sent);
         }
     }
     Ok(summary(&requests))
 }
 
-/// Takes replies until `wake`.
+/// When the next request is due. What a thread that did not get the CPU has missed is not made up for: a burst would
+/// overrun the socket, or count one moment many times.
+fn following(due: Instant, interval: Duration, now: Instant) -> Instant {
+    (due + interval).max(now)
+}
+
+/// Takes replies until `wake`, and all that are there in any case.
 fn receive(
     socket: &Socket,
     target: IpAddr,
@@ -186,9 +193,6 @@ fn receive(
     let mut buffer = [0u8; 512];
     loop {
         let left = wake.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
         // The kernel takes a zero timeout for "for ever", and rounds below a microsecond to it.
         socket
             .set_read_timeout(Some(left.max(Duration::from_micros(10))))
@@ -198,6 +202,7 @@ fn receive(
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             // ICMP errors for what we sent; the missing replies tell the same.
+            Err(_) if left.is_zero() => return Ok(()),
             Err(_) => continue,
         };
         let number = buffer.get(..length).and_then(|packet| reply(packet, target, identifier));
@@ -273,6 +278,16 @@ mod tests {
     fn gaps_are_runs_of_lost_packets() {
         let loss = summary(&[true, false, false, true, false]);
         assert_eq!((loss.sent, loss.lost, loss.gaps), (5, 3, vec![(1, 2), (4, 1)]));
+    }
+
+    #[test]
+    fn what_was_missed_is_not_sent_at_once() {
+        let due = Instant::now();
+        let interval = Duration::from_millis(10);
+        assert_eq!(following(due, interval, due + interval / 2), due + interval);
+        let late = due + interval * 300;
+        assert_eq!(following(due, interval, late), late);
+        assert_eq!(following(late, interval, late + interval / 2), late + interval);
     }
 
     #[test]
