@@ -87,7 +87,7 @@ mod tests {
     use weft_evpn::RouteTarget;
 
     fn target(id: u32) -> Option<ExtendedCommunity> {
-        (id % 4 != 0).then(|| RouteTarget::two_octet_as(1, id % 4).community())
+        (!id.is_multiple_of(4)).then(|| RouteTarget::two_octet_as(1, id % 4).community())
     }
 
     #[test]
