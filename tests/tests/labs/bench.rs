@@ -158,9 +158,11 @@ fn the_kernel_is_seen_to_be_right_when_it_is() -> Result<()> {
     let [fdb, neighbours] = host_lines(0..HOSTS - 1);
     let [last_fdb, last_neighbours] = host_lines(HOSTS - 1..HOSTS);
     type Step = Box<dyn Fn(&Namespace) -> Result<()> + Send>;
-    let rounds: [(Vec<Wanted>, Vec<Step>, &str); 3] = [
+    // What is wanted, what is done before somebody waits for it, what is done then.
+    let rounds: [(Vec<Wanted>, Option<&str>, Vec<Step>, &str); 3] = [
         (
             wanted.clone(),
+            None,
             vec![
                 Box::new(move |namespace| namespace.bridge_batch(&fdb)),
                 Box::new(move |namespace| namespace.ip_batch(&neighbours)),
@@ -171,16 +173,16 @@ fn the_kernel_is_seen_to_be_right_when_it_is() -> Result<()> {
         ),
         (
             wanted,
-            vec![
-                Box::new(|namespace| namespace.ip("neigh flush nud noarp dev br1").map(|_| ())),
-                Box::new(|namespace| {
-                    namespace.ip_batch(&host_lines(0..HOSTS)[1].replace("neigh add", "neigh replace"))
-                }),
-            ],
+            // Later all could be found right at once.
+            Some("neigh flush nud noarp dev br1"),
+            vec![Box::new(|namespace| {
+                namespace.ip_batch(&host_lines(0..HOSTS)[1].replace("neigh add", "neigh replace"))
+            })],
             "written again",
         ),
         (
             none,
+            None,
             vec![
                 Box::new(|namespace| namespace.ip("link set vx1 nomaster").map(|_| ())),
                 Box::new(|namespace| namespace.ip("link set group 7 down").map(|_| ())),
@@ -197,7 +199,8 @@ fn the_kernel_is_seen_to_be_right_when_it_is() -> Result<()> {
             "gone",
         ),
     ];
-    for (shall, steps, what) in rounds {
+    for (shall, before, steps, what) in rounds {
+        before.map_or(Ok(()), |line| namespace.ip(line).map(drop))?;
         let (ready, may_begin) = std::sync::mpsc::channel();
         let watching = namespace.thread(move || {
             let mut kernel = Kernel::open()?;
