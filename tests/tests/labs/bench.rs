@@ -158,32 +158,40 @@ fn the_kernel_is_seen_to_be_right_when_it_is() -> Result<()> {
     let [fdb, neighbours] = host_lines(0..HOSTS - 1);
     let [last_fdb, last_neighbours] = host_lines(HOSTS - 1..HOSTS);
     type Step = Box<dyn Fn(&Namespace) -> Result<()> + Send>;
-    // What is wanted, what is done before somebody waits for it, what is done then.
-    let rounds: [(Vec<Wanted>, Option<&str>, Vec<Step>, &str); 3] = [
-        (
-            wanted.clone(),
-            None,
-            vec![
+    struct Round {
+        what: &'static str,
+        wanted: Vec<Wanted>,
+        /// Done before somebody waits for it.
+        before: Option<&'static str>,
+        /// Done then.
+        steps: Vec<Step>,
+    }
+    let rounds: [Round; 3] = [
+        Round {
+            what: "written",
+            wanted: wanted.clone(),
+            before: None,
+            steps: vec![
                 Box::new(move |namespace| namespace.bridge_batch(&fdb)),
                 Box::new(move |namespace| namespace.ip_batch(&neighbours)),
                 Box::new(move |namespace| namespace.bridge_batch(&last_fdb)),
                 Box::new(move |namespace| namespace.ip_batch(&last_neighbours)),
             ],
-            "written",
-        ),
-        (
+        },
+        Round {
+            what: "written again",
             wanted,
             // Later all could be found right at once.
-            Some("neigh flush nud noarp dev br1"),
-            vec![Box::new(|namespace| {
+            before: Some("neigh flush nud noarp dev br1"),
+            steps: vec![Box::new(|namespace| {
                 namespace.ip_batch(&host_lines(0..HOSTS)[1].replace("neigh add", "neigh replace"))
             })],
-            "written again",
-        ),
-        (
-            none,
-            None,
-            vec![
+        },
+        Round {
+            what: "gone",
+            wanted: none,
+            before: None,
+            steps: vec![
                 Box::new(|namespace| namespace.ip("link set vx1 nomaster").map(|_| ())),
                 Box::new(|namespace| namespace.ip("link set group 7 down").map(|_| ())),
                 Box::new(|namespace| namespace.bridge("fdb flush dev br0").map(|_| ())),
@@ -196,15 +204,14 @@ fn the_kernel_is_seen_to_be_right_when_it_is() -> Result<()> {
                     namespace.bridge_batch(&own)
                 }),
             ],
-            "gone",
-        ),
+        },
     ];
-    for (shall, before, steps, what) in rounds {
+    for Round { what, wanted, before, steps } in rounds {
         before.map_or(Ok(()), |line| namespace.ip(line).map(drop))?;
         let (ready, may_begin) = std::sync::mpsc::channel();
         let watching = namespace.thread(move || {
             let mut kernel = Kernel::open()?;
-            let watch = kernel.watch(&shall)?;
+            let watch = kernel.watch(&wanted)?;
             // Who waits for it is there still.
             let _ = ready.send(());
             kernel.wait(&watch, Instant::now() + Duration::from_secs(30), &AtomicBool::new(false))
