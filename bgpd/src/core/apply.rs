@@ -241,15 +241,15 @@ impl Core {
             };
             let wait = bgp.graceful_restart.select_defer_time;
             self.apply_peers(plan.peers);
-            let strangers = |vrf: Option<&VrfName>| strangers_until(&plan.ranges, vrf, now);
-            self.rib.start_deferred(self.graceful_neighbours(None), strangers(None), until(wait));
+            let dynamic = |vrf: Option<&VrfName>| dynamic_neighbours_until(&plan.ranges, vrf, now);
+            self.rib.start_deferred(self.graceful_neighbours(None), dynamic(None), until(wait));
             let names: Vec<VrfName> = self.vrfs.keys().cloned().collect();
             for name in names {
                 let neighbours = self.graceful_neighbours(Some(&name));
                 let own = self.config.bgp_vrfs.get(name.as_str());
                 let wait = own.map_or(wait, |bgp| bgp.graceful_restart.select_defer_time);
                 if let Some(vrf) = self.vrfs.get_mut(&name) {
-                    vrf.table.rib_mut().start_deferred(neighbours, strangers(Some(&name)), until(wait));
+                    vrf.table.rib_mut().start_deferred(neighbours, dynamic(Some(&name)), until(wait));
                 }
             }
         } else {
@@ -273,9 +273,9 @@ impl Core {
     }
 }
 
-/// So long callers from listen ranges may come back after our restart: afterwards they no longer keep what they had of
+/// So long dynamic neighbours may come back after our restart: afterwards they no longer keep what they had of
 /// us (RFC 4724 §4.2). `None` if none is expected.
-fn strangers_until(ranges: &[ListenRange], vrf: Option<&VrfName>, now: Instant) -> Option<Instant> {
+fn dynamic_neighbours_until(ranges: &[ListenRange], vrf: Option<&VrfName>, now: Instant) -> Option<Instant> {
     let templates = ranges.iter().map(|range| &range.template);
     let graceful = templates.filter(|template| {
         template.vrf.as_ref().map(|binding| &binding.name) == vrf

@@ -11,10 +11,10 @@
 //! route is there: neighbours without graceful restart, since many of them send an End-of-RIB
 //! all the same (FRR whenever we can restart), and those that have restarted themselves (R bit),
 //! since all daemons of a fabric may be started again at once, and FRR sets that bit for a time
-//! whenever it starts. Two restarted speakers wait for each other no longer than that. Who calls
-//! from a listen range is unknown before the call: as long as such neighbours may come back
-//! (`strangers`), nothing is complete, and each that comes is waited for. The kernel must prune
-//! only when `converged`.
+//! whenever it starts. Two restarted speakers wait for each other no longer than that. A dynamic
+//! neighbour (`bgp listen range`) is unknown before it calls: as long as such may come back
+//! (`dynamic_until`), nothing is complete, and each that comes is waited for. The kernel must
+//! prune only when `converged`.
 //!
 //! Unlike RFC 4724 §4.1, routes are selected and sent as they come. The rule is there for hop
 //! by hop routing, where a choice made too early can loop. EVPN forwards in one hop to the
@@ -53,8 +53,8 @@ pub(super) struct Deferral {
     until: Instant,
     /// Some of them no longer than until their own time.
     awaited: BTreeMap<(PeerId, Family), Option<Brief>>,
-    /// Until then neighbours may come that nobody has named.
-    strangers: Option<Instant>,
+    /// Until then dynamic neighbours may come back.
+    dynamic_until: Option<Instant>,
     /// That of memberships, too.
     memberships: bool,
 }
@@ -76,7 +76,7 @@ impl Shared {
     /// This neighbour has a session from now on and has promised an End-of-RIB, or may send one or not.
     pub(super) fn await_established(&mut self, peer: PeerId, family: Family, promised: bool, now: Instant) {
         let Some(deferral) = &mut self.deferral else { return };
-        if deferral.strangers.is_some() || deferral.awaited.contains_key(&(peer, family)) {
+        if deferral.dynamic_until.is_some() || deferral.awaited.contains_key(&(peer, family)) {
             let brief = (!promised).then(|| Brief { until: now + SILENCE, at_most: now + TALK });
             deferral.awaited.insert((peer, family), brief);
         }
@@ -105,16 +105,16 @@ impl Table {
 
 impl Rib {
     /// We have restarted: defers our End-of-RIB until all these neighbours have sent theirs, or
-    /// until this time. With `strangers`, others may come until then, and are waited for when
-    /// they do. Without neighbours nothing is deferred.
+    /// until this time. Until `dynamic_until` dynamic neighbours may come back, and are waited for
+    /// when they do. Without neighbours nothing is deferred.
     pub fn start_deferred(
         &mut self,
         awaited: impl IntoIterator<Item = (PeerId, Family)>,
-        strangers: Option<Instant>,
+        dynamic_until: Option<Instant>,
         until: Instant,
     ) {
         let awaited = awaited.into_iter().map(|awaited| (awaited, None)).collect();
-        self.shared.deferral = Some(Deferral { until, awaited, strangers, memberships: true });
+        self.shared.deferral = Some(Deferral { until, awaited, dynamic_until, memberships: true });
         self.end_deferral_if_complete();
     }
 
@@ -146,7 +146,7 @@ impl Rib {
     }
 
     pub(super) fn end_deferral_if_complete(&mut self) {
-        let complete = |deferral: &Deferral| deferral.awaited.is_empty() && deferral.strangers.is_none();
+        let complete = |deferral: &Deferral| deferral.awaited.is_empty() && deferral.dynamic_until.is_none();
         if self.shared.deferral.as_ref().is_some_and(complete) {
             self.end_deferral();
         }
@@ -169,7 +169,7 @@ impl Rib {
     fn deferral_deadline(&self) -> Option<Instant> {
         let deferral = self.shared.deferral.as_ref()?;
         let brief = deferral.awaited.values().flatten().map(|brief| brief.until);
-        brief.chain(deferral.strangers).chain([deferral.until]).min()
+        brief.chain(deferral.dynamic_until).chain([deferral.until]).min()
     }
 
     /// When `on_deadline` has something to do.
@@ -187,10 +187,10 @@ impl Rib {
         let due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         if let Some(deferral) = &mut self.shared.deferral {
             deferral.awaited.retain(|_, brief| !due(brief.map(|brief| brief.until)));
-            deferral.strangers = deferral.strangers.filter(|until| *until > now);
+            deferral.dynamic_until = deferral.dynamic_until.filter(|until| !due(Some(*until)));
             if due(Some(deferral.until)) {
                 deferral.awaited.clear();
-                deferral.strangers = None;
+                deferral.dynamic_until = None;
             }
         }
         self.end_deferral_if_complete();

@@ -181,7 +181,7 @@ fn our_restart_waits_no_longer_than_the_time() {
 }
 
 #[test]
-fn neighbours_that_nobody_has_named_are_waited_for_if_they_come_in_their_time() {
+fn dynamic_neighbours_are_waited_for_if_they_come_in_their_time() {
     let mut lab = Lab::new(settings());
     let brief = Duration::from_secs(30);
     lab.rib.start_deferred([], Some(lab.now + brief), lab.now + LONG);
