@@ -396,24 +396,24 @@ pub fn reflector_config(leaves: u8, password: Option<&str>) -> String {
     reflector_config_of(REFLECTOR, &peers, password)
 }
 
-/// The configuration of a reflector that takes the VTEPs of all leaves as clients, by a listen range.
+/// The configuration of a reflector that takes all VTEPs as clients, by a listen range.
 pub fn reflector_config_of_range() -> String {
-    let vteps = vtep(0);
-    format!(
-        "hostname s\nrouter bgp 65000\n bgp router-id {REFLECTOR}\n bgp cluster-id {REFLECTOR}\n \
-         no bgp default ipv4-unicast\n neighbor L peer-group\n neighbor L remote-as 65000\n \
-         neighbor L update-source {REFLECTOR}\n neighbor L timers 3 9\n bgp listen range {vteps}/26 peer-group L\n \
-         address-family l2vpn evpn\n  neighbor L activate\n  neighbor L route-reflector-client\n exit-address-family\n"
-    )
+    let group = session("L", &REFLECTOR.to_string(), None);
+    let sessions = format!(" neighbor L peer-group\n{group} bgp listen range {}/26 peer-group L\n", vtep(0));
+    reflector_config_with(&sessions, &["L".to_owned()])
 }
 
 /// The configuration of a reflector at this address for these clients.
 pub(crate) fn reflector_config_of(own: IpAddr, peers: &[IpAddr], password: Option<&str>) -> String {
-    let mut sessions = String::new();
+    let clients: Vec<String> = peers.iter().map(IpAddr::to_string).collect();
+    let sessions: String = clients.iter().map(|client| session(client, &own.to_string(), password)).collect();
+    reflector_config_with(&sessions, &clients)
+}
+
+fn reflector_config_with(sessions: &str, clients: &[String]) -> String {
     let mut family = String::new();
-    for peer in peers {
-        sessions += &session(&peer.to_string(), &own.to_string(), password);
-        let _ = write!(family, "  neighbor {peer} activate\n  neighbor {peer} route-reflector-client\n");
+    for client in clients {
+        let _ = write!(family, "  neighbor {client} activate\n  neighbor {client} route-reflector-client\n");
     }
     format!(
         "hostname s\nrouter bgp 65000\n bgp router-id {REFLECTOR}\n bgp cluster-id {REFLECTOR}\n \

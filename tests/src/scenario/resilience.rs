@@ -77,15 +77,15 @@ pub fn kill_all(fabric: &mut Fabric) -> Result<(Loss, Vec<String>)> {
         }
         fabric.reflector.kill();
         let deletions = Deletions::of(fabric.host(1)?, &fabric.leaf(0)?.ns)?;
-        let nobody = (0..leaves)
-            .map(|leaf| beyond_all_routes(&fabric.leaf(leaf)?.ns, fabric.leaf((leaf + 1) % leaves)?.vtep))
+        let ghosts = (0..leaves)
+            .map(|leaf| plant_ghost(&fabric.leaf(leaf)?.ns, fabric.leaf((leaf + 1) % leaves)?.vtep))
             .collect::<Result<Vec<_>>>()?;
         for leaf in 0..leaves {
             fabric.leaf_mut(leaf)?.speaker.launch()?;
         }
         fabric.reflector.launch()?;
         fabric.reflector.wait_established(leaves, LIMIT)?;
-        nobody.iter().try_for_each(|wait| wait())?;
+        ghosts.iter().try_for_each(|gone| gone())?;
         fabric.wait_everywhere(fabric.host(1)?, 1, LIMIT)?;
         fabric.wait_everywhere(fabric.host(0)?, 0, LIMIT)?;
         forgotten = deletions.seen();
@@ -135,15 +135,13 @@ fn under_ping(fabric: &mut Fabric, event: impl FnOnce(&mut Fabric) -> Result<()>
     Ok(sum)
 }
 
-/// Adds a MAC of this VTEP that nobody announces, as a dead daemon left it. Returns who waits for its end: the
+/// Adds a MAC of this VTEP that nobody announces, as a dead daemon left it. What is returned waits for its end: the
 /// daemon that was started again has deleted what nobody wants.
-fn beyond_all_routes(ns: &Arc<Namespace>, vtep: IpAddr) -> Result<impl Fn() -> Result<()> + use<>> {
+fn plant_ghost(ns: &Arc<Namespace>, vtep: IpAddr) -> Result<impl Fn() -> Result<()> + use<>> {
     const MAC: &str = "02:00:00:00:fe:02";
     ns.bridge(&format!("fdb add {MAC} dev {VXLAN} self dst {vtep} extern_learn"))?;
     let ns = Arc::clone(ns);
-    Ok(move || {
-        wait_until("what nobody announces to go", LIMIT, || kernel::no_remote_mac(&ns, VXLAN, MAC)).map(drop)
-    })
+    Ok(move || wait_until("the ghost to go", LIMIT, || kernel::no_remote_mac(&ns, VXLAN, MAC)).map(drop))
 }
 
 /// The first leaf's daemon is killed and started again, until it has deleted what nobody wants. Returns what its
@@ -151,10 +149,10 @@ fn beyond_all_routes(ns: &Arc<Namespace>, vtep: IpAddr) -> Result<impl Fn() -> R
 pub fn forgotten_by_killed_leaf(fabric: &mut Fabric) -> Result<Vec<String>> {
     fabric.wait_everywhere(fabric.host(1)?, 1, LIMIT)?;
     fabric.leaf_mut(0)?.speaker.kill();
-    let nobody = beyond_all_routes(&fabric.leaf(0)?.ns, fabric.leaf(1)?.vtep)?;
+    let ghost_gone = plant_ghost(&fabric.leaf(0)?.ns, fabric.leaf(1)?.vtep)?;
     let deletions = Deletions::of(fabric.host(1)?, &fabric.leaf(0)?.ns)?;
     fabric.leaf_mut(0)?.speaker.launch()?;
-    nobody()?;
+    ghost_gone()?;
     fabric.wait_everywhere(fabric.host(1)?, 1, LIMIT)?;
     Ok(deletions.seen())
 }
